@@ -1,0 +1,224 @@
+package rules
+
+// Chains: lists of rules that call one another, as iptables has them. A
+// table's packets enter at a built-in chain; rules accept, drop, jump to
+// another chain and come back. Evaluate walks them, and is to chains what the
+// linear matcher is to lists: the definition of the right answer.
+
+import (
+	"fmt"
+)
+
+// Verdict is what becomes of a packet.
+type Verdict uint8
+
+// The verdicts. NoVerdict means that nothing decided: a packet left a chain
+// that has no policy. Unknown means that a rule would have to decide that
+// asks for something unknown; guessing would be a hole.
+const (
+	NoVerdict Verdict = iota
+	Accept
+	Drop
+	Reject
+	Unknown
+)
+
+var verdictNames = [...]string{"NONE", "ACCEPT", "DROP", "REJECT", "UNKNOWN"}
+
+// String returns the verdict in capitals, as iptables writes it.
+func (v Verdict) String() string {
+	if int(v) < len(verdictNames) {
+		return verdictNames[v]
+	}
+	return fmt.Sprintf("verdict(%d)", uint8(v))
+}
+
+// ParseVerdict reads a verdict in capitals, Unknown and NoVerdict excepted.
+func ParseVerdict(s string) (Verdict, bool) {
+	for v := Accept; v <= Reject; v++ {
+		if verdictNames[v] == s {
+			return v, true
+		}
+	}
+	return NoVerdict, false
+}
+
+// ActionKind says what a rule of a chain does with a packet that it matches.
+type ActionKind uint8
+
+// The kinds of actions.
+const (
+	Pass   ActionKind = iota // count, and go on with the next rule
+	Decide                   // end with Action.Verdict
+	Jump                     // go through Action.Chain, then come back behind this rule
+	Goto                     // go through Action.Chain, then return from this chain
+	Return                   // go back behind the rule that jumped here, or to the policy
+)
+
+// Action is the value of a rule in a chain.
+type Action struct {
+	Kind    ActionKind
+	Verdict Verdict // of Decide
+	Chain   int     // of Jump and Goto: index in Table.Chains
+	// Number is the rule's number in its chain as its file counts, from 1.
+	// Several rules of a chain share one when a rule of the file became more
+	// than one; at most one of those matches a packet.
+	Number int
+	// Text is the target as its file writes it: "REJECT --reject-with tcp-reset".
+	Text string
+	// Packets and Bytes are the counters that the file had, 0 without.
+	Packets, Bytes uint64
+}
+
+// Chain is a named list of rules.
+type Chain struct {
+	Name string
+	// Policy decides packets that reach the end of a built-in chain; it is
+	// NoVerdict in the others, from whose end packets return.
+	Policy Verdict
+	Rules  *List[Action]
+	// Packets and Bytes are the policy's counters that the file had.
+	Packets, Bytes uint64
+}
+
+// Table is a set of chains over one schema. It is immutable once Check has
+// accepted it.
+type Table struct {
+	Name   string
+	Family int // 4 or 6: the packets it sees; 0 for both
+	Schema *Schema
+	Chains []Chain
+}
+
+// Find returns the index of the named chain, or -1.
+func (t *Table) Find(name string) int {
+	for i := range t.Chains {
+		if t.Chains[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// Check reports the first chain that jumps to a missing one, that can come
+// back to itself, that nests deeper than limits.MaxDepth, or that could make
+// a packet walk more than limits.MaxWalk rules (chains that call the next one
+// twice double the walk at every step). It takes time linear in the number of
+// rules.
+func (t *Table) Check(limits Limits) error {
+	limits = limits.OrDefault()
+	const (
+		unseen = iota
+		active
+		done
+	)
+	state := make([]uint8, len(t.Chains))
+	depth := make([]int, len(t.Chains)) // chains below, this one included
+	walk := make([]int, len(t.Chains))  // rules that a packet may meet from here
+	type frame struct{ chain, rule int }
+	for root := range t.Chains {
+		if state[root] != unseen {
+			continue
+		}
+		state[root] = active
+		stack := []frame{{root, 0}}
+		for len(stack) > 0 {
+			top := &stack[len(stack)-1]
+			c := &t.Chains[top.chain]
+			depth[top.chain] = max(depth[top.chain], 1)
+			if top.rule == c.Rules.Len() {
+				state[top.chain] = done
+				self := top.chain
+				walk[self] += c.Rules.Len()
+				below := depth[self]
+				if stack = stack[:len(stack)-1]; len(stack) > 0 {
+					up := stack[len(stack)-1].chain
+					depth[up] = max(depth[up], below+1)
+					walk[up] += walk[self]
+				}
+				if below > limits.MaxDepth {
+					return fmt.Errorf("table %s: chain %s nests %d chains: %w: at most %d", t.Name, c.Name, below, ErrLimit, limits.MaxDepth)
+				}
+				if walk[self] > limits.MaxWalk {
+					return fmt.Errorf("table %s: chain %s: a packet could meet %d rules or more: %w: at most %d", t.Name, c.Name, walk[self], ErrLimit, limits.MaxWalk)
+				}
+				continue
+			}
+			a := &c.Rules.At(top.rule).Value
+			top.rule++
+			if a.Kind != Jump && a.Kind != Goto {
+				continue
+			}
+			if a.Chain < 0 || a.Chain >= len(t.Chains) {
+				return fmt.Errorf("table %s: chain %s: rule %d goes to a chain that does not exist", t.Name, c.Name, a.Number)
+			}
+			switch state[a.Chain] {
+			case active:
+				return fmt.Errorf("table %s: chain %s: rule %d: loop: %s is reached from itself", t.Name, c.Name, a.Number, t.Chains[a.Chain].Name)
+			case done:
+				depth[top.chain] = max(depth[top.chain], depth[a.Chain]+1)
+				walk[top.chain] += walk[a.Chain]
+			default:
+				state[a.Chain] = active
+				stack = append(stack, frame{a.Chain, 0})
+			}
+		}
+	}
+	return nil
+}
+
+// Place is a rule of a table, or a chain's policy.
+type Place struct {
+	Chain int // index in Table.Chains
+	Rule  int // position in the chain's list; -1 for the policy
+}
+
+// Result is the outcome of evaluating a packet.
+type Result struct {
+	Verdict Verdict
+	// By is the rule or the policy that decided.
+	By Place
+}
+
+// Evaluate walks the table from a chain and returns the verdict. When trace
+// is not nil it is called for every rule executed, in order, the deciding one
+// included, and not for policies.
+func (t *Table) Evaluate(k Key, chain int, trace func(Place)) Result {
+	type frame struct{ chain, next int }
+	var stack []frame
+	entry, next := chain, 0
+	for {
+		c := &t.Chains[chain]
+		if next >= c.Rules.Len() {
+			if len(stack) == 0 {
+				return Result{t.Chains[entry].Policy, Place{entry, -1}}
+			}
+			chain, next = stack[len(stack)-1].chain, stack[len(stack)-1].next
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		here := Place{chain, next}
+		r := c.Rules.At(next)
+		next++
+		if !r.Matches(t.Schema, k) {
+			continue
+		}
+		if trace != nil {
+			trace(here)
+		}
+		if r.Unknown != "" && !r.Continue {
+			return Result{Unknown, here}
+		}
+		switch r.Value.Kind {
+		case Decide:
+			return Result{r.Value.Verdict, here}
+		case Jump:
+			stack = append(stack, frame{chain, next})
+			chain, next = r.Value.Chain, 0
+		case Goto:
+			chain, next = r.Value.Chain, 0
+		case Return:
+			next = c.Rules.Len()
+		}
+	}
+}

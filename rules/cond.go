@@ -1,0 +1,189 @@
+package rules
+
+// Conditions: what a rule asks of one field. A condition is a set of field
+// values - a union of intervals, cut down by a value/mask test, possibly
+// negated - and says what becomes of packets that do not have the field.
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Cond is a condition on one field. It holds for a packet whose value v of
+// the field satisfies
+//
+//	(v in one of the intervals) and (v & mask == want)
+//
+// where either part may be missing, or, when negated, for a value that does
+// not. A packet WITHOUT the field satisfies no condition on it, negated or
+// not, unless the condition says OrAbsent:
+//
+//	condition on f                        f absent    f present
+//	none                                  true        true
+//	full range (Present)                  false       true
+//	range, union, mask                    false       by value
+//	its negation                          false       by value, inverted
+//	empty union                           false       false
+//	negated full range                    false       false
+//	any of these with OrAbsent            true        as above
+//
+// That is how the Linux kernel treats ports: a full-range port match still
+// needs the header, and "! --sport :" never matches.
+//
+// A Cond is immutable. Make one with In, Masked or Present.
+type Cond struct {
+	field    uint8
+	not      bool
+	orAbsent bool
+	ranged   bool // the intervals count, even when there are none
+	masked   bool
+	ranges   []Interval // ascending, disjoint, not adjacent
+	mask     Value
+	want     Value
+}
+
+// In returns the condition that field i lies in one of the intervals, which
+// may overlap and come in any order. Without intervals it holds for nothing.
+// The slice is copied.
+func In(i int, intervals ...Interval) Cond {
+	return Cond{field: uint8(i), ranged: true, ranges: normalize(intervals)}
+}
+
+// Masked returns the condition v & mask == want. Bits of want outside mask
+// make it hold for nothing.
+func Masked(i int, want, mask Value) Cond {
+	return Cond{field: uint8(i), masked: true, want: want, mask: mask}
+}
+
+// Present returns the condition that the packet has field i, whatever its value.
+func (s *Schema) Present(i int) Cond { return In(i, s.fields[i].Full()) }
+
+// AndMasked returns c with the test v & mask == want added inside its negation.
+func (c Cond) AndMasked(want, mask Value) Cond {
+	c.masked, c.want, c.mask = true, want, mask
+	return c
+}
+
+// Negate returns c with its negation flipped; absent packets stay as they are.
+func (c Cond) Negate() Cond {
+	c.not = !c.not
+	return c
+}
+
+// OrAbsent returns c holding also for packets that do not have the field.
+func (c Cond) OrAbsent() Cond {
+	c.orAbsent = true
+	return c
+}
+
+// Field returns the index of the field that c is about.
+func (c *Cond) Field() int { return int(c.field) }
+
+// Negated reports whether c is negated.
+func (c *Cond) Negated() bool { return c.not }
+
+// AllowsAbsent reports whether c holds for packets without the field.
+func (c *Cond) AllowsAbsent() bool { return c.orAbsent }
+
+// Intervals returns the normalized intervals of c, ascending, disjoint and
+// not adjacent, and whether c has an interval part at all. The slice belongs
+// to c and must not be changed.
+func (c *Cond) Intervals() ([]Interval, bool) { return c.ranges, c.ranged }
+
+// Mask returns the value/mask part of c, and whether it has one.
+func (c *Cond) Mask() (want, mask Value, ok bool) { return c.want, c.mask, c.masked }
+
+// Equal reports whether c and d are written the same.
+func (c *Cond) Equal(d *Cond) bool {
+	return c.field == d.field && c.not == d.not && c.orAbsent == d.orAbsent &&
+		c.ranged == d.ranged && c.masked == d.masked && c.mask == d.mask && c.want == d.want &&
+		slices.Equal(c.ranges, d.ranges)
+}
+
+// Holds reports whether c holds for a packet whose value of the field is v,
+// or which does not have it when present is false.
+func (c *Cond) Holds(v Value, present bool) bool {
+	if !present {
+		return c.orAbsent
+	}
+	in := true
+	if c.ranged {
+		in = false
+		for i := range c.ranges {
+			if c.ranges[i].Contains(v) {
+				in = true
+				break
+			}
+		}
+	}
+	if c.masked && v.And(c.mask) != c.want {
+		in = false
+	}
+	return in != c.not
+}
+
+// check reports why c does not fit the schema, or nil.
+func (c *Cond) check(s *Schema) error {
+	if int(c.field) >= len(s.fields) {
+		return fmt.Errorf("condition on field %d of a schema of %d", c.field, len(s.fields))
+	}
+	f := &s.fields[c.field]
+	for _, iv := range c.ranges {
+		if iv.Hi.Less(iv.Lo) {
+			return fmt.Errorf("field %s: lower bound %v is above upper bound %v", f.Name, iv.Lo, iv.Hi)
+		}
+		if f.Max().Less(iv.Hi) {
+			return fmt.Errorf("field %s: %v does not fit %d bits", f.Name, iv.Hi, f.Bits)
+		}
+	}
+	if c.masked && c.mask.Or(c.want).BitLen() > f.Bits {
+		return fmt.Errorf("field %s: mask %v or value %v does not fit %d bits", f.Name, c.mask, c.want, f.Bits)
+	}
+	return nil
+}
+
+// normalize returns the intervals sorted and merged. Inverted intervals are
+// kept as they are for check to report.
+func normalize(in []Interval) []Interval {
+	out := append(make([]Interval, 0, len(in)), in...)
+	if len(out) < 2 {
+		return out
+	}
+	for _, iv := range out {
+		if iv.Hi.Less(iv.Lo) {
+			return out
+		}
+	}
+	slices.SortFunc(out, func(a, b Interval) int { return a.Lo.Cmp(b.Lo) })
+	n := 0
+	for _, iv := range out[1:] {
+		last := &out[n]
+		adjacent := last.Hi != Ones(128) && last.Hi.Next() == iv.Lo
+		if adjacent || !last.Hi.Less(iv.Lo) {
+			if last.Hi.Less(iv.Hi) {
+				last.Hi = iv.Hi
+			}
+			continue
+		}
+		n++
+		out[n] = iv
+	}
+	return out[:n+1]
+}
+
+// Complement returns the values of field f outside the intervals, which must
+// be normalized.
+func Complement(f *Field, in []Interval) []Interval {
+	out := make([]Interval, 0, len(in)+1)
+	next, max := Value{}, f.Max()
+	for _, iv := range in {
+		if next.Less(iv.Lo) {
+			out = append(out, Interval{next, iv.Lo.Prev()})
+		}
+		if iv.Hi == max {
+			return out
+		}
+		next = iv.Hi.Next()
+	}
+	return append(out, Interval{next, max})
+}
