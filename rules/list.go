@@ -115,6 +115,9 @@ func (b *Builder[T]) Add(r Rule[T]) (ID, error) {
 	start := len(b.conds)
 	b.conds = append(b.conds, r.Conds...)
 	r.Conds = slices.Clip(b.conds[start:])
+	if len(b.rules) == cap(b.rules) {
+		b.rules = slices.Grow(b.rules, len(b.rules)+1) // doubled: append grows long slices by a quarter
+	}
 	b.rules = append(b.rules, r)
 	return r.ID, nil
 }
