@@ -1,0 +1,385 @@
+package packet
+
+// Decoding: link layer, IP header, transport header. Every function takes the
+// data from its own layer on and looks only at bytes that it has checked to be
+// there. Offsets are from the beginning of the data given to Decode.
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// Limits of decoding.
+const (
+	// MaxVLANTags is the number of VLAN tags a frame may carry; two are in use.
+	MaxVLANTags = 8
+	// MaxExtHeaders is the number of IPv6 extension headers a packet may carry.
+	// RFC 8200 allows each once (destination options twice); a packet of 64 kB
+	// could hold 8,000, which nobody sends but to burn cycles.
+	MaxExtHeaders = 64
+)
+
+const (
+	etherIPv4 = 0x0800
+	etherIPv6 = 0x86dd
+)
+
+var (
+	errShortLink  = &Error{ErrTruncated, "ends inside the link header"}
+	errShortIP    = &Error{ErrTruncated, "ends inside the IP header"}
+	errEtherType  = &Error{ErrNotIP, "EtherType is neither IPv4 nor IPv6"}
+	errFamily     = &Error{ErrNotIP, "address family is neither IPv4 nor IPv6"}
+	errVersion    = &Error{ErrMalformed, "IP version is neither 4 nor 6"}
+	errVersion4   = &Error{ErrMalformed, "IP version of an IPv4 packet is not 4"}
+	errVersion6   = &Error{ErrMalformed, "IP version of an IPv6 packet is not 6"}
+	errIHL        = &Error{ErrMalformed, "IPv4 header length is below 20"}
+	errTotal      = &Error{ErrMalformed, "IPv4 total length is below the header length"}
+	errBeyond     = &Error{ErrMalformed, "IP length is beyond the end of the packet"}
+	errTags       = &Error{ErrMalformed, "too many VLAN tags"}
+	errExtHeaders = &Error{ErrMalformed, "too many IPv6 extension headers"}
+	errLinkType   = &Error{ErrLinkType, "not one of null, loop, ethernet, raw, linux_sll, linux_sll2, ipv4, ipv6"}
+)
+
+// Decode fills p, but for its Meta, from data, which begins as the link type
+// says. data may hold only the beginning of the packet: an IP length beyond
+// it sets the note Cut. On an error, an *Error, the fields of p are
+// unspecified. Decode keeps no reference to data. A plain TCP packet takes
+// about 15 ns (BenchmarkDecode).
+func (p *Packet) Decode(data []byte, link LinkType) error {
+	return p.DecodeWire(data, math.MaxInt, link)
+}
+
+// DecodeWire is Decode for data of which the length on the wire is known, as
+// captures tell it: a packet whose IP length is beyond wire is malformed.
+func (p *Packet) DecodeWire(data []byte, wire int, link LinkType) error {
+	p.reset()
+	switch link {
+	case LinkEthernet:
+		return p.ethernet(data, wire)
+	case LinkRaw, LinkRaw12, LinkRaw14:
+		return p.ip(data, 0, wire)
+	case LinkIPv4:
+		return p.ipv4(data, 0, wire)
+	case LinkIPv6:
+		return p.ipv6(data, 0, wire)
+	case LinkNull, LinkLoop:
+		return p.loopback(data, wire, link)
+	case LinkSLL:
+		return p.sll(data, wire)
+	case LinkSLL2:
+		return p.sll2(data, wire)
+	}
+	return errLinkType
+}
+
+// DecodeEthernet is Decode for an Ethernet frame.
+func (p *Packet) DecodeEthernet(data []byte) error {
+	p.reset()
+	return p.ethernet(data, math.MaxInt)
+}
+
+// DecodeIP is Decode for data that begins with an IPv4 or IPv6 header.
+func (p *Packet) DecodeIP(data []byte) error {
+	p.reset()
+	return p.ip(data, 0, math.MaxInt)
+}
+
+// reset clears all of p but its Meta.
+func (p *Packet) reset() {
+	meta := p.Meta
+	*p = Packet{}
+	p.Meta = meta
+}
+
+func (p *Packet) ethernet(data []byte, wire int) error {
+	if len(data) < 14 {
+		return errShortLink
+	}
+	d := uint64(binary.BigEndian.Uint32(data))<<16 | uint64(binary.BigEndian.Uint16(data[4:]))
+	p.DMAC = d
+	p.SMAC = uint64(binary.BigEndian.Uint16(data[6:]))<<32 | uint64(binary.BigEndian.Uint32(data[8:]))
+	p.Has = HasSMAC | HasDMAC | HasPktType
+	if d>>40&1 != 0 { // the group bit
+		p.PktType = Multicast
+		if d == 1<<48-1 {
+			p.PktType = Broadcast
+		}
+	}
+	return p.etherType(binary.BigEndian.Uint16(data[12:]), data, 14, wire)
+}
+
+// etherType goes on behind an EtherType: VLAN tags, then IP at offset off.
+func (p *Packet) etherType(t uint16, data []byte, off, wire int) error {
+	for tags := 0; ; tags++ {
+		switch t {
+		case etherIPv4:
+			return p.ipv4(data, off, wire)
+		case etherIPv6:
+			return p.ipv6(data, off, wire)
+		case 0x8100, 0x88a8, 0x9100: // 802.1Q, 802.1ad, QinQ before its standard
+		default:
+			return errEtherType
+		}
+		if tags == MaxVLANTags {
+			return errTags
+		}
+		if len(data) < off+4 {
+			return errShortLink
+		}
+		if tags == 0 {
+			p.VLAN = binary.BigEndian.Uint16(data[off:]) & 0xfff
+			p.Has |= HasVLAN
+		}
+		t = binary.BigEndian.Uint16(data[off+2:])
+		off += 4
+	}
+}
+
+func (p *Packet) loopback(data []byte, wire int, link LinkType) error {
+	if len(data) < 4 {
+		return errShortLink
+	}
+	af := binary.BigEndian.Uint32(data)
+	if link == LinkNull && af > 0xffff {
+		af = binary.LittleEndian.Uint32(data)
+	}
+	switch af {
+	case 2: // AF_INET everywhere
+		return p.ipv4(data, 4, wire)
+	case 10, 24, 28, 30: // AF_INET6 of Linux, NetBSD, FreeBSD, Darwin
+		return p.ipv6(data, 4, wire)
+	}
+	return errFamily
+}
+
+// sll decodes a Linux cooked header: packet type, device type, length of the
+// address, 8 bytes of address, EtherType; 16 bytes in all.
+func (p *Packet) sll(data []byte, wire int) error {
+	if len(data) < 16 {
+		return errShortLink
+	}
+	p.cooked(binary.BigEndian.Uint16(data), binary.BigEndian.Uint16(data[4:]), data[6:14])
+	return p.etherType(binary.BigEndian.Uint16(data[14:]), data, 16, wire)
+}
+
+// sll2 decodes the second version: EtherType, 2 bytes reserved, interface
+// index, device type, packet type, length of the address, the address; 20 bytes.
+func (p *Packet) sll2(data []byte, wire int) error {
+	if len(data) < 20 {
+		return errShortLink
+	}
+	p.cooked(uint16(data[10]), uint16(data[11]), data[12:20])
+	return p.etherType(binary.BigEndian.Uint16(data), data, 20, wire)
+}
+
+// cooked takes what a cooked header says of the Ethernet one that it stands
+// for: the source address and the packet type. Of a packet that is leaving
+// (type 4) the type that rules saw is not known.
+func (p *Packet) cooked(pktType, addrLen uint16, address []byte) {
+	if pktType <= OtherHost {
+		p.PktType = uint8(pktType)
+		p.Has |= HasPktType
+	}
+	if addrLen == 6 {
+		p.SMAC = uint64(binary.BigEndian.Uint32(address))<<16 | uint64(binary.BigEndian.Uint16(address[4:]))
+		p.Has |= HasSMAC
+	}
+}
+
+func (p *Packet) ip(data []byte, off, wire int) error {
+	if len(data) <= off {
+		return errShortIP
+	}
+	switch data[off] >> 4 {
+	case 4:
+		return p.ipv4(data, off, wire)
+	case 6:
+		return p.ipv6(data, off, wire)
+	}
+	return errVersion
+}
+
+func (p *Packet) ipv4(data []byte, off, wire int) error {
+	b := data[off:]
+	if len(b) < 20 {
+		return errShortIP
+	}
+	if b[0]>>4 != 4 {
+		return errVersion4
+	}
+	ihl := int(b[0]&15) * 4
+	if ihl < 20 {
+		return errIHL
+	}
+	total := int(binary.BigEndian.Uint16(b[2:]))
+	if total < ihl {
+		return errTotal
+	}
+	if total > wire-off {
+		return errBeyond
+	}
+	if len(b) < ihl {
+		return errShortIP
+	}
+	if total > len(b) {
+		p.Notes |= Cut
+	} else {
+		b = b[:total]
+	}
+	p.Family = 4
+	p.TOS = b[1]
+	p.Length = uint32(total)
+	p.TTL = b[8]
+	p.Proto = b[9]
+	p.Has |= HasProto | HasLength
+	p.Src[2], p.Src[3] = 0xffff, binary.BigEndian.Uint32(b[12:])
+	p.Dst[2], p.Dst[3] = 0xffff, binary.BigEndian.Uint32(b[16:])
+	p.NetOffset, p.End = off, off+len(b)
+	frag := binary.BigEndian.Uint16(b[6:])
+	p.MoreFragments = frag&0x2000 != 0
+	if frag &= 0x1fff; frag != 0 {
+		p.FragOffset = frag
+		if frag == 1 && p.Proto == TCP {
+			p.Notes |= TinyFragment
+		}
+		return nil
+	}
+	p.TransportOffset = off + ihl
+	p.transport(b[ihl:], total-ihl)
+	return nil
+}
+
+// The IPv6 extension headers that are walked over. ESP hides what follows and
+// counts as a protocol, as does "no next header" (59).
+const (
+	extHopByHop    = 0
+	extRouting     = 43
+	extFragment    = 44
+	extAuth        = 51
+	extDestOptions = 60
+)
+
+func isExtHeader(next uint8) bool {
+	switch next {
+	case extHopByHop, extRouting, extFragment, extAuth, extDestOptions:
+		return true
+	}
+	return false
+}
+
+func (p *Packet) ipv6(data []byte, off, wire int) error {
+	b := data[off:]
+	if len(b) < 40 {
+		return errShortIP
+	}
+	if b[0]>>4 != 6 {
+		return errVersion6
+	}
+	total := 40 + int(binary.BigEndian.Uint16(b[4:]))
+	next := b[6]
+	if total == 40 && next == extHopByHop {
+		total = math.MaxInt32 // a jumbogram (RFC 2675): its length is elsewhere
+	} else {
+		p.Length = uint32(total)
+		p.Has |= HasLength
+		if total > wire-off {
+			return errBeyond
+		}
+		if total > len(b) {
+			p.Notes |= Cut
+		} else {
+			b = b[:total]
+		}
+	}
+	p.Family = 6
+	p.TOS = b[0]<<4 | b[1]>>4
+	p.TTL = b[7]
+	for i := range 4 {
+		p.Src[i] = binary.BigEndian.Uint32(b[8+4*i:])
+		p.Dst[i] = binary.BigEndian.Uint32(b[24+4*i:])
+	}
+	p.NetOffset, p.End = off, off+len(b)
+
+	at := 40
+	for n := 0; isExtHeader(next); n++ {
+		if n == MaxExtHeaders {
+			return errExtHeaders
+		}
+		need := at + 2
+		if next == extFragment {
+			need = at + 4
+		}
+		if need > total {
+			p.Notes |= BrokenChain
+			return nil
+		}
+		if need > len(b) {
+			p.Notes |= Cut
+			return nil
+		}
+		this := next
+		next = b[at]
+		switch this {
+		case extFragment:
+			frag := binary.BigEndian.Uint16(b[at+2:])
+			p.MoreFragments = p.MoreFragments || frag&1 != 0
+			if p.FragOffset = frag >> 3; p.FragOffset != 0 {
+				if isExtHeader(next) {
+					p.Notes |= BrokenChain
+					return nil
+				}
+				p.Proto = next
+				p.Has |= HasProto
+				return nil
+			}
+			at += 8
+		case extAuth:
+			at += int(b[at+1])*4 + 8
+		default:
+			at += int(b[at+1])*8 + 8
+		}
+	}
+	p.Proto = next
+	p.Has |= HasProto
+	p.TransportOffset = off + at
+	p.transport(b[min(at, len(b)):], total-at)
+	return nil
+}
+
+// transport decodes the transport header in b, as much of it as there is; the
+// packet has n bytes of it and of what follows, negative when it ends before.
+func (p *Packet) transport(b []byte, n int) {
+	var fixed int // the length of the header's fixed part
+	switch p.Proto {
+	case TCP:
+		fixed = 20
+		if n >= 20 && len(b) >= 14 {
+			p.TCPFlags = b[13]
+			p.Has |= HasTCPFlags
+		}
+	case UDP, UDPLite:
+		fixed = 8
+	case SCTP, DCCP:
+		fixed = 12
+	case ICMP, ICMPv6:
+		if (p.Proto == ICMP) != (p.Family == 4) {
+			return
+		}
+		if n < 8 {
+			p.Notes |= ShortHeader
+		} else if len(b) >= 2 {
+			p.ICMPType, p.ICMPCode = b[0], b[1]
+			p.Has |= HasICMP
+		}
+		return
+	default:
+		return
+	}
+	if n < fixed {
+		p.Notes |= ShortHeader
+	} else if len(b) >= 4 {
+		p.SrcPort = binary.BigEndian.Uint16(b)
+		p.DstPort = binary.BigEndian.Uint16(b[2:])
+		p.Has |= HasPorts
+	}
+}
