@@ -167,6 +167,25 @@ func (t *Table) Check(limits Limits) error {
 	return nil
 }
 
+// Admits reports whether packet k enters the table: one of a family only sees
+// packets whose addresses src and dst, fields of kind IP, are of that family.
+func (t *Table) Admits(k Key) bool {
+	if t.Family == 0 {
+		return true
+	}
+	for _, name := range [...]string{"src", "dst"} {
+		i := t.Schema.Index(name)
+		if i < 0 || t.Schema.fields[i].Kind != IP {
+			continue
+		}
+		v, present := t.Schema.Get(k, i)
+		if !present || v.is4in6() != (t.Family == 4) {
+			return false
+		}
+	}
+	return true
+}
+
 // Place is a rule of a table, or a chain's policy.
 type Place struct {
 	Chain int // index in Table.Chains
@@ -182,8 +201,12 @@ type Result struct {
 
 // Evaluate walks the table from a chain and returns the verdict. When trace
 // is not nil it is called for every rule executed, in order, the deciding one
-// included, and not for policies.
+// included, and not for policies. A packet that the table does not admit gets
+// NoVerdict at once.
 func (t *Table) Evaluate(k Key, chain int, trace func(Place)) Result {
+	if !t.Admits(k) {
+		return Result{NoVerdict, Place{chain, -1}}
+	}
 	type frame struct{ chain, next int }
 	var stack []frame
 	entry, next := chain, 0
