@@ -1,0 +1,227 @@
+// Package lower turns rules into boxes over key words.
+//
+// The engine works on the 32-bit words of a key (see rules.Key), not on
+// fields: a 128-bit address is four words, and every structure below sees only
+// words of at most 32 bits. Each rule becomes one box, an interval per word,
+// that holds every packet the rule matches. For most rules the box holds no
+// other packet: the rule is exact. Where a condition is no box (a union of
+// ports, a negation, an address range across a word boundary, a bit mask) the
+// box is its hull and a Program finishes the test on the few packets that get
+// so far. Rules are never multiplied.
+//
+//	src=10.0.0.0/8         word 1: [0x0a000000, 0x0affffff]          exact
+//	dport=22,80,443        word 4: [22, 443]        + program {22,80,443}
+//	src=2001:db8::/32      word 1: [0x20010db8, 0x20010db8]          exact
+//	proto!=6               (no interval)            + program not {6}
+//
+// An absent field has words 0. The box knows nothing of that: Need lists the
+// fields that the rule wants present.
+package lower
+
+import (
+	"math/bits"
+
+	"github.com/hipac-go/classifier/rules"
+)
+
+// Span is a closed interval of word values.
+type Span struct{ Lo, Hi uint32 }
+
+// Covers reports whether every value of t is in s.
+func (s Span) Covers(t Span) bool { return s.Lo <= t.Lo && s.Hi >= t.Hi }
+
+// Overlaps reports whether s and t have a value in common.
+func (s Span) Overlaps(t Span) bool { return s.Lo <= t.Hi && t.Lo <= s.Hi }
+
+// Dim is one key word that some entry constrains.
+type Dim struct {
+	Word  int    // index in the key
+	Field int    // the field the word is part of
+	Full  Span   // all values of the word
+	Spans []Span // per entry
+}
+
+// Boxes are the lowered rules of one list, in order. Entry i is the rule at
+// position Rank[i]; rules that can never match have no entry.
+type Boxes struct {
+	Schema  *rules.Schema
+	Dims    []Dim
+	Rank    []uint32
+	Need    []uint32 // fields that must be present, as in key word 0
+	Inexact []bool   // the rule's Program must be asked too
+	Hides   []bool   // what a later rule shares with this box it never gets
+	Never   []uint32 // ranks of rules that can never match
+	Program Program
+}
+
+// Len returns the number of entries.
+func (b *Boxes) Len() int { return len(b.Rank) }
+
+// Source gives the rules to lower: their number, and for each its conditions,
+// whether it is wanted at all and whether it hides later rules where it
+// matches.
+type Source struct {
+	Len   int
+	Conds func(i int) []rules.Cond
+	Skip  func(i int) bool // may be nil
+	Hides func(i int) bool // may be nil: all do
+}
+
+// Lower makes the boxes of the rules of a schema. It takes O(rules x
+// conditions) time and 8 bytes per rule and constrained word.
+func Lower(s *rules.Schema, src Source) *Boxes {
+	b := &Boxes{Schema: s, Program: Program{schema: s}}
+	dimOf := make([]int, s.KeyLen()) // 1 + index in b.Dims
+	for i := range src.Len {
+		for j := range src.Conds(i) {
+			c := &src.Conds(i)[j]
+			first, n := s.FieldWords(c.Field())
+			for w := first; w < first+n; w++ {
+				dimOf[w] = 1
+			}
+		}
+	}
+	for f := range s.Len() {
+		first, n := s.FieldWords(f)
+		for w := first; w < first+n; w++ {
+			if dimOf[w] == 0 {
+				continue
+			}
+			full := Span{0, ^uint32(0)}
+			if top := s.Field(f).Bits - 32*(n-1); w == first && top < 32 {
+				full.Hi = 1<<top - 1
+			}
+			b.Dims = append(b.Dims, Dim{Word: w, Field: f, Full: full, Spans: make([]Span, 0, src.Len)})
+			dimOf[w] = len(b.Dims)
+		}
+	}
+	b.Rank = make([]uint32, 0, src.Len)
+	b.Need = make([]uint32, 0, src.Len)
+	b.Inexact = make([]bool, 0, src.Len)
+	b.Hides = make([]bool, 0, src.Len)
+	box := make([]Span, len(b.Dims))
+	for i := range src.Len {
+		if src.Skip != nil && src.Skip(i) {
+			continue
+		}
+		for d := range box {
+			box[d] = b.Dims[d].Full
+		}
+		var need uint32
+		inexact, possible := false, true
+		conds := src.Conds(i)
+		for j := range conds {
+			c := &conds[j]
+			if !c.AllowsAbsent() {
+				need |= 1 << c.Field()
+			}
+			first, n := s.FieldWords(c.Field())
+			d := dimOf[first] - 1
+			exact, ok := lowerCond(s.Field(c.Field()), c, box[d:d+n], b.Dims[d:d+n])
+			possible = possible && ok
+			inexact = inexact || !exact
+		}
+		if !possible {
+			b.Never = append(b.Never, uint32(i))
+			continue
+		}
+		for d := range box {
+			b.Dims[d].Spans = append(b.Dims[d].Spans, box[d])
+		}
+		b.Rank = append(b.Rank, uint32(i))
+		b.Need = append(b.Need, need)
+		b.Inexact = append(b.Inexact, inexact)
+		b.Hides = append(b.Hides, src.Hides == nil || src.Hides(i))
+		if inexact {
+			b.Program.add(uint32(i), conds)
+		}
+	}
+	// Words that no rule cuts (an IPv6 prefix leaves the last ones full) are
+	// no dimensions.
+	kept := b.Dims[:0]
+	for _, d := range b.Dims {
+		for _, sp := range d.Spans {
+			if sp != d.Full {
+				kept = append(kept, d)
+				break
+			}
+		}
+	}
+	b.Dims = kept
+	return b
+}
+
+// lowerCond cuts box, the words of one field, down to the hull of c. exact
+// says that the hull is c itself, ok that c holds for some packet.
+func lowerCond(f *rules.Field, c *rules.Cond, box []Span, dims []Dim) (exact, ok bool) {
+	if c.AllowsAbsent() {
+		return false, true // holds at 0 too: left to the program
+	}
+	ranges, ranged := c.Intervals()
+	want, mask, masked := c.Mask()
+	switch {
+	case !ranged && !masked:
+		ranges, ranged = []rules.Interval{f.Full()}, true
+	case masked && !ranged && !c.Negated():
+		if want.And(mask.Not()) != (rules.Value{}) {
+			return true, false
+		}
+		free := mask.Not().And(f.Max())
+		if free != rules.Ones(free.BitLen()) {
+			return false, cutMask(want, free, box)
+		}
+		ranges, ranged, masked = []rules.Interval{{Lo: want, Hi: want.Or(free)}}, true, false
+	}
+	if c.Negated() {
+		if masked {
+			return false, true
+		}
+		ranges = rules.Complement(f, ranges)
+	}
+	if len(ranges) == 0 {
+		return true, false
+	}
+	hull := rules.Interval{Lo: ranges[0].Lo, Hi: ranges[len(ranges)-1].Hi}
+	exact, ok = cutInterval(hull, box, dims)
+	if masked {
+		return false, ok && cutMask(want.And(mask), mask.Not().And(f.Max()), box)
+	}
+	return exact && len(ranges) == 1, ok
+}
+
+// cutInterval intersects the words of a field with the hull of an interval:
+// words before the first one that differs are points, words behind it are full.
+func cutInterval(iv rules.Interval, box []Span, dims []Dim) (exact, ok bool) {
+	exact, ok = true, true
+	n := len(box)
+	open := false // a word before this one had lo < hi
+	for j := range n {
+		lo, hi := word(iv.Lo, n, j), word(iv.Hi, n, j)
+		if open {
+			exact = exact && lo == 0 && hi == dims[j].Full.Hi
+			continue
+		}
+		box[j].Lo, box[j].Hi = max(box[j].Lo, lo), min(box[j].Hi, hi)
+		ok = ok && box[j].Lo <= box[j].Hi
+		open = lo != hi
+	}
+	return exact, ok
+}
+
+// cutMask intersects the words of a field with the hull of a mask whose free
+// bits may be anything.
+func cutMask(want, free rules.Value, box []Span) bool {
+	ok := true
+	for j := range box {
+		w, f := word(want, len(box), j), word(free, len(box), j)
+		box[j].Lo, box[j].Hi = max(box[j].Lo, w), min(box[j].Hi, w|f)
+		ok = ok && box[j].Lo <= box[j].Hi
+	}
+	return ok
+}
+
+// word returns word j of n, most significant first.
+func word(v rules.Value, n, j int) uint32 { return uint32(v.Shr(32 * (n - 1 - j)).Lo) }
+
+// Bits returns the number of bits of the word.
+func (d *Dim) Bits() int { return bits.Len32(d.Full.Hi) }

@@ -1,0 +1,435 @@
+package tree
+
+// Building: top-down, one node at a time. A node gets its entries in order of
+// rank, the region of keys that can reach it, and a share of the replication
+// budget; it drops what can never be answered there, and becomes a leaf, a
+// table or an interval node as the plan (plan.go) finds cheapest.
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/hipac-go/classifier/hipac/internal/lower"
+)
+
+const (
+	// maxDepth bounds the nodes on a path, spans included. Common sets need
+	// about 13; what is deeper becomes a chain of leaves.
+	maxDepth = 40
+	// maxSpans bounds how often a span may lie within a span: each costs a
+	// lookup another walk.
+	maxSpans = 8
+	// chainRows is the number of rows in a leaf of a chain.
+	chainRows = 512
+	// pruneRows is the number of entries up to which a node compares them all
+	// with one another for hidden ones.
+	pruneRows = 64
+)
+
+// Config says how to build. The zero value of a field means its default.
+type Config struct {
+	// LeafRows is the number of entries that are not cut further; default 8.
+	LeafRows int
+	// Replication is the number of copies per entry that a build may spend;
+	// default 4.
+	Replication float64
+	// KeepHidden keeps rules that earlier ones hide, as All needs.
+	KeepHidden bool
+	// MaxBytes bounds the memory of the tree and, roughly, of the build.
+	MaxBytes int
+}
+
+func (c Config) orDefault() Config {
+	if c.LeafRows == 0 {
+		c.LeafRows = 8
+	}
+	if c.Replication == 0 {
+		c.Replication = 4
+	}
+	if c.MaxBytes == 0 {
+		c.MaxBytes = 1 << 34
+	}
+	return c
+}
+
+// Builder makes one Tree out of one or more sets of boxes. It is for one
+// goroutine. After an error it must be thrown away.
+type Builder struct {
+	cfg  Config
+	ctx  context.Context
+	tree Tree
+	err  error
+
+	classes map[uint32]uint16
+	nodes   int // since the context was last looked at
+
+	// The set being built.
+	boxes *lower.Boxes
+	dims  []lower.Dim
+	base  uint32
+	reach []lower.Span // per dim: keys that can get here
+	hull  []lower.Span // per dim: reach without what tables skipped unseen
+	plan  planner
+}
+
+// NewBuilder returns a builder that gives up when the context ends.
+func NewBuilder(ctx context.Context, cfg Config) *Builder {
+	b := &Builder{cfg: cfg.orDefault(), ctx: ctx, classes: map[uint32]uint16{0: 0}}
+	b.tree.needs = []uint32{0}
+	b.plan.leafRows = b.cfg.LeafRows
+	return b
+}
+
+// KeepHidden makes the roots that follow keep hidden rules.
+func (b *Builder) KeepHidden() { b.cfg.KeepHidden = true }
+
+// Fixed is a word that has one value in all keys of a root.
+type Fixed struct {
+	Word  int
+	Value uint32
+}
+
+// Grow makes room for the ranks base to base+n of the boxes, which are given
+// to Root next. It must be called once per set of boxes, before its roots.
+func (b *Builder) Grow(boxes *lower.Boxes, base uint32, n int) {
+	b.boxes, b.base, b.dims = boxes, base, boxes.Dims
+	b.tree.program.Grow(&boxes.Program, base)
+	if more := int(base) + n - len(b.tree.class); more > 0 {
+		b.tree.class = append(b.tree.class, make([]uint16, more)...)
+	}
+	for e, rank := range boxes.Rank {
+		need := boxes.Need[e]
+		class, ok := b.classes[need]
+		if !ok {
+			if len(b.tree.needs) > math.MaxUint16 {
+				b.err = fmt.Errorf("more than %d different sets of constrained fields", math.MaxUint16)
+				return
+			}
+			class = uint16(len(b.tree.needs))
+			b.classes[need] = class
+			b.tree.needs = append(b.tree.needs, need)
+		}
+		b.tree.class[base+rank] = class
+	}
+}
+
+// Root builds a tree for the keys in which the words of fixed have their
+// value, out of the entries of the boxes for which want, when given, is true.
+func (b *Builder) Root(fixed []Fixed, want func(entry int) bool) (Ref, error) {
+	b.reach = make([]lower.Span, len(b.dims))
+	b.hull = make([]lower.Span, len(b.dims))
+	for d := range b.dims {
+		b.reach[d] = b.dims[d].Full
+		for _, f := range fixed {
+			if f.Word == b.dims[d].Word {
+				b.reach[d] = lower.Span{Lo: f.Value, Hi: f.Value}
+			}
+		}
+	}
+	copy(b.hull, b.reach)
+	entries := make([]int32, 0, b.boxes.Len())
+next:
+	for e := range b.boxes.Len() {
+		if want != nil && !want(e) {
+			continue
+		}
+		for d := range b.dims {
+			if !b.dims[d].Spans[e].Overlaps(b.reach[d]) {
+				continue next
+			}
+		}
+		entries = append(entries, int32(e))
+	}
+	ref := b.node(entries, b.cfg.Replication*float64(len(entries))+16-float64(len(entries)), 0, maxSpans)
+	return ref, b.err
+}
+
+// Tree returns what was built, without slack.
+func (b *Builder) Tree() *Tree {
+	t := b.tree
+	t.program.Sort()
+	t.slots, t.lines, t.leaves = fit(t.slots), fit(t.lines), fit(t.leaves)
+	return &t
+}
+
+// fit copies s when a good part of its memory is unused.
+func fit[E any](s []E) []E {
+	if cap(s)-len(s) > len(s)/16 {
+		return append(make([]E, 0, len(s)), s...)
+	}
+	return s
+}
+
+// ok reports whether building may go on, and looks at the clock and the
+// memory from time to time.
+func (b *Builder) ok() bool {
+	if b.nodes++; b.err == nil && b.nodes&255 == 0 {
+		b.err = b.ctx.Err()
+	}
+	if b.err == nil && b.tree.Bytes() > b.cfg.MaxBytes {
+		b.err = ErrMemory
+	}
+	return b.err == nil
+}
+
+// node builds the node for the entries, which may grow by extra copies.
+func (b *Builder) node(entries []int32, extra float64, depth, spans int) Ref {
+	if !b.ok() {
+		return 0
+	}
+	if !b.cfg.KeepHidden {
+		entries = b.dropHidden(entries)
+	}
+	if len(entries) <= b.cfg.LeafRows {
+		return b.leaf(entries)
+	}
+	if depth >= maxDepth {
+		return b.chain(entries)
+	}
+	c := b.plan.best(b, entries, extra, spans)
+	switch c.kind {
+	case kindTable:
+		return b.table(entries, c, extra, depth, spans)
+	case kindInterval:
+		return b.interval(entries, c, extra, depth, spans)
+	}
+	return b.chain(entries)
+}
+
+// table builds a table node as the cut says.
+func (b *Builder) table(entries []int32, c cut, extra float64, depth, spans int) Ref {
+	size := uint32(1) << c.bits
+	dim := &b.dims[c.dim]
+	outerReach, outerHull := b.reach[c.dim], b.hull[c.dim]
+
+	p, ok := split(entries, dim.Spans, c, extra, spans > 0)
+	if !ok {
+		return b.chain(entries)
+	}
+	span, every, slot, runEnd := p.span, p.every, p.slot, p.runEnd
+	left := float64(len(entries)) + extra - float64(p.total)
+	share := func(n int) float64 { return left * float64(n) / float64(p.total+1) }
+
+	if len(span) > 0 {
+		b.tree.slots = append(b.tree.slots, 0, 0)
+	}
+	off := len(b.tree.slots)
+	b.tree.slots = append(b.tree.slots, make([]uint64, size)...)
+	skips := c.hull != outerHull || outerReach != outerHull
+	var shared Ref // child of the slots without entries of their own
+	haveShared := false
+	for s := uint32(0); s < size; {
+		end := runEnd(s)
+		own := slot(s)
+		child := shared
+		if len(own) > 0 || !haveShared {
+			sub := lower.Span{Lo: c.hull.Lo + s<<c.shift, Hi: c.hull.Lo + end<<c.shift - 1}
+			if len(own) == 0 {
+				sub = c.hull
+			}
+			b.hull[c.dim] = sub
+			if !skips && len(own) > 0 {
+				b.reach[c.dim] = sub
+			}
+			all := merge(own, every)
+			child = b.node(all, share(len(all)), depth+1, spans)
+			b.reach[c.dim], b.hull[c.dim] = outerReach, outerHull
+			if len(own) == 0 {
+				shared, haveShared = child, true
+			}
+		}
+		for ; s < end; s++ {
+			b.tree.slots[off+int(s)] = uint64(child)
+		}
+	}
+	ref := tableRef(off, dim.Word, int(c.shift), int(c.bits))
+	if len(span) > 0 {
+		ref = ref.withSpan()
+		b.setSpan(off, span, share(len(span)), depth, spans)
+	}
+	return ref
+}
+
+// parting is how the entries of a node go into a table.
+type parting struct {
+	span  []int32 // into the span
+	every []int32 // into every slot
+	start []int32 // of each slot's own entries in list
+	list  []int32
+	total int // entries in all children, the span included
+}
+
+func (p *parting) slot(s uint32) []int32 { return p.list[p.start[s]:p.start[s+1]] }
+
+// runEnd returns the end of the run of slots with the same entries as s: they
+// share a child.
+func (p *parting) runEnd(s uint32) uint32 {
+	e := s + 1
+	for int(e) < len(p.start)-1 && slices.Equal(p.slot(s), p.slot(e)) {
+		e++
+	}
+	return e
+}
+
+// split parts the entries for the table c. The plan only estimates how many
+// copies that makes; when it is more than extra, wide entries go to the span,
+// one size class after another. It reports false when nothing is gained.
+func split(entries []int32, spans []lower.Span, c cut, extra float64, spanOK bool) (parting, bool) {
+	size := uint32(1) << c.bits
+	for ; c.keep >= 0; c.keep-- {
+		p := parting{start: make([]int32, size+1)}
+		var some []int32
+		for _, e := range entries {
+			s := spans[e]
+			switch {
+			case c.class(s) > c.keep:
+				p.span = append(p.span, e)
+			case s.Covers(c.hull):
+				p.every = append(p.every, e)
+			default:
+				some = append(some, e)
+				lo, hi := c.slots(s)
+				for x := lo; x <= hi; x++ {
+					p.start[x+1]++
+				}
+			}
+		}
+		if len(p.span) == len(entries) || len(p.span) > 0 && !spanOK {
+			return p, false
+		}
+		for x := range size {
+			p.start[x+1] += p.start[x]
+		}
+		p.list = make([]int32, p.start[size])
+		fill := slices.Clone(p.start[:size])
+		for _, e := range some {
+			lo, hi := c.slots(spans[e])
+			for x := lo; x <= hi; x++ {
+				p.list[fill[x]] = e
+				fill[x]++
+			}
+		}
+		p.total = len(p.span)
+		empty := 0
+		for x := uint32(0); x < size; x = p.runEnd(x) {
+			if own := len(p.slot(x)); own > 0 {
+				p.total += own + len(p.every)
+			} else {
+				empty = len(p.every)
+			}
+		}
+		p.total += empty
+		if float64(p.total) <= float64(len(entries))+extra {
+			return p, true
+		}
+	}
+	return parting{}, false
+}
+
+// setSpan builds the span of the table at off.
+func (b *Builder) setSpan(off int, span []int32, extra float64, depth, spans int) {
+	ref := b.node(span, extra, depth+1, spans-1)
+	b.tree.slots[off-1] = uint64(ref)
+	b.tree.slots[off-2] = uint64(b.tag(span[0]))
+}
+
+// interval builds an interval node as the cut says.
+func (b *Builder) interval(entries []int32, c cut, extra float64, depth, spans int) Ref {
+	dim := &b.dims[c.dim]
+	outerReach, outerHull := b.reach[c.dim], b.hull[c.dim]
+	var parts [intervalBounds + 1][]int32
+	var span []int32
+	total := 0
+	for _, e := range entries {
+		lo, hi := c.parts(dim.Spans[e])
+		if hi-lo+1 > c.keep {
+			span = append(span, e)
+			continue
+		}
+		for p := lo; p <= hi; p++ {
+			parts[p] = append(parts[p], e)
+		}
+		total += hi - lo + 1
+	}
+	total += len(span)
+	left := float64(len(entries)) + extra - float64(total)
+	if left < 0 || len(span) == len(entries) {
+		return b.chain(entries)
+	}
+	share := func(n int) float64 { return left * float64(n) / float64(total+1) }
+
+	var l line
+	for i := range l {
+		l[i] = ^uint32(0)
+	}
+	for i, x := range c.bounds {
+		l[i] = x - 1
+	}
+	children := make([]uint64, len(c.bounds)+1)
+	for p := range children {
+		reach, hull := outerReach, outerHull
+		if p > 0 {
+			reach.Lo, hull.Lo = c.bounds[p-1], c.bounds[p-1]
+		}
+		if p < len(c.bounds) {
+			reach.Hi, hull.Hi = c.bounds[p]-1, c.bounds[p]-1
+		}
+		b.reach[c.dim], b.hull[c.dim] = reach, hull
+		children[p] = uint64(b.node(parts[p], share(len(parts[p])), depth+1, spans))
+		b.reach[c.dim], b.hull[c.dim] = outerReach, outerHull
+	}
+	l[intervalBounds] = uint32(len(b.tree.slots))
+	b.tree.slots = append(b.tree.slots, children...)
+	ref := intervalRef(len(b.tree.lines), dim.Word)
+	b.tree.lines = append(b.tree.lines, l)
+	if len(span) == 0 {
+		return ref
+	}
+	// A table of one slot carries the span.
+	off := len(b.tree.slots) + 2
+	b.tree.slots = append(b.tree.slots, 0, 0, uint64(ref))
+	b.setSpan(off, span, share(len(span)), depth, spans)
+	return tableRef(off, 0, 0, 0).withSpan()
+}
+
+// chain builds the last resort: leaves in order of rank, each behind the last
+// as its span.
+func (b *Builder) chain(entries []int32) Ref {
+	if len(entries) <= chainRows {
+		return b.leaf(entries)
+	}
+	off := len(b.tree.slots) + 2
+	head := b.leaf(entries[:chainRows])
+	b.tree.slots = append(b.tree.slots, 0, 0, uint64(head))
+	rest := b.chain(entries[chainRows:])
+	b.tree.slots[off-1] = uint64(rest)
+	b.tree.slots[off-2] = uint64(b.tag(entries[chainRows]))
+	return tableRef(off, 0, 0, 0).withSpan()
+}
+
+// merge returns the union of two ascending lists without common elements.
+func merge(a, b []int32) []int32 {
+	if len(b) == 0 {
+		return a
+	}
+	out := make([]int32, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if a[0] < b[0] {
+			out, a = append(out, a[0]), a[1:]
+		} else {
+			out, b = append(out, b[0]), b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}
+
+// tag returns the tag of an entry's rows.
+func (b *Builder) tag(e int32) uint32 {
+	t := (b.base + b.boxes.Rank[e]) << 1
+	if b.boxes.Inexact[e] {
+		t |= 1
+	}
+	return t
+}

@@ -1,0 +1,166 @@
+package tree
+
+// Lookup: walking a tree. The walk keeps the best tag found so far and a
+// stack of spans not yet visited; a span or a row whose tag cannot beat the
+// best is not looked at. Nothing here allocates or writes shared memory.
+//
+// Rows of a leaf carry a tag, rank<<1 | inexact, so that tags order as ranks
+// do and tell with the same load whether the rule's program must be asked.
+
+// maxPending bounds the spans that wait at one time: each hangs off a node
+// of the current path.
+const maxPending = maxDepth + 2
+
+// First returns the lowest rank that matches the key, or NoMatch. The key
+// must have the layout that the tree was built for.
+func (t *Tree) First(root Ref, key []uint32) uint32 {
+	return t.FirstFrom(root, key, 0)
+}
+
+// FirstFrom returns the lowest rank >= from that matches the key, or NoMatch.
+func (t *Tree) FirstFrom(root Ref, key []uint32, from uint32) uint32 {
+	best := NoMatch
+	var pending [maxPending]uint32
+	n := 0
+	ref := root
+	for {
+		for {
+			switch ref.kind() {
+			case kindTable:
+				off := ref.offset()
+				if ref.hasSpan() {
+					pending[n] = off
+					n++
+				}
+				x := key[ref.word()] >> ref.shift() & (1<<ref.bits() - 1)
+				ref = Ref(t.slots[off+x])
+				continue
+			case kindInterval:
+				l := &t.lines[ref.offset()]
+				ref = Ref(t.slots[l[intervalBounds]+l.find(key[ref.word()])])
+				continue
+			}
+			break
+		}
+		if !ref.isEmpty() {
+			best = t.leaf(ref, key, best, from)
+		}
+		for {
+			if n == 0 {
+				if best == NoMatch {
+					return NoMatch
+				}
+				return best >> 1
+			}
+			n--
+			off := pending[n]
+			if uint32(t.slots[off-2]) < best {
+				ref = Ref(t.slots[off-1])
+				break
+			}
+		}
+	}
+}
+
+// find returns the number of the interval that holds x.
+func (l *line) find(x uint32) uint32 {
+	var c uint32
+	for i := range intervalBounds {
+		if x > l[i] {
+			c++
+		}
+	}
+	return c
+}
+
+// leaf returns the tag of the first row that matches the key, if it is below
+// best, else best.
+func (t *Tree) leaf(ref Ref, key []uint32, best, from uint32) uint32 {
+	rows, wide, narrow := ref.rows(), ref.wide(), ref.narrow()
+	columns := wide + narrow
+	header := (columns + 3) / 4
+	stride := 1 + 2*wide + narrow
+	off := ref.offset()
+	cols := t.leaves[off : off+header]
+	data := t.leaves[off+header : off+header+rows*stride]
+next:
+	for len(data) >= int(stride) {
+		row := data[:stride]
+		data = data[stride:]
+		tag := row[0]
+		if tag >= best {
+			return best
+		}
+		q := uint32(1)
+		c := uint32(0)
+		for ; c < wide; c++ {
+			if key[cols[c>>2]>>(c&3*8)&0xff]-row[q] > row[q+1] {
+				continue next
+			}
+			q += 2
+		}
+		for ; c < columns; c++ {
+			if x := key[cols[c>>2]>>(c&3*8)&0xff]; x-row[q]&0xffff > row[q]>>16 {
+				continue next
+			}
+			q++
+		}
+		if rank := tag >> 1; rank >= from && t.holds(tag, key) {
+			return tag
+		}
+	}
+	return best
+}
+
+// holds reports whether a rule whose box holds the key matches it: the fields
+// it needs are there, and its program agrees.
+func (t *Tree) holds(tag uint32, key []uint32) bool {
+	if absent := key[0]; absent != 0 && absent&t.need(tag>>1) != 0 {
+		return false
+	}
+	return tag&1 == 0 || t.program.Holds(tag>>1, key)
+}
+
+// All appends the ranks of all rules that match the key to dst, in no order;
+// each appears once. The tree must have been built with Config.KeepHidden.
+func (t *Tree) All(root Ref, key []uint32, dst []uint32) []uint32 {
+	var pending [maxPending]uint32
+	n := 0
+	ref := root
+	for {
+		switch ref.kind() {
+		case kindTable:
+			off := ref.offset()
+			if ref.hasSpan() {
+				pending[n] = off
+				n++
+			}
+			ref = Ref(t.slots[off+key[ref.word()]>>ref.shift()&(1<<ref.bits()-1)])
+			continue
+		case kindInterval:
+			l := &t.lines[ref.offset()]
+			ref = Ref(t.slots[l[intervalBounds]+l.find(key[ref.word()])])
+			continue
+		}
+		if !ref.isEmpty() {
+			dst = t.leafAll(ref, key, dst)
+		}
+		if n == 0 {
+			return dst
+		}
+		n--
+		ref = Ref(t.slots[pending[n]-1])
+	}
+}
+
+// leafAll appends the ranks of all rows that match the key.
+func (t *Tree) leafAll(ref Ref, key []uint32, dst []uint32) []uint32 {
+	for from := uint32(0); ; {
+		tag := t.leaf(ref, key, NoMatch, from)
+		if tag == NoMatch {
+			return dst
+		}
+		dst = append(dst, tag>>1)
+		from = tag>>1 + 1
+	}
+}

@@ -1,0 +1,99 @@
+package hipac
+
+// Options of a build, and its errors.
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/hipac-go/classifier/hipac/internal/tree"
+)
+
+// Errors of a build, for errors.Is. A context that ends gives its own error.
+var (
+	// ErrMemoryLimit means that the structure would not fit Options.MemoryLimit.
+	ErrMemoryLimit = errors.New("memory limit exceeded")
+	// ErrTooManyRules means more rules than a classifier can number (2^30).
+	ErrTooManyRules = errors.New("too many rules")
+)
+
+const maxRules = 1 << 30
+
+// Engine is a way to answer lookups. All give the same answers.
+type Engine uint8
+
+// The engines. The linear walk, the third way, is rules.List.First and
+// rules.Table.Evaluate.
+const (
+	// Tree is the compiled tree: the fast one, and the default.
+	Tree Engine = iota
+	// Index intersects, per packet, the bitmaps of the field index: some
+	// microseconds and some allocations a lookup. It is a second oracle.
+	Index
+)
+
+// String returns the engine's name.
+func (e Engine) String() string {
+	if e == Index {
+		return "index"
+	}
+	return "tree"
+}
+
+// DefaultMemoryLimit is the memory that a build may use unless told
+// otherwise: 16 GiB.
+const DefaultMemoryLimit = 16 << 30
+
+// Options of Build and BuildTable. A nil *Options is the zero
+// Options.
+type Options struct {
+	// Engine answers the lookups. With Index, lookups allocate, and the other
+	// options but the rules' own have no effect.
+	Engine Engine
+
+	// MemoryLimit bounds the bytes of the compiled structure; a build that
+	// would exceed it fails with ErrMemoryLimit and leaves nothing behind. Its
+	// temporary memory is of the same order. 0 means DefaultMemoryLimit.
+	MemoryLimit int
+
+	// AllMatches compiles what LookupAll and Executed need at once. Without it
+	// the first call of one of them does, in the time of a Build, and the
+	// classifier keeps the rule list alive for it.
+	AllMatches bool
+
+	// FirstMatchOnly lets the rule list go: LookupAll and Executed are not
+	// available and report nothing. It saves the memory of the list when
+	// nothing else keeps it.
+	FirstMatchOnly bool
+
+	// LeafRows is the number of rules that are compared one by one at the end
+	// of a lookup rather than separated further. 0 means 8.
+	LeafRows int
+
+	// Replication is the number of copies per rule that a build may make to
+	// save lookups work. 0 means 4; memory is linear in it.
+	Replication float64
+}
+
+func (o *Options) orDefault() Options {
+	var out Options
+	if o != nil {
+		out = *o
+	}
+	if out.MemoryLimit == 0 {
+		out.MemoryLimit = DefaultMemoryLimit
+	}
+	return out
+}
+
+func (o *Options) config(keepHidden bool) tree.Config {
+	return tree.Config{LeafRows: o.LeafRows, Replication: o.Replication, KeepHidden: keepHidden, MaxBytes: o.MemoryLimit}
+}
+
+// buildError gives a builder's error its public name.
+func buildError(err error, limit int) error {
+	if errors.Is(err, tree.ErrMemory) {
+		return fmt.Errorf("%w: %d bytes", ErrMemoryLimit, limit)
+	}
+	return err
+}
