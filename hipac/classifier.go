@@ -67,6 +67,9 @@ func Build[T any](ctx context.Context, l *rules.List[T], opts *Options) (*Classi
 	if l.Len() > maxRules {
 		return nil, fmt.Errorf("%w: %d", ErrTooManyRules, l.Len())
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	c := &Classifier[T]{schema: l.Schema(), families: familiesOf(l.Schema()), rules: infoOf(l), list: l, opts: o}
 	conds := func(i int) []rules.Cond { return l.At(i).Conds }
 	boxes := lower.Lower(c.schema, lower.Source{

@@ -2,7 +2,6 @@ package hipac_test
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -157,7 +156,7 @@ func TestRandomListsAgreeWithTheLinearWalk(t *testing.T) {
 				}
 			}
 			if t.Failed() {
-				t.Fatal(fmt.Sprintf("schema %v seed %d", s, seed))
+				t.Fatalf("schema %v seed %d", s, seed)
 			}
 		}
 	}

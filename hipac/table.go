@@ -46,6 +46,10 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 	if total > maxRules {
 		return nil, fmt.Errorf("%w: %d", ErrTooManyRules, total)
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	family := familyOf(t)
 	decide := tree.NewBuilder(ctx, o.config(false))
 	base := uint32(0)
 	for i := range t.Chains {
@@ -69,7 +73,7 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 			continue
 		}
 		decide.Grow(boxes, base, l.Len())
-		if c.chains[i].decide, err = c.families.build(decide, boxes, t.Family); err != nil {
+		if c.chains[i].decide, err = c.families.build(decide, boxes, family); err != nil {
 			return nil, buildError(err, o.MemoryLimit)
 		}
 		base += uint32(l.Len())
@@ -92,12 +96,23 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 		}
 		decide.Grow(boxes, c.chains[i].base, l.Len())
 		var err error
-		if c.chains[i].pass, err = c.families.build(decide, boxes, t.Family); err != nil {
+		if c.chains[i].pass, err = c.families.build(decide, boxes, family); err != nil {
 			return nil, buildError(err, o.MemoryLimit)
 		}
 	}
 	c.tree = decide.Tree()
 	return c, nil
+}
+
+// familyOf returns the family of all addresses in the packets that the table
+// admits, 0 when they may differ.
+func familyOf(t *rules.Table) int {
+	for i := range t.Schema.Len() {
+		if f := t.Schema.Field(i); f.Kind == rules.IP && f.Name != "src" && f.Name != "dst" {
+			return 0
+		}
+	}
+	return t.Family
 }
 
 // Source returns the table that was compiled.
