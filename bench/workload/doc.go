@@ -1,0 +1,54 @@
+// Package workload makes rule sets and packets for tests and benchmarks. All
+// of it is deterministic: the same configuration gives the same rules and the
+// same packets on every machine.
+//
+// # Rule sets
+//
+//   - [Generate] makes 5-tuple sets in the style of ClassBench, of any of the
+//     twelve families acl1-acl5, fw1-fw5, ipc1, ipc2, for IPv4 or IPv6.
+//   - [FirewallSet] makes sets over the 20 fields of rules.Firewall, most of
+//     them wild in most rules, both address families in one set.
+//   - [Adversarial] makes 5-tuple sets that are hard for one kind of
+//     classifier or another.
+//   - [Random] makes small, dense sets over any schema, with every feature of
+//     the rule model, for tests that compare answers.
+//
+// [Statistics] measures a list: wildcards, prefix lengths, port classes,
+// protocols, distinct values, nesting, overlap.
+//
+// # Packets
+//
+// [Packets] makes keys for a list of any schema: at the corners of its rules,
+// in their overlaps, inside one rule after the other, by flows, or at random.
+//
+// # Where the profiles come from
+//
+// A family's profile is a few rounded tables: the protocol mix, the classes of
+// port ranges that go with each protocol, a mixture of source and destination
+// prefix lengths, and how the addresses branch. The form, the five port
+// classes and the knobs follow
+//
+//	D. E. Taylor, J. S. Turner: ClassBench: A Packet Classification
+//	Benchmark. IEEE/ACM Transactions on Networking 15(3), 2007
+//	(sections III "Analysis of real filter sets" and IV),
+//
+// which publishes the statistics of twelve real filter sets from providers and
+// vendors: TCP and UDP make up most rules, then wildcards and ICMP; port
+// ranges are wildcards, one exact number, 1024-65535 and rarely anything else,
+// and the pair of classes depends on the protocol; most prefix pairs lie in a
+// few spikes of the total length; prefixes nest a handful deep; branching is
+// skewed. Two older studies say the same of other sets and are kept to:
+//
+//	P. Gupta, N. McKeown: Packet Classification on Multiple Fields. SIGCOMM
+//	1999 (793 classifiers: few distinct ranges and protocols, rules share
+//	their field values, rules are often redundant but rarely many).
+//	F. Baboescu, G. Varghese: Scalable Packet Classification. SIGCOMM 2001
+//	(a prefix rarely has more than a few others above it; firewalls have many
+//	wildcards in one of the two addresses).
+//
+// The numbers in the tables are our own, rounded, of the shape and order of
+// magnitude of those sets; they are no copy of the ClassBench parameter files.
+// Deviations: protocols that the originals number in a made-up way are TCP,
+// UDP and ICMP here; lengths and ports are drawn independently; addresses come
+// from a random trie (see tree) that grows with the set.
+package workload

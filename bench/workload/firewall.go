@@ -1,0 +1,205 @@
+package workload
+
+// FirewallSet: rule sets over the 20 fields of rules.Firewall.
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/hipac-go/classifier/rules"
+)
+
+// extra adds conditions on fields beyond the 5-tuple to a rule. It may look
+// at the rule's protocol, anyProto for none.
+type extra struct {
+	percent int
+	conds   func(g *firewall, protocol int16) []rules.Cond
+}
+
+// extras are drawn independently of one another, so that most rules have one
+// or two of them and no more than a handful have five.
+var extras = []extra{
+	{30, func(g *firewall, _ int16) []rules.Cond { return g.one("iif", g.name()) }},
+	{15, func(g *firewall, _ int16) []rules.Cond { return g.one("oif", g.name()) }},
+	{1, func(g *firewall, _ int16) []rules.Cond { return g.one("frag", rules.Point(1)) }},
+	{15, func(g *firewall, p int16) []rules.Cond { // SYN of SYN,ACK,FIN,RST, as "--syn"
+		if p != tcp {
+			return nil
+		}
+		c := rules.Masked(g.field("tcpflags"), rules.U64(2), rules.U64(0x17))
+		if g.r.IntN(6) == 0 {
+			c = c.Negate()
+		}
+		return []rules.Cond{c}
+	}},
+	{90, func(g *firewall, p int16) []rules.Cond { // type and, of errors, code
+		kinds, unreachable := []uint64{8, 0, 3, 11, 5, 12, 13}, uint64(3)
+		switch p {
+		case icmp:
+		case icmpv6:
+			kinds, unreachable = []uint64{128, 129, 1, 2, 3, 4, 135, 136}, 1
+		default:
+			return nil
+		}
+		k := kinds[g.r.IntN(len(kinds))]
+		conds := g.one("icmptype", rules.Point(k))
+		if k == unreachable {
+			conds = append(conds, g.one("icmpcode", rules.Point(uint64(g.r.IntN(16))))...)
+		}
+		return conds
+	}},
+	{25, func(g *firewall, _ int16) []rules.Cond {
+		masks := []uint64{8, 2, 6, 1}
+		return g.anyBit("ctstate", masks[g.r.IntN(len(masks))])
+	}},
+	{5, func(g *firewall, _ int16) []rules.Cond {
+		mark := rules.U64(uint64(g.r.IntN(64)))
+		if g.r.IntN(2) == 0 {
+			return []rules.Cond{rules.Masked(g.field("mark"), mark, rules.U64(0xff))}
+		}
+		return g.one("mark", rules.Interval{Lo: mark, Hi: mark})
+	}},
+	{3, func(g *firewall, _ int16) []rules.Cond {
+		return g.one("dscp", rules.Point(uint64(8*g.r.IntN(8))))
+	}},
+	{1, func(g *firewall, _ int16) []rules.Cond { return g.one("ecn", rules.Point(3)) }},
+	{3, func(g *firewall, _ int16) []rules.Cond {
+		sizes := []uint64{64, 128, 576, 1280, 1500, 9000}
+		return g.one("length", rules.Span(sizes[g.r.IntN(3)], sizes[3+g.r.IntN(3)]))
+	}},
+	{2, func(g *firewall, _ int16) []rules.Cond { return g.one("ttl", rules.Span(0, uint64(1+g.r.IntN(8)))) }},
+	{6, func(g *firewall, _ int16) []rules.Cond {
+		return g.one("vlan", rules.Point(uint64(100+10*g.r.IntN(40))))
+	}},
+	{2, func(g *firewall, _ int16) []rules.Cond {
+		mac := uint64(0x02)<<40 | uint64(g.r.IntN(4))<<24 | uint64(g.r.IntN(1024))
+		return g.one("smac", rules.Point(mac))
+	}},
+	{2, func(g *firewall, _ int16) []rules.Cond { return g.one("pkttype", rules.Span(1, 2)) }},
+}
+
+// FirewallSet returns a set of rules over rules.Firewall. The 5-tuples are
+// those of c.Family, or of fw1 without one, three quarters of them IPv4, the
+// others IPv6 (all of them with c.IPv6); addresses, ports and protocols are
+// wild as often as there. On top come interfaces, TCP flags, ICMP types,
+// connection states and the other fields, each in few rules, so that most
+// fields of a rule are wild. Otherwise as Generate: exactly c.Rules different
+// rules, the specific ones first, a last one that drops everything.
+func FirewallSet(c Config) (*rules.List[string], error) {
+	if c.Family == "" {
+		c.Family = "fw1"
+	}
+	p := findProfile(c.Family)
+	if p == nil {
+		return nil, fmt.Errorf("workload: unknown family %q (known: %v)", c.Family, Families())
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	g := &firewall{s: rules.Firewall, r: newRNG(c.Seed, "firewall "+p.name), seen: map[string]struct{}{"": {}}}
+	six := c
+	six.IPv6 = true
+	makers := [2]*maker{newMaker(p, c), newMaker(p, six)}
+	var out []draft
+	for last := c.Rules - b2i(c.Rules > 1); len(out) < last; {
+		m := makers[b2i(c.IPv6 || g.r.IntN(4) == 0)]
+		d := draft{conds: g.unique(m), value: Drop}
+		if g.r.chance(p.accept) {
+			d.value = Accept
+		}
+		out = append(out, d)
+	}
+	order(g.r, g.s, out)
+	if c.Rules > 1 {
+		out = append(out, draft{value: Drop})
+	}
+	return build(g.s, out)
+}
+
+type firewall struct {
+	s    *rules.Schema
+	r    rng
+	seen map[string]struct{}
+	text []byte // scratch
+}
+
+// unique draws conditions that have not been seen.
+func (g *firewall) unique(m *maker) []rules.Cond {
+	for failures := 0; ; failures++ {
+		t, srcLen, dstLen := m.shape(g.r)
+		if failures > m.patience {
+			srcLen, dstLen = 32, 32
+		}
+		m.ports(g.r, &t)
+		m.addresses(g.r, &t, srcLen, dstLen, min(8, failures/8))
+		conds := g.tuple(m, &t.tuple)
+		for _, e := range extras {
+			if g.r.chance(e.percent) {
+				conds = append(conds, e.conds(g, t.proto)...)
+			}
+		}
+		g.text = appendConds(g.text[:0], conds)
+		if _, dup := g.seen[string(g.text)]; !dup {
+			g.seen[string(g.text)] = struct{}{}
+			return conds
+		}
+	}
+}
+
+// tuple returns the conditions of a 5-tuple, IPv4 addresses mapped into the
+// 128 bits of the schema's.
+func (g *firewall) tuple(m *maker, t *tuple) []rules.Cond {
+	fields := [5]int{g.field("src"), g.field("dst"), g.field("sport"), g.field("dport"), g.field("proto")}
+	u := *t
+	if m.src.bits == 32 {
+		mapped := rules.U64(0xffff << 32)
+		u.src, u.dst = u.src.Or(mapped), u.dst.Or(mapped)
+		if u.srcLen > 0 {
+			u.srcLen += 96
+		}
+		if u.dstLen > 0 {
+			u.dstLen += 96
+		}
+	}
+	return u.conds(g.s, fields)
+}
+
+func (g *firewall) field(name string) int { return g.s.MustIndex(name) }
+
+func (g *firewall) one(name string, iv rules.Interval) []rules.Cond {
+	return []rules.Cond{rules.In(g.field(name), iv)}
+}
+
+// anyBit returns the condition that some bit of the mask is set.
+func (g *firewall) anyBit(name string, mask uint64) []rules.Cond {
+	return []rules.Cond{rules.Masked(g.field(name), rules.U64(0), rules.U64(mask)).Negate()}
+}
+
+// name draws an interface or a family of interfaces.
+func (g *firewall) name() rules.Interval {
+	names := []string{"eth0", "eth1", "lo", "wg0", "br0", "docker0", "eth2", "bond0", "eth0.100", "tun0"}
+	families := []string{"eth", "veth", "tun", "ppp"}
+	if g.r.IntN(8) == 0 {
+		stem := families[g.r.IntN(len(families))]
+		return rules.PrefixInterval(rules.NameValue(stem), 8*len(stem), 128)
+	}
+	v := rules.NameValue(names[g.r.IntN(len(names))])
+	return rules.Interval{Lo: v, Hi: v}
+}
+
+// appendConds appends an image of the conditions that no others have.
+func appendConds(b []byte, conds []rules.Cond) []byte {
+	for i := range conds {
+		c := &conds[i]
+		ivs, ranged := c.Intervals()
+		want, mask, masked := c.Mask()
+		b = append(b, byte(c.Field()), byte(b2i(ranged)|b2i(masked)<<1|b2i(c.Negated())<<2|b2i(c.AllowsAbsent())<<3))
+		b = binary.AppendUvarint(b, uint64(len(ivs)))
+		for _, v := range append([]rules.Interval{{Lo: want, Hi: mask}}, ivs...) {
+			for _, x := range [...]uint64{v.Lo.Hi, v.Lo.Lo, v.Hi.Hi, v.Hi.Lo} {
+				b = binary.BigEndian.AppendUint64(b, x)
+			}
+		}
+	}
+	return b
+}
