@@ -49,17 +49,23 @@ func In(i int, intervals ...Interval) Cond {
 	return Cond{field: uint8(i), ranged: true, ranges: normalize(intervals)}
 }
 
-// Masked returns the condition v & mask == want. Bits of want outside mask
-// make it hold for nothing.
+// Masked returns the condition v & mask == want. With bits of want outside
+// mask it holds for nothing, and is the same as In without intervals.
 func Masked(i int, want, mask Value) Cond {
-	return Cond{field: uint8(i), masked: true, want: want, mask: mask}
+	return Cond{field: uint8(i)}.AndMasked(want, mask)
 }
 
 // Present returns the condition that the packet has field i, whatever its value.
 func (s *Schema) Present(i int) Cond { return In(i, s.fields[i].Full()) }
 
-// AndMasked returns c with the test v & mask == want added inside its negation.
+// AndMasked returns c with the test v & mask == want added inside its negation,
+// in place of one that it had.
 func (c Cond) AndMasked(want, mask Value) Cond {
+	if want.And(mask) != want || c.ranged && len(c.ranges) == 0 {
+		c.ranged, c.ranges = true, nil // nothing; one way to say it is enough
+		c.masked, c.want, c.mask = false, Value{}, Value{}
+		return c
+	}
 	c.masked, c.want, c.mask = true, want, mask
 	return c
 }

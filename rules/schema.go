@@ -6,6 +6,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -122,12 +123,16 @@ func NewSchema(fields ...Field) (*Schema, error) {
 			return nil, fmt.Errorf("schema: field %q: kind %v needs %d bits, not %d", f.Name, f.Kind, want, f.Bits)
 		}
 		f.Symbols = append([]Symbol(nil), f.Symbols...)
-		for _, sym := range f.Symbols {
+		for j, sym := range f.Symbols {
 			if U64(sym.Value).BitLen() > f.Bits {
 				return nil, fmt.Errorf("schema: field %q: symbol %s=%#x does not fit %d bits", f.Name, sym.Name, sym.Value, f.Bits)
 			}
 			if !validFieldName(sym.Name) {
 				return nil, fmt.Errorf("schema: field %q: %q is not a symbol name", f.Name, sym.Name)
+			}
+			same := func(t Symbol) bool { return strings.EqualFold(t.Name, sym.Name) }
+			if slices.ContainsFunc(f.Symbols[:j], same) || f.Kind == Bits && same(Symbol{Name: "none"}) {
+				return nil, fmt.Errorf("schema: field %q: symbol name %q is taken", f.Name, sym.Name)
 			}
 		}
 		w := (f.Bits + 31) / 32

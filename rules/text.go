@@ -13,8 +13,9 @@ package rules
 //	masked = value "/" mask
 //
 // Numbers are decimal or 0x-hexadecimal, Bits values are symbols joined by
-// "+", names that hold one of "+,&-#" or white space are written as "#" and 32
-// hexadecimal digits.
+// "+". Address bits outside a prefix or a mask are ignored; another value with
+// bits outside its mask holds for nothing. Interface names that hold one of
+// "+,&#/" or white space are written as "#" and 32 hexadecimal digits.
 
 import (
 	"errors"
@@ -45,26 +46,36 @@ func (f *Field) parseValue(s string) (Value, error) {
 		return parseName(s)
 	case MAC:
 		return parseMAC(s)
+	}
+	if v, ok := f.parseSymbol(s); ok {
+		return v, nil
+	}
+	return f.parseNumber(s)
+}
+
+// parseSymbol reads a value that is written as a name: a service, a protocol,
+// a symbol. Names begin with no digit.
+func (f *Field) parseSymbol(s string) (Value, bool) {
+	if s == "" || s[0] >= '0' && s[0] <= '9' {
+		return Value{}, false
+	}
+	switch f.Kind {
 	case Port:
-		if p, ok := ServicePort(s); ok {
-			return U64(uint64(p)), nil
-		}
+		p, ok := ServicePort(s)
+		return U64(uint64(p)), ok
 	case Proto:
-		if p, ok := ProtocolNumber(s); ok {
-			return U64(uint64(p)), nil
-		}
+		p, ok := ProtocolNumber(s)
+		return U64(uint64(p)), ok
 	case Enum:
 		for _, sym := range f.Symbols {
 			if strings.EqualFold(sym.Name, s) {
-				return U64(sym.Value), nil
+				return U64(sym.Value), true
 			}
 		}
 	case Bits:
-		if v, ok := f.parseBits(s); ok {
-			return v, nil
-		}
+		return f.parseBits(s)
 	}
-	return f.parseNumber(s)
+	return Value{}, false
 }
 
 func (f *Field) parseNumber(s string) (Value, error) {
@@ -302,9 +313,9 @@ func (s *Schema) ParseSet(i int, text string) (Cond, error) {
 
 func (f *Field) parseItems(text string) ([]Interval, error) {
 	var out []Interval
-	for text != "" {
+	for more := true; more; {
 		var item string
-		item, text, _ = strings.Cut(text, ",")
+		item, text, more = strings.Cut(text, ",")
 		iv, err := f.parseItem(item)
 		if err != nil {
 			return nil, err
@@ -312,9 +323,6 @@ func (f *Field) parseItems(text string) ([]Interval, error) {
 		if out = append(out, iv); len(out) > DefaultLimits.MaxElements {
 			return nil, fmt.Errorf("%s: more than %d intervals: %w", f.Name, DefaultLimits.MaxElements, ErrLimit)
 		}
-	}
-	if out == nil {
-		return nil, fmt.Errorf("%s: empty value", f.Name)
 	}
 	return out, nil
 }
@@ -339,8 +347,8 @@ func (f *Field) parseItem(item string) (Interval, error) {
 		v, err := f.ParseValue(item)
 		return Interval{v, v}, err
 	}
-	// A service name may hold a "-" itself: the whole item is tried first.
-	if v, err := f.ParseValue(item); err == nil {
+	// A name may hold a "-" itself: the whole item is tried first.
+	if v, ok := f.parseSymbol(item); ok {
 		return Interval{v, v}, nil
 	}
 	lo, err := f.ParseValue(from)
@@ -398,6 +406,9 @@ func (f *Field) parseMasked(text string) (want, mask Value, err error) {
 		mask = mask.Or(Ones(96).Shl(32))
 	default:
 		mask, err = f.ParseValue(m)
+	}
+	if f.Kind == IPv4 || f.Kind == IPv6 || f.Kind == IP {
+		want = want.And(mask)
 	}
 	return want, mask, err
 }
@@ -464,7 +475,15 @@ func (f *Field) FormatInterval(iv Interval) string {
 		}
 		return fmt.Sprintf("#%016x%016x-#%016x%016x", iv.Lo.Hi, iv.Lo.Lo, iv.Hi.Hi, iv.Hi.Lo)
 	}
-	return f.FormatValue(iv.Lo) + "-" + f.FormatValue(iv.Hi)
+	lo, hi := f.FormatValue(iv.Lo), f.FormatValue(iv.Hi)
+	text := lo + "-" + hi
+	if f.Kind == Proto || f.Kind == Enum || f.Kind == Bits {
+		// Numbers where names with a "-" would make it ambiguous.
+		if _, ok := f.parseSymbol(text); ok || strings.Count(text, "-") > 1 {
+			return iv.Lo.String() + "-" + iv.Hi.String()
+		}
+	}
+	return text
 }
 
 func (f *Field) formatMasked(want, mask Value) string {
