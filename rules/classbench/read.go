@@ -3,7 +3,7 @@ package classbench
 // Reading rule files.
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"io"
 
@@ -17,8 +17,8 @@ import (
 // IPv4 one. Rules have the positions and the identities 0, 1... and 1, 2... in
 // the order of the file. Errors are of type *rules.ParseError.
 //
-// It takes time and memory linear in the file, about 0.2 µs and 350 bytes per
-// rule.
+// It takes time and memory linear in the file, about 0.7 µs and half a kilobyte
+// per rule.
 func Read(r io.Reader, opts Options) (*rules.List[Flags], error) {
 	switch opts.Fields {
 	case 0:
@@ -53,11 +53,7 @@ func Read(r io.Reader, opts Options) (*rules.List[Flags], error) {
 			return nil, s.err
 		}
 		if _, err := b.Add(rules.Rule[Flags]{Conds: cs, Value: value}); err != nil {
-			e := s.in.Error(0, "", err.Error(), nil)
-			if errors.Is(err, rules.ErrLimit) {
-				e.Err = rules.ErrLimit
-			}
-			return nil, e
+			return nil, s.in.Error(0, "", err.Error(), err)
 		}
 	}
 	if s.err != io.EOF {
@@ -67,6 +63,20 @@ func Read(r io.Reader, opts Options) (*rules.List[Flags], error) {
 		start(false)
 	}
 	return b.List(), nil
+}
+
+// IsRules reports whether a file that begins with prefix looks like a rule
+// file: its first line that is neither blank nor a comment begins with '@'.
+func IsRules(prefix []byte) bool {
+	prefix = bytes.TrimPrefix(prefix, []byte("\xef\xbb\xbf"))
+	for len(prefix) > 0 {
+		var line []byte
+		line, prefix, _ = bytes.Cut(prefix, []byte("\n"))
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
+			return line[0] == '@'
+		}
+	}
+	return false
 }
 
 func schemaFor(six bool, fields int) *rules.Schema {

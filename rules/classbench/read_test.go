@@ -160,3 +160,12 @@ func TestReadKeepsToItsLimits(t *testing.T) {
 	_, err = Read(strings.NewReader(strings.Repeat(rule, 4)), Options{Limits: rules.Limits{MaxInput: 100}})
 	require.ErrorIs(t, err, rules.ErrLimit)
 }
+
+func TestRuleFilesAreKnownByTheirBeginning(t *testing.T) {
+	for in, want := range map[string]bool{
+		sample: true, "\n# x\r\n  @1": true, "\xef\xbb\xbf@": true,
+		"": false, "# @": false, "hipac 1\n@": false, "*filter": false,
+	} {
+		require.Equal(t, want, IsRules([]byte(in)), "%q", in)
+	}
+}

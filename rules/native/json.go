@@ -87,7 +87,7 @@ func (p *jsonParser) object(what string, member func(name string) error, require
 	if p.kind != '{' {
 		return p.fail("expected "+what+", an object", nil)
 	}
-	begin := p.place()
+	begin := p.here()
 	var seen [8]string // no object of the form has more members
 	n := 0
 	has := func(name string) bool {
@@ -117,7 +117,7 @@ func (p *jsonParser) object(what string, member func(name string) error, require
 		if has(name) {
 			return p.fail("member appears twice in "+what, nil)
 		}
-		at := p.place()
+		at := p.here()
 		at.kind, at.text = '"', []byte(name)
 		if err := p.next(); err != nil {
 			return err
@@ -174,8 +174,8 @@ func (p *jsonParser) array(what string, element func() error) error {
 	return nil
 }
 
-// place returns a lexer for errors at the last token that don't quote it.
-func (p *jsonParser) place() lexer {
+// here returns a lexer for errors at the last token that don't quote it.
+func (p *jsonParser) here() lexer {
 	return lexer{file: p.file, atL: p.atL, atC: p.atC}
 }
 
@@ -196,7 +196,7 @@ func (p *jsonParser) uintValue(what string, bits int) (uint64, error) {
 }
 
 func (p *jsonParser) schema() (*rules.Schema, error) {
-	begin := p.place()
+	begin := p.here()
 	var s *rules.Schema
 	var fields []rules.Field
 	spelled := false
@@ -288,7 +288,7 @@ func (p *jsonParser) rule() error {
 	var r rules.Rule[string]
 	p.reset()
 	reason := ""
-	begin := p.place()
+	begin := p.here()
 	err := p.object("a rule", func(name string) (err error) {
 		switch name {
 		case "id":
@@ -382,6 +382,10 @@ func (e *jsonWriter) text(s string) { e.buf = append(e.buf, s...) }
 func (e *jsonWriter) string(s string) {
 	if !utf8.ValidString(s) {
 		e.err = fmt.Errorf("%q is not UTF-8: %w", rules.Excerpt(s), rules.ErrUnsupported)
+	}
+	if strings.IndexFunc(s, func(c rune) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' }) < 0 {
+		e.text(`"` + s + `"`)
+		return
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

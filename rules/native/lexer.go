@@ -18,11 +18,11 @@ import (
 
 // lexer splits a stream into tokens. It is for one goroutine.
 type lexer struct {
-	in        *bufio.Reader
-	file      string
-	max       rules.Limits
-	read      int // bytes consumed
-	line, col int // of the next byte, from 1
+	in    *bufio.Reader
+	file  string
+	max   rules.Limits
+	read  int // bytes consumed
+	place     // of the next byte
 
 	// The last token: one of { } [ ] : , or '"' for a string, '0' for a number,
 	// 't' for true and false, 'n' for null, and 0 for the end of the input.
@@ -32,7 +32,7 @@ type lexer struct {
 }
 
 func newLexer(r io.Reader, file string, limits rules.Limits) *lexer {
-	l := &lexer{in: bufio.NewReader(r), file: file, max: limits, line: 1, col: 1}
+	l := &lexer{in: bufio.NewReader(r), file: file, max: limits, place: place{1, 1}}
 	if mark, _ := l.in.Peek(3); string(mark) == "\xef\xbb\xbf" {
 		l.in.Discard(3)
 	}
@@ -51,9 +51,12 @@ func (l *lexer) fail(reason string, cause error) error {
 	return &rules.ParseError{File: l.file, Line: l.atL, Column: l.atC, Token: token, Reason: reason, Err: cause}
 }
 
-// failHere returns an error at the next byte.
-func (l *lexer) failHere(reason string, cause error) error {
-	return &rules.ParseError{File: l.file, Line: l.line, Column: l.col, Reason: reason, Err: cause}
+// place is where something stands, from 1.
+type place struct{ line, col int }
+
+// failAt returns an error at a place.
+func (l *lexer) failAt(at place, reason string, cause error) error {
+	return &rules.ParseError{File: l.file, Line: at.line, Column: at.col, Reason: reason, Err: cause}
 }
 
 // byte returns the next byte; ok is false at the end of the input.
@@ -63,10 +66,10 @@ func (l *lexer) byte() (c byte, ok bool, err error) {
 		return 0, false, nil
 	}
 	if err != nil {
-		return 0, false, l.failHere(fmt.Sprintf("cannot read: %v", err), err)
+		return 0, false, l.failAt(l.place, fmt.Sprintf("cannot read: %v", err), err)
 	}
 	if l.read++; l.read > l.max.MaxInput {
-		return 0, false, l.failHere(fmt.Sprintf("input is longer than %d bytes", l.max.MaxInput), rules.ErrLimit)
+		return 0, false, l.failAt(l.place, fmt.Sprintf("input is longer than %d bytes", l.max.MaxInput), rules.ErrLimit)
 	}
 	l.col++
 	if c == '\n' {
@@ -142,7 +145,7 @@ func word(c byte) bool {
 // str reads a string behind its first quote.
 func (l *lexer) str() error {
 	for {
-		at := *l
+		at := l.place
 		c, ok, err := l.byte()
 		switch {
 		case err != nil:
@@ -152,11 +155,11 @@ func (l *lexer) str() error {
 		case c == '"':
 			return l.checkUTF8()
 		case c < 0x20:
-			return at.failHere("control character in a string", nil)
+			return l.failAt(at, "control character in a string", nil)
 		case c != '\\':
 			l.text = append(l.text, c)
 		default:
-			if err := l.escape(&at); err != nil {
+			if err := l.escape(at); err != nil {
 				return err
 			}
 		}
@@ -175,7 +178,7 @@ func (l *lexer) checkUTF8() error {
 }
 
 // escape reads an escape behind its backslash, which is at at.
-func (l *lexer) escape(at *lexer) error {
+func (l *lexer) escape(at place) error {
 	c, _, err := l.byte()
 	if err != nil {
 		return err
@@ -211,19 +214,19 @@ func (l *lexer) escape(at *lexer) error {
 				}
 			}
 			if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
-				return at.failHere("half of a surrogate pair", nil)
+				return l.failAt(at, "half of a surrogate pair", nil)
 			}
 		}
 		l.text = utf8.AppendRune(l.text, r)
 		return nil
 	default:
-		return at.failHere("unknown escape in a string", nil)
+		return l.failAt(at, "unknown escape in a string", nil)
 	}
 	l.text = append(l.text, c)
 	return nil
 }
 
-func (l *lexer) hex4(at *lexer) (rune, error) {
+func (l *lexer) hex4(at place) (rune, error) {
 	var digits [4]byte
 	for i := range digits {
 		c, ok, err := l.byte()
@@ -236,7 +239,7 @@ func (l *lexer) hex4(at *lexer) (rune, error) {
 	}
 	n, err := strconv.ParseUint(string(digits[:]), 16, 16)
 	if err != nil {
-		return 0, at.failHere(`\u needs four hexadecimal digits`, nil)
+		return 0, l.failAt(at, `\u needs four hexadecimal digits`, nil)
 	}
 	return rune(n), nil
 }
