@@ -110,11 +110,30 @@ func (f *field) at(v rules.Value, width int, a *answer) {
 // others, absent included.
 type Region map[int]rules.Interval
 
+// RegionOf returns the smallest region that holds all packets which meet the
+// conditions and have all their fields.
+func (x *Index) RegionOf(conds []rules.Cond) Region {
+	region := Region{}
+	for _, e := range x.lower(conds) {
+		switch {
+		case e.orAbsent:
+		case len(e.ranges) == 0:
+			region[e.field] = rules.Interval{Lo: rules.U64(1)} // no value at all
+		default:
+			region[e.field] = rules.Interval{Lo: e.ranges[0].Lo, Hi: e.ranges[len(e.ranges)-1].Hi}
+		}
+	}
+	return region
+}
+
 // Meeting returns the rules that match, or by a bit mask may match, some
 // packet of the region.
 func (x *Index) Meeting(region Region) *roaring.Bitmap {
 	var answers []answer
 	for i, iv := range region {
+		if iv.Hi.Less(iv.Lo) {
+			return roaring.New()
+		}
 		f := &x.fields[i]
 		if !f.used {
 			continue
@@ -163,17 +182,13 @@ func (x *Index) covering(region Region) *roaring.Bitmap {
 // that matches every packet that rule matches, and false when no single one
 // does. conds gives the conditions of a rule.
 func (x *Index) HiddenBy(rule uint32, conds func(uint32) []rules.Cond, hides func(uint32) bool) (uint32, bool) {
-	region := Region{}
 	mine := x.lower(conds(rule))
 	for _, e := range mine {
-		if e.orAbsent {
-			continue // any value or none: only a rule without a condition covers it
-		}
-		if len(e.ranges) == 0 {
+		if !e.orAbsent && len(e.ranges) == 0 {
 			return 0, false // never matches at all
 		}
-		region[e.field] = rules.Interval{Lo: e.ranges[0].Lo, Hi: e.ranges[len(e.ranges)-1].Hi}
 	}
+	region := x.RegionOf(conds(rule)) // OrAbsent: only a rule without a condition covers it
 	it := x.covering(region).Iterator()
 	for it.HasNext() {
 		r := it.Next()
