@@ -62,6 +62,7 @@ type Builder[T any] struct {
 	limits Limits
 	rules  []Rule[T]
 	byID   map[ID]int
+	free   ID     // no smaller identity above the number of rules is free
 	conds  []Cond // chunk that rules' conditions are copied into
 }
 
@@ -93,10 +94,11 @@ func (b *Builder[T]) Add(r Rule[T]) (ID, error) {
 		}
 	}
 	if r.ID == 0 {
-		r.ID = ID(pos + 1)
+		r.ID = max(ID(pos+1), b.free)
 		for b.used(r.ID) {
 			r.ID++
 		}
+		b.free = r.ID + 1
 	} else if b.used(r.ID) {
 		return 0, fmt.Errorf("rule %d: %w: %d", pos+1, ErrDuplicateID, r.ID)
 	}
@@ -110,7 +112,7 @@ func (b *Builder[T]) Add(r Rule[T]) (ID, error) {
 		b.byID[r.ID] = pos
 	}
 	if cap(b.conds)-len(b.conds) < len(r.Conds) {
-		b.conds = make([]Cond, 0, max(len(r.Conds), min(4096, 64+len(b.rules))))
+		b.conds = make([]Cond, 0, max(len(r.Conds), min(4096, 4+2*len(b.rules))))
 	}
 	start := len(b.conds)
 	b.conds = append(b.conds, r.Conds...)

@@ -1,0 +1,46 @@
+// Package iptables reads rule files in the form of iptables-save and
+// ip6tables-save, as people keep them and as the tools of any age wrote them,
+// into tables of package rules, and prints them back in one canonical form.
+//
+// Packets are keyed by the schema rules.Firewall, IPv4 addresses as
+// IPv4-mapped ones. A rule without addresses has no address condition;
+// Table.Family says which packets a table sees, and its caller keeps the
+// others out.
+//
+// # Semantics
+//
+// They are the kernel's, as far as a key can tell:
+//
+//   - A match on ports, TCP flags or ICMP types needs the header. Packets
+//     without it (later fragments, cut packets) have those fields absent, and
+//     meet neither the match nor its negation. "-m tcp" without options needs
+//     it too, "-p tcp" alone does not. The kernel drops some of the cut
+//     packets outright ("hotdrop"); whoever makes the keys sees to that.
+//   - "-m state" and "-m conntrack --ctstate" hold when the field ctstate has
+//     any of the listed bits. Without connection tracking the field is absent
+//     and they do not hold, negated or not.
+//   - "--icmp-type any" (255) is every type, but needs the header.
+//   - Conditions that can never hold stay in the rule as such: "! -i +",
+//     "! -s 0.0.0.0/0", "! --sport :", flags outside their mask.
+//   - A comma list of addresses makes one rule per combination, numbered as
+//     the kernel numbers them. What one rule of lists cannot say ("--ports",
+//     "! --icmp-type 3/1", "! --tos 0x12") becomes several that never match
+//     the same packet and share one Action.Number.
+//   - A built-in chain that a file does not mention exists and accepts.
+//
+// # What is not modelled
+//
+// The parser never drops a rule. A match, target or option that is not
+// modelled fails the file with an [UnsupportedError] that lists every one of
+// them. With Options.AllowUnknown such rules are kept as unknown (see
+// rules.Rule.Unknown): an unknown match keeps the rule's other conditions,
+// which it can only narrow; an unknown target makes the rule's answer unknown.
+// Targets that change what later rules see (MARK, DNAT, CT) count as not
+// modelled; those that only report (LOG, NFLOG, AUDIT, TRACE and the like)
+// pass the packet on and keep their options in Action.Text.
+//
+// Matches and targets come from one table of modules (registry.go) that
+// parser and printer share. Sources: the manual pages iptables(8),
+// iptables-extensions(8) and iptables-save(8), and the behaviour of Linux
+// 6.18 with iptables 1.8.
+package iptables

@@ -1,0 +1,119 @@
+package iptables
+
+// The public face: what Read returns and what it is told.
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hipac-go/classifier/rules"
+)
+
+// Options say how to read a file. The zero Options refuse what is not
+// modelled and find out the address family.
+type Options struct {
+	// File is the name that errors carry.
+	File string
+	// Limits bound the cost of a hostile file: MaxInput, MaxLine, MaxRules and
+	// MaxChains per table, MaxDepth and MaxWalk of its jumps, MaxElements as
+	// the number of rules that one line may become.
+	Limits rules.Limits
+	// Family is 4 for iptables, 6 for ip6tables, 0 to find out: from the
+	// comment that the tools write at the top, else from the first address or
+	// match that belongs to one family, else 4.
+	Family int
+	// AllowUnknown keeps rules that ask for something not modelled as unknown
+	// ones, instead of failing.
+	AllowUnknown bool
+}
+
+// Ruleset is what a file holds. It is immutable and may be used concurrently.
+type Ruleset struct {
+	Family int // 4 or 6
+	// Tables are in the order of the file. Their chains are the built-in ones
+	// in the order of the hooks, then the user's in the order of the file.
+	Tables []*rules.Table
+	// Unknown lists what was not modelled, in order of first use. It is empty
+	// unless Options.AllowUnknown let it pass.
+	Unknown []Feature
+
+	lines [][][]ruleLine // per table and chain, by Action.Number-1
+}
+
+// ruleLine is one rule as the kernel counts them: its canonical text behind
+// "-A CHAIN " and where it came from.
+type ruleLine struct {
+	text           string
+	line           int
+	packets, bytes uint64
+}
+
+// Table returns the named table, or nil.
+func (rs *Ruleset) Table(name string) *rules.Table {
+	if i := rs.find(name); i >= 0 {
+		return rs.Tables[i]
+	}
+	return nil
+}
+
+func (rs *Ruleset) find(name string) int {
+	for i, t := range rs.Tables {
+		if t.Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// Rule returns the rule with the given Action.Number of a chain as
+// iptables-save prints it behind "-A CHAIN ", and the number of its line in
+// the file. A rule with a comma list of addresses is one of several with the
+// same line. It returns "" and 0 for rules that there are not.
+func (rs *Ruleset) Rule(table, chain string, number int) (text string, line int) {
+	if i := rs.find(table); i >= 0 {
+		if c := rs.Tables[i].Find(chain); c >= 0 && number >= 1 && number <= len(rs.lines[i][c]) {
+			l := &rs.lines[i][c][number-1]
+			return l.text, l.line
+		}
+	}
+	return "", 0
+}
+
+// Feature is a part of the rule language that a file uses and this package
+// does not model.
+type Feature struct {
+	Name  string            // "match recent", "target DNAT", "match tcp --tcp-option"
+	Rules int               // lines that use it
+	First *rules.ParseError // where it is used first
+}
+
+// UnsupportedError lists all that a file uses and this package does not
+// model. errors.Is(err, rules.ErrUnsupported) holds, and errors.As finds the
+// first place as a *rules.ParseError.
+type UnsupportedError struct {
+	Features []Feature
+}
+
+// Error writes one line per feature.
+func (e *UnsupportedError) Error() string {
+	var b strings.Builder
+	for i, f := range e.Features {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(f.First.Error())
+		if f.Rules > 1 {
+			fmt.Fprintf(&b, " (and %d more)", f.Rules-1)
+		}
+	}
+	return b.String()
+}
+
+// Unwrap returns the first places as *rules.ParseErrors.
+func (e *UnsupportedError) Unwrap() []error {
+	errs := make([]error, len(e.Features))
+	for i, f := range e.Features {
+		errs[i] = f.First
+	}
+	return errs
+}

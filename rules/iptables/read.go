@@ -1,0 +1,458 @@
+package iptables
+
+// The file: tables, chain declarations, rules and COMMIT.
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/internal/lines"
+)
+
+// maxChainName is the length of the longest chain name in the kernel.
+const maxChainName = 28
+
+type fileReader struct {
+	file   string
+	limits rules.Limits
+	allow  bool
+	lines  *lines.Reader
+	line   int
+	rs     *Ruleset
+
+	cur  *tableReader // between *TABLE and COMMIT
+	hook hook         // of the current rule's chain when it is built-in
+	rule ruleParser
+
+	features map[string]int // index in found
+	found    []Feature
+	foundAt  []int // line that each was counted on last
+	strings  map[string]string
+	text     *strings.Builder // chunk of rule text
+	kept     int              // bytes of rule text so far
+	conds    []rules.Cond     // scratch
+}
+
+type tableReader struct {
+	name   string
+	line   int
+	chains []chainReader
+	byName map[string]int // index in chains, plus 1
+	rules  int            // in all chains
+}
+
+type chainReader struct {
+	name           string
+	hook           hook // of built-in chains
+	declared       bool
+	policy         rules.Verdict
+	packets, bytes uint64
+	list           *rules.Builder[rules.Action] // nil while empty
+	lines          []ruleLine
+	limited        []limitedRule
+	calls          []int // chains that its rules go to
+}
+
+// limitedRule is a rule that is not valid on every hook.
+type limitedRule struct {
+	hooks hook
+	title string
+	line  int
+	at    word
+}
+
+// Read reads a whole file. Nothing is returned from a file with an error in
+// it. Errors are *rules.ParseError with file, line, column and the offending
+// word, or an *UnsupportedError that lists all that is not modelled; a file
+// with both gives both, joined. It takes time linear in the length of the
+// file and the number of rules that its address lists make.
+func Read(src io.Reader, o Options) (*Ruleset, error) {
+	f := &fileReader{file: o.File, limits: o.Limits.OrDefault(), allow: o.AllowUnknown, rs: &Ruleset{Family: o.Family},
+		features: map[string]int{}, strings: map[string]string{}, text: &strings.Builder{}}
+	f.lines = lines.NewReader(src, o.File, f.limits)
+	f.rule.f = f
+	var err error
+	switch o.Family {
+	case 4, 6:
+		err = f.readAll(f.next)
+	case 0:
+		err = f.readAll(f.detectFamily())
+	default:
+		return nil, fmt.Errorf("iptables: family %d is not 4, 6 or 0", o.Family)
+	}
+	if len(f.found) > 0 && !f.allow {
+		unsupported := &UnsupportedError{f.found}
+		if err != nil {
+			return nil, errors.Join(err, unsupported)
+		}
+		return nil, unsupported
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.rs.Unknown = f.found
+	return f.rs, nil
+}
+
+// next returns the next line as a string.
+func (f *fileReader) next() (string, int, error) {
+	b, n, err := f.lines.Next()
+	return string(b), n, err
+}
+
+func (f *fileReader) readAll(next func() (string, int, error)) error {
+	for {
+		line, n, err := next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		f.line = n
+		if err := f.readLine(line); err != nil {
+			return err
+		}
+	}
+	if f.cur != nil {
+		return f.errorLine("table "+f.cur.name+" has no COMMIT; nothing is taken from an incomplete file", "")
+	}
+	return nil
+}
+
+func (f *fileReader) readLine(line string) error {
+	text := strings.TrimRight(line, " \t\r")
+	start := 0
+	for start < len(text) && isBlank(text[start]) {
+		start++
+	}
+	if start == len(text) || text[start] == '#' {
+		return nil
+	}
+	switch c := text[start]; {
+	case c == '*':
+		return f.beginTable(text[start+1:])
+	case f.cur == nil:
+		return f.errorLine("outside of a table: expected *TABLE", text[start:])
+	case c == ':':
+		return f.declareChain(text, start+1)
+	case text[start:] == "COMMIT":
+		return f.commit()
+	}
+	return f.readRule(text, start)
+}
+
+func (f *fileReader) beginTable(name string) error {
+	if f.cur != nil {
+		return f.errorLine("table "+f.cur.name+" has no COMMIT", "*"+name)
+	}
+	name = strings.TrimLeft(name, " \t")
+	hooks, ok := builtin[name]
+	if !ok {
+		return f.errorLine("not a table: raw, mangle, nat, filter or security", name)
+	}
+	if f.rs.find(name) >= 0 {
+		return f.errorLine("table appears twice", name)
+	}
+	t := &tableReader{name: name, line: f.line, byName: map[string]int{}}
+	for i, n := range hookNames {
+		if hooks>>i&1 != 0 {
+			t.chains = append(t.chains, chainReader{name: n, hook: 1 << i, policy: rules.Accept})
+			t.byName[n] = len(t.chains)
+		}
+	}
+	f.cur = t
+	return nil
+}
+
+// declareChain reads ":NAME POLICY [packets:bytes]" from behind the colon.
+func (f *fileReader) declareChain(line string, start int) error {
+	p := &f.rule
+	p.reset()
+	words, _, err := splitWords(p.words, line, start)
+	if p.words = words; err != nil {
+		return f.errorLine(err.Error(), line)
+	}
+	if len(words) < 2 || len(words) > 3 {
+		return f.errorLine("expected :CHAIN POLICY [packets:bytes]", line)
+	}
+	name, policy := words[0], words[1]
+	var packets, bytes uint64
+	if len(words) == 3 && words[2].text != "-" {
+		if packets, bytes, err = parseCounterPair(words[2].text); err != nil {
+			return f.errorAt(words[2], "%s", err.Error())
+		}
+	}
+	t := f.cur
+	at := t.byName[name.text] - 1
+	if at < 0 {
+		if err := f.checkChainName(name); err != nil {
+			return err
+		}
+		if policy.text != "-" {
+			return f.errorAt(policy, "user chain %s cannot have a policy: expected -", name.text)
+		}
+		if len(t.chains) >= f.limits.MaxChains {
+			return f.limitError(fmt.Sprintf("more than %d chains", f.limits.MaxChains))
+		}
+		t.chains = append(t.chains, chainReader{name: name.text, declared: true, packets: packets, bytes: bytes})
+		t.byName[name.text] = len(t.chains)
+		return nil
+	}
+	c := &t.chains[at]
+	if c.declared {
+		return f.errorAt(name, "chain is declared twice")
+	}
+	c.declared, c.packets, c.bytes = true, packets, bytes
+	return c.setPolicy(f, policy)
+}
+
+// setPolicy reads "-P CHAIN POLICY" behind the command.
+func (f *fileReader) setPolicy(command word, words []word) error {
+	if len(words) != 2 {
+		return f.errorAt(command, "expected -P CHAIN POLICY")
+	}
+	at := f.cur.byName[words[0].text] - 1
+	if at < 0 || f.cur.chains[at].hook == 0 {
+		return f.errorAt(words[0], "only built-in chains have a policy")
+	}
+	return f.cur.chains[at].setPolicy(f, words[1])
+}
+
+func (c *chainReader) setPolicy(f *fileReader, policy word) error {
+	verdict, _ := rules.ParseVerdict(policy.text)
+	if verdict != rules.Accept && verdict != rules.Drop {
+		return f.errorAt(policy, "built-in chain %s needs the policy ACCEPT or DROP", c.name)
+	}
+	c.policy = verdict
+	return nil
+}
+
+func (f *fileReader) checkChainName(w word) error {
+	switch name := w.text; {
+	case name == "" || strings.ContainsAny(name, " \t\"") || name[0] == '-' || name[0] == '!':
+		return f.errorAt(w, "not a chain name")
+	case len(name) > maxChainName:
+		return f.errorAt(w, "chain name is longer than %d bytes", maxChainName)
+	case targetByName[name] != nil:
+		return f.errorAt(w, "chain has the name of a target")
+	}
+	for _, n := range hookNames {
+		if n == w.text {
+			return f.errorAt(w, "table %s has no chain of this name", f.cur.name)
+		}
+	}
+	return nil
+}
+
+// readRule reads "[packets:bytes] -A CHAIN ...".
+func (f *fileReader) readRule(line string, start int) error {
+	p := &f.rule
+	p.reset()
+	words, column, err := splitWords(p.words, line, start)
+	if p.words = words; err != nil {
+		return f.errorAt(word{text: line[column-1:], column: column}, "%s", err.Error())
+	}
+	if words[0].text != "" && words[0].text[0] == '[' {
+		if p.packets, p.bytes, err = parseCounterPair(words[0].text); err != nil {
+			return f.errorAt(words[0], "%s", err.Error())
+		}
+		if p.pos = 1; len(words) == 1 {
+			return f.errorAt(words[0], "expected -A CHAIN behind the counters")
+		}
+	}
+	command := words[p.pos]
+	p.pos++
+	var chain word
+	switch name, ok := strings.CutPrefix(command.text, "--append="); {
+	case ok:
+		chain = word{name, command.column + len("--append="), false}
+	case command.text == "-A" || command.text == "--append":
+		if p.pos == len(words) {
+			return f.errorAt(command, "-A needs a chain")
+		}
+		chain = words[p.pos]
+		p.pos++
+	case len(command.text) > 2 && command.text[:2] == "-A":
+		chain = word{command.text[2:], command.column + 2, false}
+	case command.text == "-P" || command.text == "--policy":
+		return f.setPolicy(command, words[p.pos:])
+	default:
+		return f.errorAt(command, "expected -A CHAIN, -P CHAIN POLICY, :CHAIN or COMMIT; other commands are not modelled")
+	}
+	at := f.cur.byName[chain.text] - 1
+	if at < 0 {
+		return f.errorAt(chain, "no chain of this name is declared")
+	}
+	f.hook = f.cur.chains[at].hook
+	if err := p.parse(); err != nil {
+		return err
+	}
+	return p.emit(at)
+}
+
+// commit makes a rules.Table of what has been read.
+func (f *fileReader) commit() error {
+	t := f.cur
+	f.cur = nil
+	if len(f.found) > 0 && !f.allow {
+		f.rs.Tables = append(f.rs.Tables, &rules.Table{Name: t.name}) // only its name counts from here on
+		return nil
+	}
+	out := &rules.Table{Name: t.name, Family: f.rs.Family, Schema: rules.Firewall, Chains: make([]rules.Chain, len(t.chains))}
+	texts := make([][]ruleLine, len(t.chains))
+	empty := rules.NewBuilder[rules.Action](rules.Firewall).List()
+	for i := range t.chains {
+		c := &t.chains[i]
+		out.Chains[i] = rules.Chain{Name: c.name, Policy: c.policy, Rules: empty, Packets: c.packets, Bytes: c.bytes}
+		if c.list != nil {
+			out.Chains[i].Rules = c.list.List()
+			c.list = nil
+		}
+		texts[i] = c.lines
+	}
+	if err := out.Check(f.limits); err != nil {
+		pe := &rules.ParseError{File: f.file, Line: f.line, Reason: err.Error()}
+		if errors.Is(err, rules.ErrLimit) {
+			pe.Err = rules.ErrLimit
+		}
+		return pe
+	}
+	if err := f.checkHooks(t); err != nil {
+		return err
+	}
+	f.rs.Tables = append(f.rs.Tables, out)
+	f.rs.lines = append(f.rs.lines, texts)
+	return nil
+}
+
+// checkHooks refuses rules that are reached from a hook where they are not
+// valid, as the kernel does. The chains have no loops.
+func (f *fileReader) checkHooks(t *tableReader) error {
+	any := false
+	for i := range t.chains {
+		any = any || t.chains[i].limited != nil
+	}
+	if !any {
+		return nil
+	}
+	reached := make([]hook, len(t.chains))
+	var todo []int
+	for i := range t.chains {
+		if t.chains[i].hook != 0 {
+			reached[i] = t.chains[i].hook
+			todo = append(todo, i)
+		}
+	}
+	for len(todo) > 0 {
+		c := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, to := range t.chains[c].calls {
+			if reached[to]|reached[c] != reached[to] {
+				reached[to] |= reached[c]
+				todo = append(todo, to)
+			}
+		}
+	}
+	for i := range t.chains {
+		for _, r := range t.chains[i].limited {
+			if bad := reached[i] &^ r.hooks; bad != 0 {
+				f.line = r.line
+				return f.errorAt(r.at, "%s cannot be used in chain %s, which is reached from %s", r.title, t.chains[i].name, bad)
+			}
+		}
+	}
+	return nil
+}
+
+// parseCounterPair reads "[packets:bytes]".
+func parseCounterPair(s string) (packets, bytes uint64, err error) {
+	inner, ok1 := strings.CutPrefix(s, "[")
+	inner, ok2 := strings.CutSuffix(inner, "]")
+	p, b, ok3 := strings.Cut(inner, ":")
+	if ok1 && ok2 && ok3 {
+		if packets, err = parseDecimal(p); err == nil {
+			if bytes, err = parseDecimal(b); err == nil {
+				return packets, bytes, nil
+			}
+		}
+	}
+	return 0, 0, errors.New("expected counters as [packets:bytes]")
+}
+
+func parseDecimal(s string) (uint64, error) {
+	var n uint64
+	for i := 0; i < len(s); i++ {
+		d := uint64(s[i] - '0')
+		if d > 9 || n > (1<<64-1-d)/10 {
+			return 0, errors.New("not a 64-bit decimal number")
+		}
+		n = n*10 + d
+	}
+	if s == "" {
+		return 0, errors.New("empty number")
+	}
+	return n, nil
+}
+
+// unsupported counts a line's use of a feature that is not modelled.
+func (f *fileReader) unsupported(name string, at word) {
+	i, ok := f.features[name]
+	if !ok {
+		i = len(f.found)
+		f.features[name] = i
+		f.foundAt = append(f.foundAt, 0)
+		f.found = append(f.found, Feature{Name: name, First: &rules.ParseError{File: f.file, Line: f.line, Column: at.column,
+			Reason: name + " is not modelled", Err: rules.ErrUnsupported}})
+	}
+	if f.foundAt[i] != f.line {
+		f.foundAt[i] = f.line
+		f.found[i].Rules++
+	}
+}
+
+// intern returns one copy of equal strings.
+func (f *fileReader) intern(s string) string {
+	if t, ok := f.strings[s]; ok {
+		return t
+	}
+	f.strings[s] = s
+	return s
+}
+
+func (f *fileReader) internBytes(b []byte) string {
+	if t, ok := f.strings[string(b)]; ok {
+		return t
+	}
+	return f.intern(string(b))
+}
+
+// keepChunk is how many bytes of rule text share one allocation.
+const keepChunk = 64 << 10
+
+// keep returns b as a string that lives with the Ruleset.
+func (f *fileReader) keep(b []byte) string {
+	if f.text.Cap()-f.text.Len() < len(b) {
+		f.text = &strings.Builder{}
+		f.text.Grow(max(min(keepChunk, 1024+f.kept), len(b)))
+	}
+	from := f.text.Len()
+	f.text.Write(b)
+	f.kept += len(b)
+	return f.text.String()[from:]
+}
+
+func (f *fileReader) errorAt(w word, format string, args ...any) error {
+	return &rules.ParseError{File: f.file, Line: f.line, Column: w.column, Token: w.text, Reason: fmt.Sprintf(format, args...)}
+}
+
+func (f *fileReader) errorLine(reason, token string) error {
+	return &rules.ParseError{File: f.file, Line: f.line, Token: token, Reason: reason}
+}
+
+func (f *fileReader) limitError(reason string) error {
+	return &rules.ParseError{File: f.file, Line: f.line, Reason: reason, Err: rules.ErrLimit}
+}

@@ -1,0 +1,611 @@
+package iptables
+
+// One rule: its words are taken to the options of the modules in use, newest
+// first, as the tools do it, and become conditions, an action and the text
+// that is printed.
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hipac-go/classifier/rules"
+)
+
+// ruleParser holds the rule that is being read. It is reused from rule to rule.
+type ruleParser struct {
+	f     *fileReader
+	words []word
+	pos   int
+
+	src, dst       []address
+	srcAt, dstAt   word
+	srcNot, dstNot bool
+	iif, oif       string // as printed, with "! " when negated; "" when absent
+	iifAt, oifAt   word
+	proto          int // -1: none
+	protoNot       bool
+	protoAt        word
+	frag           string // "-f", "! -f" or ""
+	used           uint32 // short options given, by index in ruleOptions
+	ipConds        []rules.Cond
+
+	insts   []instance
+	target  int // index in insts, or -1
+	jump    word
+	isGoto  bool
+	hasJump bool
+	conds   []rules.Cond
+	choices [][][]rules.Cond
+	unknown []string
+	comment string
+
+	packets, bytes uint64
+	scratch        []byte   // canonical values of the options
+	arg            argument // the option that is being read, and its words
+	vals           [2]word
+	hooks          hook // where the modules allow it; 0: everywhere
+	hooksBy        *instance
+}
+
+func (p *ruleParser) family() int { return p.f.rs.Family }
+
+func (p *ruleParser) reset() {
+	*p = ruleParser{f: p.f, words: p.words[:0], proto: -1, target: -1,
+		src: p.src[:0], dst: p.dst[:0], ipConds: p.ipConds[:0], insts: p.insts[:0],
+		conds: p.conds[:0], choices: p.choices[:0], unknown: p.unknown[:0], scratch: p.scratch[:0]}
+}
+
+// parse reads the options of the rule from p.words[p.pos:].
+func (p *ruleParser) parse() error {
+	for p.pos < len(p.words) {
+		not := false
+		w := p.words[p.pos]
+		if w.text == "!" {
+			if p.pos++; p.pos == len(p.words) {
+				return p.f.errorAt(w, "! needs an option behind it")
+			}
+			not, w = true, p.words[p.pos]
+			if w.text == "!" {
+				return p.f.errorAt(w, "! stands twice")
+			}
+		}
+		if p.pos++; len(w.text) < 2 || w.text[0] != '-' || w.text == "--" {
+			return p.f.errorAt(w, "expected an option")
+		}
+		if err := p.option(w, not); err != nil {
+			return err
+		}
+	}
+	return p.finish()
+}
+
+// option reads the option that w names, and its value.
+func (p *ruleParser) option(w word, not bool) error {
+	if w.text[1] != '-' {
+		for i := range ruleOptions {
+			if o := &ruleOptions[i]; o.short == w.text[1] {
+				glued, has := w.text[2:], len(w.text) > 2
+				if has && o.words == 0 {
+					return p.f.errorAt(w, "-%c takes no value", o.short)
+				}
+				return p.take(nil, o, w, not, glued, has)
+			}
+		}
+		return p.f.errorAt(w, "unknown option")
+	}
+	name, glued, has := strings.Cut(w.text[2:], "=")
+	for i := len(p.insts) - 1; i >= 0; i-- {
+		m := &p.insts[i]
+		if o := m.mod.find(name); o != nil {
+			return p.take(m, o, w, not, glued, has)
+		}
+		if i == len(p.insts)-1 && m.mod.kind == "" && !isJumpOption(name) {
+			return p.swallow(m, w, not) // nobody knows its options: all that follow may be its own
+		}
+	}
+	for i := range ruleOptions {
+		if o := &ruleOptions[i]; o.name == name || contains(o.aliases, name) {
+			return p.take(nil, o, w, not, glued, has)
+		}
+	}
+	if m := p.implicitMatch(); m != nil {
+		if o := m.find(name); o != nil {
+			return p.take(p.use(m, w), o, w, not, glued, has)
+		}
+	}
+	for i := len(p.insts) - 1; i >= 0; i-- {
+		if m := &p.insts[i]; !m.mod.modelled {
+			return p.swallow(m, w, not)
+		}
+	}
+	return p.f.errorAt(w, "%s", lacking(name, p.family()))
+}
+
+func isJumpOption(name string) bool {
+	return name == "jump" || name == "goto" || name == "match"
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+// implicitMatch returns the match that -p makes available without -m, unless
+// it is in use already.
+func (p *ruleParser) implicitMatch() *module {
+	if p.proto < 0 {
+		return nil
+	}
+	m := implicit(uint8(p.proto), p.family())
+	for i := range p.insts {
+		if p.insts[i].mod == m {
+			return nil
+		}
+	}
+	return m
+}
+
+func (p *ruleParser) use(m *module, at word) *instance {
+	if len(p.insts) < cap(p.insts) {
+		p.insts = p.insts[:len(p.insts)+1]
+		last := &p.insts[len(p.insts)-1]
+		*last = instance{mod: m, at: at, given: last.given[:0]}
+	} else {
+		p.insts = append(p.insts, instance{mod: m, at: at})
+	}
+	return &p.insts[len(p.insts)-1]
+}
+
+// unheard puts a module in use whose name is not in the registry.
+func (p *ruleParser) unheard(kind string, at word) {
+	p.use(&module{name: kind + " " + at.text}, at)
+	p.note(kind+" "+at.text, at)
+}
+
+// note records a feature that is not modelled, for the rule and for the file.
+func (p *ruleParser) note(feature string, at word) {
+	feature = p.f.intern(feature)
+	if !contains(p.unknown, feature) {
+		p.unknown = append(p.unknown, feature)
+		p.f.unsupported(feature, at)
+	}
+}
+
+// swallow takes an option of module m whose form is not known: all words up to
+// the next option.
+func (p *ruleParser) swallow(m *instance, w word, not bool) error {
+	if !m.noted {
+		m.noted = true
+		if m.mod.kind != "" {
+			p.note(m.mod.title(), m.at)
+		}
+	}
+	m.extra = append(m.extra, ' ')
+	if not {
+		m.extra = append(m.extra, "! "...)
+	}
+	m.extra = appendWord(m.extra, w)
+	for p.pos < len(p.words) && !p.optionNext() {
+		m.extra = append(m.extra, ' ')
+		m.extra = appendWord(m.extra, p.words[p.pos])
+		p.pos++
+	}
+	return nil
+}
+
+// optionNext reports whether the next word looks like an option, or like the
+// "!" before one.
+func (p *ruleParser) optionNext() bool {
+	w := p.words[p.pos]
+	if w.text == "!" && !w.quoted {
+		return p.pos+1 < len(p.words) && looksLikeOption(p.words[p.pos+1])
+	}
+	return looksLikeOption(w)
+}
+
+func looksLikeOption(w word) bool {
+	return !w.quoted && len(w.text) > 1 && w.text[0] == '-' && (w.text[1] < '0' || w.text[1] > '9')
+}
+
+// take reads the value of option o of module m, nil for the rule's own.
+func (p *ruleParser) take(m *instance, o *option, w word, not bool, glued string, hasGlued bool) error {
+	title := w.text
+	if hasGlued {
+		title = "--" + o.name
+	}
+	if m != nil && m.mod.modelled {
+		for i := range m.given {
+			if m.given[i].opt == o {
+				return p.f.errorAt(w, "--%s is given twice", o.name)
+			}
+		}
+	}
+	words := o.words
+	if words == optionalWord {
+		if words = 0; p.pos < len(p.words) && !p.optionNext() {
+			words = 1
+		}
+	}
+	vals, n := &p.vals, 0
+	if hasGlued {
+		if words == 0 {
+			return p.f.errorAt(w, "--%s takes no value", o.name)
+		}
+		vals[0] = word{glued, w.column + len(w.text) - len(glued), w.quoted}
+		n = 1
+	} else if words > 0 && o.not && p.pos < len(p.words) && p.words[p.pos].text == "!" && !p.words[p.pos].quoted {
+		// The old form "-d ! 10.0.0.1".
+		if not {
+			return p.f.errorAt(p.words[p.pos], "! stands twice")
+		}
+		not = true
+		p.pos++
+	}
+	for ; n < words; n++ {
+		if p.pos == len(p.words) {
+			return p.f.errorAt(w, "%s needs a value", title)
+		}
+		vals[n] = p.words[p.pos]
+		p.pos++
+	}
+	if not && !o.not {
+		return p.f.errorAt(w, "%s cannot be negated", title)
+	}
+	a := &p.arg
+	*a = argument{p: p, m: m, opt: o, not: not, vals: vals[:words], at: w}
+	from := len(p.scratch)
+	if o.parse == nil {
+		p.notModelled(m, o, w)
+		for i := range a.vals {
+			if i > 0 {
+				a.write(" ")
+			}
+			p.scratch = appendWord(p.scratch, a.vals[i])
+		}
+	} else if err := o.parse(a); err != nil {
+		return a.explain(title, err)
+	}
+	if m != nil {
+		m.given = append(m.given, givenOption{o, not, a.silent, a.printAs, from, len(p.scratch)})
+	}
+	return nil
+}
+
+// explain places an error of an option's parser in the file.
+func (a *argument) explain(title string, err error) error {
+	var placed *rules.ParseError
+	if errors.As(err, &placed) {
+		return err
+	}
+	at := a.at
+	if len(a.vals) > 0 {
+		at = a.vals[0]
+	}
+	return a.p.f.errorAt(at, "%s: %s", title, err.Error())
+}
+
+func (p *ruleParser) notModelled(m *instance, o *option, w word) {
+	if m.mod.modelled {
+		p.note(m.mod.title()+" --"+o.name, w)
+	} else if !m.noted {
+		m.noted = true
+		p.note(m.mod.title(), m.at)
+	}
+}
+
+// finish checks the rule as a whole.
+func (p *ruleParser) finish() error {
+	for i := range p.insts {
+		m := &p.insts[i]
+		if m.mod.kind == "" {
+			continue
+		}
+		if !m.mod.modelled && !m.noted {
+			m.noted = true
+			p.note(m.mod.title(), m.at)
+		}
+		if err := p.finishModule(m); err != nil {
+			return err
+		}
+	}
+	if len(p.src) > 1 && p.srcNot {
+		return p.f.errorAt(p.srcAt, "a list of addresses cannot be negated")
+	}
+	if len(p.dst) > 1 && p.dstNot {
+		return p.f.errorAt(p.dstAt, "a list of addresses cannot be negated")
+	}
+	if p.iif != "" && p.f.hook&(hookOutput|hookPostrouting) != 0 {
+		return p.f.errorAt(p.iifAt, "-i cannot be used in chain %s", p.f.hook)
+	}
+	if p.oif != "" && p.f.hook&(hookInput|hookPrerouting) != 0 {
+		return p.f.errorAt(p.oifAt, "-o cannot be used in chain %s", p.f.hook)
+	}
+	return nil
+}
+
+func (p *ruleParser) finishModule(m *instance) error {
+	mod := m.mod
+	if mod.family != 0 && mod.family != p.family() {
+		return p.f.errorAt(m.at, "%s is for IPv%d, and these are IPv%d rules", mod.title(), mod.family, p.family())
+	}
+	if mod.protos != nil {
+		ok := false
+		for _, proto := range mod.protos {
+			ok = ok || p.proto == int(proto) && !p.protoNot
+		}
+		if !ok {
+			return p.f.errorAt(m.at, "%s needs -p %s", mod.title(), protoList(mod.protos))
+		}
+	}
+	if mod.tables != nil && !contains(mod.tables, p.f.cur.name) {
+		return p.f.errorAt(m.at, "%s cannot be used in table %s", mod.title(), p.f.cur.name)
+	}
+	if mod.hooks != 0 {
+		if p.f.hook&^mod.hooks != 0 {
+			return p.f.errorAt(m.at, "%s cannot be used in chain %s, only in %s", mod.title(), p.f.hook, mod.hooks)
+		}
+		if p.hooks == 0 {
+			p.hooks = ^hook(0)
+		}
+		p.hooks &= mod.hooks
+		p.hooksBy = m
+	}
+	for i := range mod.options {
+		if o := &mod.options[i]; o.required && !m.has(o.name) {
+			return p.f.errorAt(m.at, "%s needs --%s", mod.title(), o.name)
+		}
+	}
+	if mod.needs != needNothing && len(m.given) == 0 || mod.needs == needOne && len(m.given) > 1 {
+		names := make([]string, len(mod.options))
+		for i := range mod.options {
+			names[i] = "--" + mod.options[i].name
+		}
+		how := "one of "
+		if mod.needs == needOne {
+			how = "exactly one of "
+		}
+		return p.f.errorAt(m.at, "%s needs %s%s", mod.title(), how, joinNames(names))
+	}
+	if mod.finish != nil {
+		if err := mod.finish(p, m); err != nil {
+			return p.f.errorAt(m.at, "%s", err.Error())
+		}
+	}
+	return nil
+}
+
+// ruleOptions are the options that belong to no module.
+var ruleOptions []option
+
+func init() {
+	ruleOptions = []option{
+		{name: "source", aliases: []string{"src"}, short: 's', words: 1, not: true, parse: parseSource},
+		{name: "destination", aliases: []string{"dst"}, short: 'd', words: 1, not: true, parse: parseDestination},
+		{name: "in-interface", short: 'i', words: 1, not: true, parse: parseIn},
+		{name: "out-interface", short: 'o', words: 1, not: true, parse: parseOut},
+		{name: "protocol", aliases: []string{"proto"}, short: 'p', words: 1, not: true, parse: parseProtocol},
+		{name: "fragment", aliases: []string{"fragments"}, short: 'f', not: true, parse: parseFragment},
+		{name: "match", short: 'm', words: 1, parse: parseMatch},
+		{name: "jump", short: 'j', words: 1, parse: parseJump},
+		{name: "goto", short: 'g', words: 1, parse: parseGoto},
+		{name: "set-counters", short: 'c', words: 1, parse: parseCounters},
+		{name: "ipv4", short: '4', parse: parseFamily},
+		{name: "ipv6", short: '6', parse: parseFamily},
+	}
+}
+
+// once refuses the second use of a rule option.
+func (a *argument) once() error {
+	for i := range ruleOptions {
+		if &ruleOptions[i] == a.opt {
+			if a.p.used>>i&1 != 0 {
+				return a.p.f.errorAt(a.at, "-%c is given twice", a.opt.short)
+			}
+			a.p.used |= 1 << i
+		}
+	}
+	return nil
+}
+
+func parseSource(a *argument) (err error) {
+	p := a.p
+	p.srcAt, p.srcNot = a.vals[0], a.not
+	p.src, err = a.addresses(p.src, fieldSrc)
+	return err
+}
+
+func parseDestination(a *argument) (err error) {
+	p := a.p
+	p.dstAt, p.dstNot = a.vals[0], a.not
+	p.dst, err = a.addresses(p.dst, fieldDst)
+	return err
+}
+
+func (a *argument) addresses(list []address, field int) ([]address, error) {
+	if err := a.once(); err != nil {
+		return list, err
+	}
+	for rest, more := a.vals[0].text, true; more; {
+		var item string
+		item, rest, more = strings.Cut(rest, ",")
+		addr, err := a.parseAddress(item, field)
+		if err != nil {
+			return list, err
+		}
+		if addr.host != "" {
+			addr.host = a.p.f.intern("host name " + addr.host)
+			a.p.f.unsupported(addr.host, a.vals[0])
+		}
+		if len(list) >= a.p.f.limits.MaxElements {
+			return list, &rules.ParseError{File: a.p.f.file, Line: a.p.f.line, Column: a.vals[0].column,
+				Reason: fmt.Sprintf("more than %d addresses", a.p.f.limits.MaxElements), Err: rules.ErrLimit}
+		}
+		list = append(list, addr)
+	}
+	return list, nil
+}
+
+func parseIn(a *argument) error  { return a.iface(&a.p.iif, &a.p.iifAt, fieldIif) }
+func parseOut(a *argument) error { return a.iface(&a.p.oif, &a.p.oifAt, fieldOif) }
+
+func (a *argument) iface(printed *string, at *word, field int) error {
+	if err := a.once(); err != nil {
+		return err
+	}
+	iv, any, err := parseInterface(a.vals[0].text)
+	if err != nil {
+		return err
+	}
+	switch *at = a.at; {
+	case a.not && any:
+		*printed = "! "
+		a.p.ipConds = append(a.p.ipConds, rules.In(field)) // never
+	case a.not:
+		*printed = "! "
+		a.p.ipConds = append(a.p.ipConds, rules.In(field, iv).Negate())
+	case any:
+		return nil // "-i +" says nothing, and is allowed where the packet has an interface
+	default:
+		a.p.ipConds = append(a.p.ipConds, rules.In(field, iv))
+	}
+	*printed += "-" + string(a.opt.short) + " " + a.vals[0].text
+	return nil
+}
+
+func parseProtocol(a *argument) error {
+	if err := a.once(); err != nil {
+		return err
+	}
+	n, err := parseProto(a.vals[0].text)
+	switch {
+	case err != nil:
+		return err
+	case n == 0 && a.not:
+		return fmt.Errorf("the rule would never match")
+	case n == 0:
+		return nil
+	}
+	c := rules.In(fieldProto, rules.Point(uint64(n)))
+	a.p.proto, a.p.protoNot, a.p.protoAt = int(n), a.not, a.vals[0]
+	if a.not {
+		c = c.Negate()
+	}
+	a.p.ipConds = append(a.p.ipConds, c)
+	return nil
+}
+
+func parseFragment(a *argument) error {
+	if err := a.once(); err != nil {
+		return err
+	}
+	if a.p.family() != 4 {
+		return a.p.f.errorAt(a.at, "-f is for IPv4, and these are IPv6 rules")
+	}
+	is := uint64(1)
+	a.p.frag = "-f"
+	if a.not {
+		is, a.p.frag = 0, "! -f"
+	}
+	a.p.ipConds = append(a.p.ipConds, rules.In(fieldFrag, rules.Point(is)))
+	return nil
+}
+
+func parseMatch(a *argument) error {
+	m := matchByName[a.vals[0].text]
+	if m == nil {
+		if a.vals[0].text == "" {
+			return fmt.Errorf("empty name")
+		}
+		a.p.unheard("match", a.vals[0])
+		return nil
+	}
+	a.p.use(m, a.vals[0])
+	return nil
+}
+
+func parseJump(a *argument) error {
+	if a.p.hasJump {
+		return a.p.f.errorAt(a.at, "-%c: the rule has a target already", a.opt.short)
+	}
+	a.p.hasJump, a.p.jump = true, a.vals[0]
+	if m := targetByName[a.p.jump.text]; m != nil {
+		a.p.use(m, a.vals[0])
+		a.p.target = len(a.p.insts) - 1
+	} else if a.p.f.cur.byName[a.p.jump.text] == 0 && a.p.foreignOptionNext() {
+		// Neither a chain nor a target that we have heard of, but it has options.
+		a.p.unheard("target", a.vals[0])
+		a.p.target = len(a.p.insts) - 1
+	}
+	return nil
+}
+
+// foreignOptionNext reports whether a long option follows that nothing in the
+// rule so far knows.
+func (p *ruleParser) foreignOptionNext() bool {
+	next := p.words[p.pos:]
+	if len(next) > 1 && next[0].text == "!" {
+		next = next[1:]
+	}
+	if len(next) == 0 {
+		return false
+	}
+	name, long := strings.CutPrefix(next[0].text, "--")
+	name, _, _ = strings.Cut(name, "=")
+	if !long || name == "" {
+		return false
+	}
+	for i := range p.insts {
+		if p.insts[i].mod.find(name) != nil {
+			return false
+		}
+	}
+	for i := range ruleOptions {
+		if ruleOptions[i].name == name || contains(ruleOptions[i].aliases, name) {
+			return false
+		}
+	}
+	m := p.implicitMatch()
+	return m == nil || m.find(name) == nil
+}
+
+func parseGoto(a *argument) error {
+	if a.p.hasJump {
+		return a.p.f.errorAt(a.at, "-%c: the rule has a target already", a.opt.short)
+	}
+	a.p.hasJump, a.p.isGoto, a.p.jump = true, true, a.vals[0]
+	if targetByName[a.p.jump.text] != nil {
+		return fmt.Errorf("not a chain")
+	}
+	return nil
+}
+
+func parseCounters(a *argument) (err error) {
+	if err := a.once(); err != nil {
+		return err
+	}
+	p := a.p
+	first, second, both := strings.Cut(a.vals[0].text, ",")
+	if !both {
+		if p.pos == len(p.words) {
+			return fmt.Errorf("needs packets and bytes")
+		}
+		second = p.words[p.pos].text
+		p.pos++
+	}
+	if p.packets, err = parseDecimal(first); err == nil {
+		p.bytes, err = parseDecimal(second)
+	}
+	return err
+}
+
+func parseFamily(a *argument) error {
+	if want := int(a.opt.short - '0'); want != a.p.family() {
+		return a.p.f.errorAt(a.at, "a rule for IPv%d among IPv%d rules", want, a.p.family())
+	}
+	return nil
+}

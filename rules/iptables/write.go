@@ -1,0 +1,63 @@
+package iptables
+
+// Printing in the form of iptables-save.
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"sort"
+
+	"github.com/hipac-go/classifier/rules"
+)
+
+// Write prints the rules as iptables-save does, counters of rules included
+// when counters is set (iptables-save -c). Everything is in one canonical
+// form: tables in the order of the file, user chains in the order of their
+// names, options in the order of the tools. What is printed reads back to the
+// same rules, and prints the same again.
+func Write(w io.Writer, rs *Ruleset, counters bool) error {
+	out := bufio.NewWriter(w)
+	tool := "iptables-save"
+	if rs.Family == 6 {
+		tool = "ip6tables-save"
+	}
+	for i, t := range rs.Tables {
+		fmt.Fprintf(out, "# Written by hipac as by %s\n*%s\n", tool, t.Name)
+		order := make([]int, len(t.Chains))
+		user := 0 // chains before it are built-in
+		for c := range order {
+			if order[c] = c; t.Chains[c].Policy != rules.NoVerdict {
+				user = c + 1
+			}
+		}
+		sort.Slice(order[user:], func(a, b int) bool {
+			return t.Chains[order[user+a]].Name < t.Chains[order[user+b]].Name
+		})
+		for _, c := range order {
+			chain := &t.Chains[c]
+			policy := "-"
+			if chain.Policy != rules.NoVerdict {
+				policy = chain.Policy.String()
+			}
+			fmt.Fprintf(out, ":%s %s [%d:%d]\n", chain.Name, policy, chain.Packets, chain.Bytes)
+		}
+		for _, c := range order {
+			for n := range rs.lines[i][c] {
+				l := &rs.lines[i][c][n]
+				if counters {
+					fmt.Fprintf(out, "[%d:%d] ", l.packets, l.bytes)
+				}
+				out.WriteString("-A ")
+				out.WriteString(t.Chains[c].Name)
+				if l.text != "" {
+					out.WriteByte(' ')
+					out.WriteString(l.text)
+				}
+				out.WriteByte('\n')
+			}
+		}
+		out.WriteString("COMMIT\n")
+	}
+	return out.Flush()
+}
