@@ -1,0 +1,155 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/hipac-go/classifier/bench/workload"
+	"github.com/hipac-go/classifier/hipac"
+	"github.com/hipac-go/classifier/rules"
+)
+
+// Packets per benchmark: enough that they do not fit the branch predictor's
+// memory, few enough to make quickly.
+const packets = 1 << 15
+
+type input struct {
+	list *rules.List[string]
+	keys *workload.Keys
+}
+
+// cache holds the inputs made so far: the testing package calls a benchmark
+// several times.
+var cache = map[string]*input{}
+
+func load(b *testing.B, name string, generate func() (*rules.List[string], error)) *input {
+	b.Helper()
+	if in := cache[name]; in != nil {
+		return in
+	}
+	l, err := generate()
+	if err != nil {
+		b.Fatal(err)
+	}
+	keys, err := workload.Packets(l, workload.PacketConfig{N: packets, Seed: 2, Mode: workload.Uniform})
+	if err != nil {
+		b.Fatal(err)
+	}
+	in := &input{l, keys}
+	cache[name] = in
+	return in
+}
+
+func family(b *testing.B, name string, n int) *input {
+	return load(b, fmt.Sprint(name, n), func() (*rules.List[string], error) {
+		return workload.Generate(workload.Config{Family: name, Rules: n, Seed: 1})
+	})
+}
+
+// eachSet runs f for every family and size.
+func eachSet(b *testing.B, sizes []int, f func(b *testing.B, in *input)) {
+	for _, name := range workload.Families() {
+		for _, n := range sizes {
+			b.Run(fmt.Sprintf("set=%s/n=%d", name, n), func(b *testing.B) { f(b, family(b, name, n)) })
+		}
+	}
+}
+
+func compile(b *testing.B, in *input, e hipac.Engine) *hipac.Classifier[string] {
+	b.Helper()
+	c, err := hipac.Build(context.Background(), in.list, &hipac.Options{Engine: e, FirstMatchOnly: e == hipac.Tree})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
+// lookup measures lookups one at a time, value and identity included.
+func lookup(b *testing.B, in *input, c *hipac.Classifier[string]) {
+	w := in.list.Schema().KeyLen()
+	words := in.keys.Words()
+	matched := 0
+	at := 0
+	for b.Loop() {
+		if _, ok := c.Lookup(words[at : at+w]); ok {
+			matched++
+		}
+		if at += w; at == len(words) {
+			at = 0
+		}
+	}
+	st := c.Stats()
+	b.ReportMetric(float64(st.Bytes())/float64(in.list.Len()), "B/rule")
+	b.ReportMetric(float64(matched)/float64(b.N), "matched")
+}
+
+func BenchmarkLookup(b *testing.B) {
+	eachSet(b, []int{1000, 10000, 100000}, func(b *testing.B, in *input) { lookup(b, in, compile(b, in, hipac.Tree)) })
+}
+
+// BenchmarkLookupSchema measures other schemas beside the IPv4 5-tuple.
+func BenchmarkLookupSchema(b *testing.B) {
+	const n = 10000
+	for _, s := range []struct {
+		name     string
+		generate func() (*rules.List[string], error)
+	}{
+		{"ipv4", func() (*rules.List[string], error) {
+			return workload.Generate(workload.Config{Family: "fw1", Rules: n, Seed: 1})
+		}},
+		{"ipv6", func() (*rules.List[string], error) {
+			return workload.Generate(workload.Config{Family: "fw1", Rules: n, Seed: 1, IPv6: true})
+		}},
+		{"firewall", func() (*rules.List[string], error) {
+			return workload.FirewallSet(workload.Config{Family: "fw1", Rules: n, Seed: 1})
+		}},
+	} {
+		b.Run(fmt.Sprintf("schema=%s/set=fw1/n=%d", s.name, n), func(b *testing.B) {
+			in := load(b, s.name, s.generate)
+			lookup(b, in, compile(b, in, hipac.Tree))
+		})
+	}
+}
+
+func BenchmarkLookupBatch(b *testing.B) {
+	eachSet(b, []int{1000, 100000}, func(b *testing.B, in *input) {
+		c := compile(b, in, hipac.Tree)
+		const batch = 64
+		step := batch * in.list.Schema().KeyLen()
+		words := in.keys.Words()
+		out := make([]int32, batch)
+		at := 0
+		for b.Loop() {
+			c.LookupBatch(words[at:at+step], out)
+			if at += step; at+step > len(words) {
+				at = 0
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/batch, "ns/packet")
+	})
+}
+
+// BenchmarkIndex and BenchmarkLinear measure the other engines.
+func BenchmarkIndex(b *testing.B) {
+	eachSet(b, []int{1000, 10000}, func(b *testing.B, in *input) { lookup(b, in, compile(b, in, hipac.Index)) })
+}
+
+func BenchmarkLinear(b *testing.B) {
+	eachSet(b, []int{1000, 10000}, func(b *testing.B, in *input) {
+		i := 0
+		for b.Loop() {
+			in.list.First(in.keys.At(i))
+			i = (i + 1) % in.keys.Len()
+		}
+	})
+}
+
+// BenchmarkBuild measures compiling, from rules in memory to the first lookup.
+func BenchmarkBuild(b *testing.B) {
+	eachSet(b, []int{1000, 10000, 100000}, func(b *testing.B, in *input) {
+		for b.Loop() {
+			compile(b, in, hipac.Tree)
+		}
+	})
+}
