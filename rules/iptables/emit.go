@@ -4,6 +4,7 @@ package iptables
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hipac-go/classifier/rules"
@@ -79,6 +80,7 @@ func (p *ruleParser) unknownWith(src, dst *address) string {
 			names = append(names, n)
 		}
 	}
+	slices.Sort(names) // hosts, matches, targets
 	return p.f.intern(strings.Join(names, ", "))
 }
 
