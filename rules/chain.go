@@ -100,21 +100,26 @@ func (t *Table) Find(name string) int {
 	return -1
 }
 
-// Check reports the first chain that jumps to a missing one, that can come
-// back to itself, that nests deeper than limits.MaxDepth, or that could make
-// a packet walk more than limits.MaxWalk rules (chains that call the next one
-// twice double the walk at every step). It takes time linear in the number of
-// rules.
+// Check reports the first chain whose rules are of another schema than the
+// table's, that jumps to a missing one, that can come back to itself, that
+// nests deeper than limits.MaxDepth, or that could make a packet walk more than
+// limits.MaxWalk rules (chains that call the next one twice double the walk at
+// every step). It takes time linear in the number of rules.
 func (t *Table) Check(limits Limits) error {
 	limits = limits.OrDefault()
+	for i := range t.Chains {
+		if c := &t.Chains[i]; c.Rules == nil || c.Rules.Schema() != t.Schema {
+			return fmt.Errorf("table %s: chain %s: its rules are not of the table's schema", t.Name, c.Name)
+		}
+	}
 	const (
 		unseen = iota
 		active
 		done
 	)
 	state := make([]uint8, len(t.Chains))
-	depth := make([]int, len(t.Chains)) // chains below, this one included
-	walk := make([]int, len(t.Chains))  // rules that a packet may meet from here
+	depth := make([]int, len(t.Chains))  // chains below, this one included
+	walk := make([]int64, len(t.Chains)) // rules that a packet may meet from here
 	type frame struct{ chain, rule int }
 	for root := range t.Chains {
 		if state[root] != unseen {
@@ -129,7 +134,7 @@ func (t *Table) Check(limits Limits) error {
 			if top.rule == c.Rules.Len() {
 				state[top.chain] = done
 				self := top.chain
-				walk[self] += c.Rules.Len()
+				walk[self] += int64(c.Rules.Len())
 				below := depth[self]
 				if stack = stack[:len(stack)-1]; len(stack) > 0 {
 					up := stack[len(stack)-1].chain
@@ -139,7 +144,7 @@ func (t *Table) Check(limits Limits) error {
 				if below > limits.MaxDepth {
 					return fmt.Errorf("table %s: chain %s nests %d chains: %w: at most %d", t.Name, c.Name, below, ErrLimit, limits.MaxDepth)
 				}
-				if walk[self] > limits.MaxWalk {
+				if walk[self] > int64(limits.MaxWalk) {
 					return fmt.Errorf("table %s: chain %s: a packet could meet %d rules or more: %w: at most %d", t.Name, c.Name, walk[self], ErrLimit, limits.MaxWalk)
 				}
 				continue

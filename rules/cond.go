@@ -46,13 +46,21 @@ type Cond struct {
 // may overlap and come in any order. Without intervals it holds for nothing.
 // The slice is copied.
 func In(i int, intervals ...Interval) Cond {
-	return Cond{field: uint8(i), ranged: true, ranges: normalize(intervals)}
+	return Cond{field: fieldIndex(i), ranged: true, ranges: normalize(intervals)}
+}
+
+// fieldIndex returns i as Cond keeps it; one that no schema has stays so.
+func fieldIndex(i int) uint8 {
+	if i < 0 || i >= MaxFields {
+		return MaxFields
+	}
+	return uint8(i)
 }
 
 // Masked returns the condition v & mask == want. With bits of want outside
 // mask it holds for nothing, and is the same as In without intervals.
 func Masked(i int, want, mask Value) Cond {
-	return Cond{field: uint8(i)}.AndMasked(want, mask)
+	return Cond{field: fieldIndex(i)}.AndMasked(want, mask)
 }
 
 // Present returns the condition that the packet has field i, whatever its value.

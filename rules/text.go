@@ -257,7 +257,7 @@ func (s *Schema) ParseCond(text string) (Cond, error) {
 	name, orAbsent := strings.CutSuffix(name, "?")
 	i := s.Index(name)
 	if i < 0 {
-		return Cond{}, fmt.Errorf("unknown field %q: %w", Excerpt(name), ErrUnknownField)
+		return Cond{}, fmt.Errorf("%w %q", ErrUnknownField, Excerpt(name))
 	}
 	c, err := s.ParseSet(i, set)
 	if err != nil {
@@ -383,7 +383,7 @@ func (f *Field) parsePrefix(item string) (iv Interval, ok bool, err error) {
 		most, skip = 32, 96
 	}
 	n, err := strconv.Atoi(length)
-	if err != nil || n < 0 || n > most || length[0] == '+' || len(length) > 1 && length[0] == '0' {
+	if err != nil || n < 0 || n > most || length[0] < '0' || len(length) > 1 && length[0] == '0' {
 		return Interval{}, false, fmt.Errorf("%s: prefix length %q is not in 0..%d", f.Name, Excerpt(length), most)
 	}
 	return PrefixInterval(v, n+skip, f.Bits), true, nil

@@ -73,7 +73,7 @@ func TestBadTextIsRefusedWithItsPlace(t *testing.T) {
 		head + "rule dport=80,":                           `f:3:6: dport: empty value: "dport=80,"`,
 		head + "rule dport=80=>A":                         `f:3:6: "80=>A" is not a port: "dport=80=>A"`,
 		head + "rule dport":                               `f:3:6: "dport" has no '=': "dport"`,
-		head + "rule =":                                   `f:3:6: unknown field "": unknown field: "="`,
+		head + "rule =":                                   `f:3:6: unknown field "": "="`,
 		head + "rule any\xff":                             `f:3:9: byte 0xff is not UTF-8`,
 		head + "rule any\x00":                             `f:3:9: NUL byte: this is not a text file`,
 	} {

@@ -121,7 +121,7 @@ func TestListOfUnknownRulesSurvivesPrinting(t *testing.T) {
 	const in = "hipac 1\nschema ipv4\nrule src=10.0.0.0/8 owner=root dport=80/x => A\nrule owner=root\n" +
 		"rule unknown \"-m set\" state=NEW => B\nrule dport=80 weird\n"
 	_, err := Read(strings.NewReader(in), Options{File: "f"})
-	require.EqualError(t, err, `f:3:21: unknown field "owner": unknown field: "owner=root"`)
+	require.EqualError(t, err, `f:3:21: unknown field "owner": "owner=root"`)
 	require.ErrorIs(t, err, rules.ErrUnknownField)
 
 	l, err := Read(strings.NewReader(in), Options{AllowUnknown: true})
@@ -143,7 +143,7 @@ func TestListOfUnknownRulesSurvivesPrinting(t *testing.T) {
 
 	const inJSON = `{"hipac":1,"schema":{"name":"ipv4"},"rules":[{"unknown":"-m set","match":["state=NEW","dport=80"]}]}`
 	_, err = ReadJSON(strings.NewReader(inJSON), Options{File: "f"})
-	require.EqualError(t, err, `f:1:75: unknown field "state": unknown field: "state=NEW"`)
+	require.EqualError(t, err, `f:1:75: unknown field "state": "state=NEW"`)
 	m, err = ReadJSON(strings.NewReader(inJSON), Options{AllowUnknown: true})
 	require.NoError(t, err)
 	require.Equal(t, "-m set; state=NEW", m.At(0).Unknown)
