@@ -112,7 +112,8 @@ func parsePorts(a *argument) error {
 	if err != nil {
 		return err
 	}
-	if lo == 0 && hi == 65535 && !a.not {
+	optional := a.m.mod.name != "sctp" && a.m.mod.name != "dccp" // these are printed as they are given
+	if lo == 0 && hi == 65535 && !a.not && optional {
 		a.silent = true // only the header, and the module asks for that itself
 		return nil
 	}

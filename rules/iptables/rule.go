@@ -313,11 +313,13 @@ func (p *ruleParser) finish() error {
 			return err
 		}
 	}
-	if len(p.src) > 1 && p.srcNot {
-		return p.f.errorAt(p.srcAt, "a list of addresses cannot be negated")
-	}
-	if len(p.dst) > 1 && p.dstNot {
-		return p.f.errorAt(p.dstAt, "a list of addresses cannot be negated")
+	if len(p.src) > 1 || len(p.dst) > 1 { // as the tools refuse it
+		if p.srcNot {
+			return p.f.errorAt(p.srcAt, "addresses cannot be negated in a rule with a list of addresses")
+		}
+		if p.dstNot {
+			return p.f.errorAt(p.dstAt, "addresses cannot be negated in a rule with a list of addresses")
+		}
 	}
 	if p.iif != "" && p.f.hook&(hookOutput|hookPostrouting) != 0 {
 		return p.f.errorAt(p.iifAt, "-i cannot be used in chain %s", p.f.hook)

@@ -1,0 +1,83 @@
+//go:build linux
+
+package kernel
+
+// This file: the namespace, its TUN device and the tools in it.
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+)
+
+const device = "hipac0"
+
+// enterNamespace moves the test's goroutine to a new network namespace with a
+// TUN device and returns the device's descriptor. The thread is locked to the
+// goroutine and ends with it, and the namespace with the thread; programs that
+// the test starts run in the namespace too.
+func enterNamespace(t *testing.T, tools ...string) int {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs root to make a network namespace")
+	}
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("needs %s", tool)
+		}
+	}
+	runtime.LockOSThread()
+	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
+		t.Skipf("cannot make a network namespace: %v", err)
+	}
+	fd, err := syscall.Open("/dev/net/tun", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		t.Skipf("cannot open /dev/net/tun: %v", err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	const (
+		tunSetIff = 0x400454ca
+		iffTun    = 0x0001
+		iffNoPI   = 0x1000
+		iffUp     = 0x1
+	)
+	require.NoError(t, ioctl(fd, tunSetIff, iffTun|iffNoPI))
+	s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
+	require.NoError(t, err)
+	defer syscall.Close(s)
+	require.NoError(t, ioctl(s, syscall.SIOCSIFFLAGS, iffUp))
+	return fd
+}
+
+// ioctl sets the flags of the device.
+func ioctl(fd int, request uintptr, flags uint16) error {
+	var ifreq [40]byte
+	copy(ifreq[:15], device)
+	binary.NativeEndian.PutUint16(ifreq[16:], flags)
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), request, uintptr(unsafe.Pointer(&ifreq[0])))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// run runs a program in the namespace and returns what it prints.
+func run(t *testing.T, input string, name string, args ...string) string {
+	t.Helper()
+	c := exec.Command(name, args...)
+	c.Stdin = strings.NewReader(input)
+	var out, complaints bytes.Buffer
+	c.Stdout, c.Stderr = &out, &complaints
+	if err := c.Run(); err != nil {
+		t.Fatalf("%s: %v\n%s\n%s", name, err, complaints.String(), input)
+	}
+	return out.String()
+}
