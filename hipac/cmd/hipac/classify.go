@@ -1,0 +1,309 @@
+package main
+
+// The command classify: rules and packets in, what decided each packet out.
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hipac-go/classifier/rules/packet"
+)
+
+type classifyCmd struct {
+	ruleFlags   `group:"Rules"`
+	packetFlags `group:"Packets"`
+	Table       string `placeholder:"NAME" help:"iptables: the table (default filter)." group:"Rules"`
+	Chain       string `placeholder:"NAME" help:"iptables: the built-in chain that packets enter at (default FORWARD, or the table's first)." group:"Rules"`
+	Engine      engine `enum:"tree,index,linear" default:"tree" placeholder:"NAME" help:"How to look up: tree (fast), index, linear (slow and simple); all give the same answers."`
+	Output      string `enum:"text,json,csv,id" default:"text" placeholder:"FORM" help:"text for people, json (a JSON object a line), csv, or id (one line per packet, see above)."`
+	Color       string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colours in text: auto (on a terminal, unless NO_COLOR is set), always, never."`
+	Verbose     bool   `short:"v" help:"text: print a line per packet however many there are; without it only up to 50."`
+	Top         int    `default:"10" placeholder:"N" help:"text: how many of the rules that decided to list."`
+}
+
+// Help is shown in front of the flags.
+func (classifyCmd) Help() string {
+	return `Without --rules and --packets a built-in firewall decides a built-in capture.
+
+Examples:
+
+    hipac classify --rules office.rules --packets today.pcapng
+    iptables-save | hipac classify --rules - --packets today.pcap --chain INPUT
+    tcpdump -w - -U -i eth0 | hipac classify --rules office.rules --packets - --output json
+    hipac classify --rules acl1.rules --packets acl1.trace --output id
+
+Every packet counts: one that cannot be decoded, because it is damaged or not
+IP, is reported as ERROR and the rest goes on; a capture that is cut ends the
+run with exit code 1 behind what came before. An interrupted run (Ctrl-C) ends
+with the summary of what was done, and exit code 1.
+
+--output id prints exactly one line per packet:
+
+    NUMBER                the first rule of a list that matches, counted from 1
+    0                     no rule matches
+    UNKNOWN<TAB>NUMBER    that rule asks for something unknown
+    VERDICT<TAB>CHAIN/NUMBER, VERDICT<TAB>CHAIN/policy
+                          iptables: the rule or the policy that decides
+    UNKNOWN<TAB>CHAIN/NUMBER
+                          that rule asks for something unknown
+    NONE<TAB>CHAIN/family the table does not see packets of this family
+    ERROR                 the packet cannot be decoded
+
+Fields that a packet does not have, such as the ports of ICMP, meet no
+condition, negated or not. Interfaces and connection states are not in a
+packet: --in-interface, --out-interface, --ctstate and --capture-interface say
+what they are; conditions on them do not hold otherwise.`
+}
+
+var errInterrupted = errors.New("interrupted")
+
+// Run classifies.
+func (cmd *classifyCmd) Run(a *app) error {
+	demo := cmd.Rules == "" && cmd.Packets == ""
+	switch {
+	case demo:
+	case cmd.Rules == "":
+		return badUsage("--packets needs --rules FILE")
+	case cmd.Packets == "":
+		return badUsage("--rules needs --packets FILE")
+	case cmd.Rules == "-" && cmd.Packets == "-":
+		return badUsage("rules and packets cannot both be standard input")
+	}
+	if cmd.Top < 0 {
+		return badUsage("--top %d is negative", cmd.Top)
+	}
+	var file *ruleFile
+	var err error
+	if demo {
+		file, err = readRulesFrom(bytes.NewReader(demoRules), demoRulesName, &cmd.ruleFlags)
+	} else {
+		file, err = a.readRules(&cmd.ruleFlags)
+	}
+	if err != nil {
+		return err
+	}
+	prog, err := a.compile(file, cmd.Engine, cmd.Table, cmd.Chain)
+	if err != nil {
+		return err
+	}
+	var in *packetReader
+	if demo {
+		if cmd.CaptureInterface == "none" {
+			cmd.CaptureInterface = "in"
+		}
+		in, err = newPacketReader(bytes.NewReader(demoCapture), demoCaptureName, &cmd.packetFlags, prog.schema())
+	} else {
+		in, err = a.openPackets(&cmd.packetFlags, prog.schema())
+	}
+	if err != nil {
+		return err
+	}
+	defer in.close()
+
+	r := &classification{app: a, prog: prog, in: in, sum: newSummary(prog, file, in), out: bufio.NewWriterSize(a.stdout, 64<<10)}
+	r.lines = cmd.Output != "text" || cmd.Verbose
+	switch cmd.Output {
+	case "id":
+		r.report = &idReport{prog: prog}
+	case "json":
+		r.report, in.details = newJSONReport(prog), -1
+	case "csv":
+		r.report, in.details = &csvReport{prog: prog}, -1
+	default:
+		t := newTextReport(a, prog, cmd)
+		r.report, in.details = t, maxLines+1
+		if cmd.Verbose {
+			in.details = -1
+		}
+		if demo {
+			r.quiet = true // the table shows the one damaged packet
+			t.title = "A built-in firewall decides a built-in capture; \"hipac classify --help\" says how to use your own.\n"
+		}
+	}
+	return r.run()
+}
+
+// report prints packets and, in the end, the summary.
+type report interface {
+	// packets prints what became of the packets of a chunk.
+	packets(out *bufio.Writer, c *chunk) error
+	// finish prints the rest.
+	finish(out *bufio.Writer, s *summary) error
+}
+
+// classification is one run.
+type classification struct {
+	app    *app
+	prog   *compiled
+	in     *packetReader
+	report report
+	sum    *summary
+	out    *bufio.Writer
+	quiet  bool // no warnings
+	lines  bool // each packet is printed
+}
+
+// chunkSize returns how many packets are decoded ahead and classified at
+// once: some milliseconds' worth of work, so that an interrupt or a progress
+// bar does not wait long.
+func (e engine) chunkSize() int {
+	switch e {
+	case engineLinear:
+		return 512
+	case engineIndex:
+		return 1024
+	}
+	return 4096
+}
+
+func (r *classification) run() error {
+	const chunks = 3 // one decoded, one classified, one between
+	ctx, cancel := context.WithCancel(r.app.ctx)
+	defer cancel()
+	free, ready := make(chan *chunk, chunks), make(chan *chunk, 1)
+	for range chunks {
+		free <- &chunk{}
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- r.in.read(ctx, r.prog.engine.chunkSize(), free, ready) }()
+	var bar *progress
+	if !r.lines || !r.app.isTerminal(r.app.stdout) { // or it would get among the lines
+		bar = r.app.newProgress(r.in.size)
+		defer bar.done()
+	}
+
+	for more := true; more && ctx.Err() == nil; {
+		select {
+		case c, ok := <-ready:
+			if more = ok; !ok {
+				break
+			}
+			r.classify(ctx, c)
+			r.count(c)
+			if err := r.report.packets(r.out, c); err != nil {
+				return err
+			}
+			if len(ready) == 0 {
+				if err := r.out.Flush(); err != nil {
+					return err
+				}
+			}
+			bar.at(r.in.at.n.Load())
+			free <- c
+		case <-ctx.Done():
+		}
+	}
+	err := errInterrupted
+	if r.app.ctx.Err() == nil {
+		err = <-ended
+	}
+	bar.done()
+	r.sum.end(err)
+	if err := r.report.finish(r.out, r.sum); err != nil {
+		return err
+	}
+	if err := r.out.Flush(); err != nil {
+		return err
+	}
+	r.warn()
+	return err
+}
+
+// blockSize is the number of packets that a worker takes at a time.
+const blockSize = 64
+
+// classify decides the packets of a chunk. The slow engines do so on all
+// cores; the tree is done before the others would have begun. When the
+// context ends, the chunk is cut to what was done.
+func (r *classification) classify(ctx context.Context, c *chunk) {
+	n := len(c.entries)
+	if cap(c.outcomes) < n {
+		c.outcomes = make([]outcome, n)
+	}
+	c.outcomes = c.outcomes[:n]
+	workers := 1
+	if r.prog.engine != engineTree {
+		workers = min(runtime.GOMAXPROCS(0), (n+blockSize-1)/blockSize)
+	}
+	start := r.app.now()
+	var taken atomic.Int64
+	work := func() {
+		for ctx.Err() == nil {
+			end := int(taken.Add(blockSize))
+			if end-blockSize >= n {
+				return
+			}
+			r.block(c, end-blockSize, min(end, n))
+		}
+	}
+	var wg sync.WaitGroup
+	for range workers - 1 {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
+	r.sum.time += r.app.now().Sub(start)
+	// Every block that was taken is done.
+	n = min(n, int(taken.Load()))
+	c.entries, c.outcomes = c.entries[:n], c.outcomes[:n]
+}
+
+func (r *classification) block(c *chunk, from, to int) {
+	p := r.prog.program
+	w := p.schema().KeyLen()
+	for i := from; i < to; i++ {
+		switch e := &c.entries[i]; {
+		case e.err != nil:
+			c.outcomes[i] = outcome{kind: bad}
+		case e.info.Outside:
+			c.outcomes[i] = p.outside()
+		default:
+			c.outcomes[i] = p.decide(c.keys[i*w : i*w+w : i*w+w])
+		}
+	}
+}
+
+// maxWarnings is the number of damaged packets that are reported one by one.
+const maxWarnings = 5
+
+// count adds a chunk to the summary and reports its damaged packets.
+func (r *classification) count(c *chunk) {
+	for i, o := range c.outcomes {
+		r.sum.add(o)
+		if o.kind != bad {
+			continue
+		}
+		if err := c.entries[i].err; errors.Is(err, packet.ErrNotIP) {
+			r.sum.notIP++
+		} else if r.sum.damaged++; r.sum.damaged <= maxWarnings && !r.quiet {
+			r.app.complain(err)
+		}
+	}
+}
+
+// warn says on stderr what was not classified, beyond what count said.
+func (r *classification) warn() {
+	if r.quiet {
+		return
+	}
+	if n := r.sum.damaged; n > maxWarnings {
+		r.app.complain(fmt.Errorf("%s: %s more cannot be decoded", r.sum.packetsFile, plural(n-maxWarnings, "packet")))
+	}
+	if n := r.sum.notIP; n > 0 {
+		r.app.complain(fmt.Errorf("%s: %s not IP (ARP and the like)", r.sum.packetsFile, are(n, "packet")))
+	}
+}
+
+// are writes "1 packet is", "2 packets are".
+func are(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing + " is"
+	}
+	return plural(n, thing) + " are"
+}

@@ -1,0 +1,184 @@
+// Command hipac classifies packets with firewall rules: it says which rule
+// decides each packet of a capture, a trace or a table of flows.
+//
+// Run without arguments it shows a small firewall at work on a small capture,
+// both built in. "hipac --help" lists the commands, "hipac COMMAND --help" what
+// one takes, with examples. Each command is a file of this folder.
+package main
+
+// This file: from the arguments to a command, and from errors to the exit code.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/hipac-go/classifier/rules/iptables"
+)
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitData  = 1 // bad data, or a run that was interrupted
+	exitUsage = 2
+)
+
+// cli is the command line. A command is a struct with a Run method.
+type cli struct {
+	Classify classifyCmd `cmd:"" default:"withargs" help:"Say which rule decides each packet."`
+	Stats    statsCmd    `cmd:"" help:"Show what the compiler makes of a rule set."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+}
+
+const description = `hipac decides packets by firewall rules: the first rule that matches.
+
+Without arguments it shows a built-in firewall at work on a built-in capture.
+Exit codes: 0 success, 1 bad data or interrupted, 2 bad usage.`
+
+// app is what commands are given of the world, so that tests can give them
+// another one.
+type app struct {
+	ctx            context.Context
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	env            func(string) string
+	now            func() time.Time
+	isTerminal     func(any) bool
+	patience       time.Duration // how long a run is left alone before it shows progress
+}
+
+func main() {
+	// A reader that goes away (hipac ... | head) is an error of a write, EPIPE,
+	// and ends the run quietly.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the whole program but for the process around it.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	// Most runs end before their progress would be worth a look.
+	a := &app{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, env: os.Getenv, now: time.Now,
+		isTerminal: isTerminal, patience: 500 * time.Millisecond}
+	return a.run(args)
+}
+
+// exited is how kong's own ending of the program, after --help, is brought
+// back as a return.
+type exited int
+
+func (a *app) run(args []string) (code int) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case exited:
+			code = int(r)
+		default:
+			panic(r)
+		}
+	}()
+	parser, err := kong.New(&cli{},
+		kong.Name("hipac"),
+		kong.Description(description),
+		kong.Writers(a.stdout, a.stderr),
+		kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+	)
+	if err != nil {
+		panic(err) // the struct tags above are wrong
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		return a.fail(usageError{err.Error() + ` ("hipac --help" tells more)`})
+	}
+	return a.fail(command.Run(a))
+}
+
+// usageError is an error in the arguments rather than in the data.
+type usageError struct{ reason string }
+
+func (e usageError) Error() string { return e.reason }
+
+func badUsage(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
+
+// fail prints an error, if any, and returns the exit code for it.
+func (a *app) fail(err error) int {
+	var usage usageError
+	switch {
+	case err == nil, errors.Is(err, syscall.EPIPE):
+		return exitOK
+	case errors.As(err, &usage):
+		a.complain(err)
+		return exitUsage
+	}
+	a.complain(err)
+	var unsupported *iptables.UnsupportedError
+	if errors.As(err, &unsupported) {
+		a.complain(errors.New("--allow-unknown keeps such rules; packets that they would decide are UNKNOWN"))
+	}
+	return exitData
+}
+
+// complain prints an error to stderr, each line of a joined one as a line of
+// its own.
+func (a *app) complain(err error) {
+	for _, line := range strings.Split(err.Error(), "\n") {
+		fmt.Fprintf(a.stderr, "hipac: %s\n", printable(line))
+	}
+}
+
+// open opens a file, or standard input for "-". The name is the one for errors.
+func (a *app) open(path string) (r io.Reader, name string, closeFile func(), err error) {
+	if path == "-" {
+		return a.stdin, "standard input", func() {}, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, "", nil, fileError(path, err)
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		f.Close()
+		return nil, "", nil, fmt.Errorf("%s: is a directory", path)
+	}
+	return f, path, func() { f.Close() }, nil
+}
+
+// within returns what f does, or errInterrupted when the context ends first: a
+// read from a terminal or a pipe may never return, and is left behind.
+func within[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := f()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, errInterrupted
+	}
+}
+
+// fileError is an error about a file without the name of the system call.
+func fileError(path string, err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}

@@ -1,0 +1,109 @@
+package main
+
+// A program: compiled rules of whatever kind - a flat list, or the chains of
+// a table - behind one interface, with all that reports ask of them.
+
+import (
+	"time"
+
+	"github.com/hipac-go/classifier/hipac"
+	"github.com/hipac-go/classifier/rules"
+)
+
+// outcome is what became of a packet. It is small and comparable, so that
+// packets can be counted by it.
+type outcome struct {
+	kind    outcomeKind
+	verdict rules.Verdict // of a table
+	chain   int32         // of a table
+	rule    int32         // position in the list or chain, -1 for none
+}
+
+type outcomeKind uint8
+
+const (
+	decided outcomeKind = iota // by the rule
+	nothing                    // no rule matches, or the chain's policy decides
+	unsure                     // the rule asks for something unknown
+	foreign                    // the table does not see packets of this family
+	bad                        // the packet cannot be decoded
+)
+
+// program is compiled rules. All methods may be called concurrently.
+type program interface {
+	schema() *rules.Schema
+	// decide classifies the packet of a key.
+	decide(k rules.Key) outcome
+	// outside is the outcome for a packet whose addresses no key can hold.
+	outside() outcome
+
+	// appendID appends the line of --output id, without its end.
+	appendID(dst []byte, o outcome) []byte
+	// verdict names what becomes of the packet.
+	verdict(o outcome) string
+	// ref says which rule it was; chain is "" for lists, rule the number from 1
+	// or "policy" or "family", "" when there is none.
+	ref(o outcome) (chain, rule string)
+	// describe returns the rule's text and comment.
+	describe(o outcome) (text, comment string)
+	// unknown returns what the rule of an unsure outcome asks for.
+	unknown(o outcome) string
+
+	// what is a line about the rules: "25 rules in 6 chains of table filter".
+	what() string
+	// stats is what the compiler says; false for the linear engine.
+	stats() (hipac.Stats, bool)
+}
+
+// engine says how packets are looked up.
+type engine string
+
+const (
+	engineTree   engine = "tree"
+	engineIndex  engine = "index"
+	engineLinear engine = "linear"
+)
+
+func (e engine) options() *hipac.Options {
+	if e == engineIndex {
+		return &hipac.Options{Engine: hipac.Index, FirstMatchOnly: true}
+	}
+	return &hipac.Options{FirstMatchOnly: true}
+}
+
+// compiled is a program and how it was made.
+type compiled struct {
+	program
+	engine engine
+	build  time.Duration
+}
+
+// compile compiles the rules that file holds as the flags ask.
+func (a *app) compile(file *ruleFile, e engine, table, chain string) (*compiled, error) {
+	t, entry, err := file.choose(table, chain)
+	if err != nil {
+		return nil, err
+	}
+	return a.compileAs(file, e, t, entry)
+}
+
+func (a *app) compileAs(file *ruleFile, e engine, t *rules.Table, entry int) (c *compiled, err error) {
+	c = &compiled{engine: e}
+	start := a.now()
+	switch {
+	case t != nil:
+		c.program, err = newTableProgram(a.ctx, file.set, t, entry, e)
+	case file.native != nil:
+		c.program, err = newListProgram(a.ctx, file.native, e, func(value string) string { return value })
+	default:
+		c.program, err = newListProgram(a.ctx, file.classbench, e, nil)
+	}
+	c.build = a.now().Sub(start)
+	if err != nil {
+		if a.ctx.Err() != nil {
+			return nil, errInterrupted
+		}
+		return nil, fileError(file.name, err)
+	}
+	return c, nil
+}

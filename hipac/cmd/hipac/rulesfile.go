@@ -1,0 +1,186 @@
+package main
+
+// Rule files: which format one is in, reading it, and choosing what of it
+// packets are sent through.
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/classbench"
+	"github.com/hipac-go/classifier/rules/iptables"
+	"github.com/hipac-go/classifier/rules/native"
+)
+
+// Names of the rule formats.
+const (
+	formatAuto       = "auto"
+	formatNative     = "native"
+	formatClassBench = "classbench"
+	formatIptables   = "iptables"
+)
+
+// ruleFlags are the flags about rules that commands share.
+type ruleFlags struct {
+	Rules        string `placeholder:"FILE" help:"Rule file; - for standard input."`
+	RulesFormat  string `enum:"auto,native,classbench,iptables" default:"auto" placeholder:"FORMAT" help:"Format of the rules: auto (by content), native, classbench, iptables."`
+	Fields       int    `enum:"5,6" default:"5" placeholder:"5|6" help:"ClassBench: match the first 5 columns, or 6 with the flags."`
+	AllowUnknown bool   `help:"Keep rules that ask for something not modelled; packets that they would decide are UNKNOWN. Without it such a file is refused."`
+}
+
+// ruleFile is what a rule file holds: one of the three is not nil.
+type ruleFile struct {
+	name       string
+	format     string
+	native     *rules.List[string]
+	classbench *rules.List[classbench.Flags]
+	set        *iptables.Ruleset
+}
+
+// readRules reads the rule file that the flags name.
+func (a *app) readRules(f *ruleFlags) (*ruleFile, error) {
+	r, name, closeFile, err := a.open(f.Rules)
+	if err != nil {
+		return nil, err
+	}
+	return within(a.ctx, func() (*ruleFile, error) {
+		defer closeFile()
+		return readRulesFrom(r, name, f)
+	})
+}
+
+func readRulesFrom(r io.Reader, name string, f *ruleFlags) (*ruleFile, error) {
+	const head = 64 << 10
+	in := bufio.NewReaderSize(r, head)
+	file := &ruleFile{name: name, format: f.RulesFormat}
+	prefix, err := in.Peek(head)
+	if err != nil && err != io.EOF {
+		return nil, readError(name, err)
+	}
+	if file.format == formatAuto {
+		if file.format, err = sniffRules(prefix, name); err != nil {
+			return nil, readError(name, err)
+		}
+	}
+	if f.Fields == 6 && file.format != formatClassBench {
+		return nil, badUsage("--fields 6 is for ClassBench rules, and %s holds %s rules", name, file.format)
+	}
+	switch file.format {
+	case formatNative:
+		opts := native.Options{File: name, AllowUnknown: f.AllowUnknown}
+		if native.IsJSON(prefix) {
+			file.native, err = native.ReadJSON(in, opts)
+		} else {
+			file.native, err = native.Read(in, opts)
+		}
+	case formatClassBench:
+		file.classbench, err = classbench.Read(in, classbench.Options{File: name, Fields: f.Fields})
+	case formatIptables:
+		file.set, err = iptables.Read(in, iptables.Options{File: name, AllowUnknown: f.AllowUnknown})
+	}
+	if err != nil {
+		return nil, readError(name, err)
+	}
+	return file, nil
+}
+
+// readError is an error of reading a file, with its name.
+func readError(name string, err error) error {
+	if strings.HasPrefix(err.Error(), name+":") {
+		return err
+	}
+	return fileError(name, err)
+}
+
+// sniffRules tells the format of a rule file by its beginning.
+func sniffRules(head []byte, name string) (string, error) {
+	if len(head) == 0 {
+		return "", fmt.Errorf("the file is empty")
+	}
+	if bytes.IndexByte(head, 0) >= 0 || bytes.HasPrefix(head, []byte{0x1f, 0x8b}) {
+		return "", fmt.Errorf("not a text file (it begins with % x): neither native, classbench nor iptables rules", head[:min(4, len(head))])
+	}
+	switch {
+	case native.IsJSON(head):
+		if bytes.Contains(head, []byte(`"hipac"`)) {
+			return formatNative, nil
+		}
+		return "", fmt.Errorf(`JSON, but not of the native format: it has no member "hipac"`)
+	case native.IsText(head):
+		return formatNative, nil
+	}
+	number := 0
+	for line := range bytes.Lines(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))) {
+		number++
+		line = bytes.TrimSpace(line)
+		switch {
+		case len(line) == 0:
+		case line[0] == '#':
+			if bytes.Contains(line, []byte("tables-save")) {
+				return formatIptables, nil
+			}
+		case line[0] == '@':
+			return formatClassBench, nil
+		case line[0] == '*', line[0] == ':', line[0] == '[', bytes.HasPrefix(line, []byte("-A ")), bytes.Equal(line, []byte("COMMIT")):
+			return formatIptables, nil
+		default:
+			return "", &rules.ParseError{File: name, Line: number, Column: 1, Token: string(line), Reason: `cannot tell the format of the rules: ` +
+				`native rules begin with "hipac 1" or a JSON object with a member "hipac", classbench rules with "@", ` +
+				`iptables rules with "*TABLE"; --rules-format says which it is`}
+		}
+	}
+	return "", fmt.Errorf("no rules: nothing but blank lines and comments; --rules-format says which format it is")
+}
+
+// choose returns the table and the chain that packets enter at; nil for a
+// list. The empty chain is FORWARD, or the first built-in one of a table
+// without it.
+func (file *ruleFile) choose(table, chain string) (*rules.Table, int, error) {
+	if file.set == nil {
+		if table != "" || chain != "" {
+			return nil, 0, badUsage("--table and --chain are for iptables rules, and %s holds %s rules", file.name, file.format)
+		}
+		return nil, 0, nil
+	}
+	name := table
+	if name == "" {
+		name = "filter"
+	}
+	t := file.set.Table(name)
+	if t == nil {
+		var have []string
+		for _, t := range file.set.Tables {
+			have = append(have, t.Name)
+		}
+		if have == nil {
+			return nil, 0, fmt.Errorf("%s: no table in the file", file.name)
+		}
+		return nil, 0, badUsage("%s has no table %s; it has %s: choose one with --table", file.name, name, strings.Join(have, ", "))
+	}
+	entry, err := entryChain(t, chain)
+	return t, entry, err
+}
+
+func entryChain(t *rules.Table, chain string) (int, error) {
+	var builtin []string
+	first := -1
+	for i := range t.Chains {
+		if t.Chains[i].Policy == rules.NoVerdict {
+			continue
+		}
+		if builtin = append(builtin, t.Chains[i].Name); first < 0 || chain == "" && t.Chains[i].Name == "FORWARD" {
+			first = i
+		}
+		if t.Chains[i].Name == chain {
+			return i, nil
+		}
+	}
+	if chain == "" && first >= 0 {
+		return first, nil
+	}
+	return 0, badUsage("packets do not enter table %s at chain %s: choose one of %s with --chain", t.Name, chain, strings.Join(builtin, ", "))
+}

@@ -1,0 +1,118 @@
+package main
+
+// The summary of a run: packets by verdict and by rule, and the time taken.
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"time"
+)
+
+// summary counts what became of packets.
+type summary struct {
+	prog        *compiled
+	rulesFile   string
+	rulesFormat string
+	packetsFile string
+	format      string // of the packets
+
+	packets        int
+	damaged, notIP int
+	counts         map[outcome]int
+	time           time.Duration // of classification alone
+	interrupted    bool
+	failure        string // of reading the packets
+}
+
+func newSummary(prog *compiled, file *ruleFile, in *packetReader) *summary {
+	return &summary{prog: prog, rulesFile: file.name, rulesFormat: file.format, packetsFile: in.name, format: in.format, counts: map[outcome]int{}}
+}
+
+func (s *summary) add(o outcome) {
+	s.packets++
+	s.counts[o]++
+}
+
+// end notes the error that ended the run, if any.
+func (s *summary) end(err error) {
+	switch {
+	case errors.Is(err, errInterrupted):
+		s.interrupted = true
+	case err != nil:
+		s.failure = err.Error()
+	}
+}
+
+// classified returns the number of packets that were classified.
+func (s *summary) classified() int { return s.packets - s.damaged - s.notIP }
+
+// perPacket returns the mean time of a classification.
+func (s *summary) perPacket() time.Duration {
+	if s.classified() == 0 {
+		return 0
+	}
+	return s.time / time.Duration(s.classified())
+}
+
+// verdictCount says how many packets got a verdict.
+type verdictCount struct {
+	Verdict string `json:"verdict"`
+	Packets int    `json:"packets"`
+}
+
+// verdicts returns the verdicts by packets, most first.
+func (s *summary) verdicts() []verdictCount {
+	sums := map[string]int{}
+	for o, n := range s.counts {
+		sums[s.prog.verdict(o)] += n
+	}
+	list := make([]verdictCount, 0, len(sums))
+	for v, n := range sums {
+		list = append(list, verdictCount{v, n})
+	}
+	slices.SortFunc(list, func(a, b verdictCount) int {
+		return cmp.Or(cmp.Compare(b.Packets, a.Packets), cmp.Compare(a.Verdict, b.Verdict))
+	})
+	return list
+}
+
+// ruleCount says how many packets a rule or a policy decided.
+type ruleCount struct {
+	Chain   string `json:"chain,omitempty"`
+	Rule    string `json:"-"`
+	Number  any    `json:"rule"` // Rule as JSON has it; set by its report
+	Packets int    `json:"packets"`
+	Verdict string `json:"verdict"`
+	Text    string `json:"text,omitempty"`
+	Comment string `json:"comment,omitempty"`
+	at      outcome
+}
+
+// rules returns what decided by packets, most first, and in order of the
+// rules where they are equal.
+func (s *summary) rules() []ruleCount {
+	var list []ruleCount
+	for o, n := range s.counts {
+		if chain, rule := s.prog.ref(o); rule != "" {
+			text, comment := s.prog.describe(o)
+			list = append(list, ruleCount{Chain: chain, Rule: rule, Packets: n, Verdict: s.prog.verdict(o), Text: text, Comment: comment, at: o})
+		}
+	}
+	// Position -1, the policy, comes last.
+	inOrder := func(a, b ruleCount) int {
+		return cmp.Or(cmp.Compare(a.at.chain, b.at.chain), cmp.Compare(uint32(a.at.rule), uint32(b.at.rule)), cmp.Compare(a.at.kind, b.at.kind))
+	}
+	// Rules that stand for one rule of the file become one again.
+	slices.SortFunc(list, inOrder)
+	merged := list[:0]
+	for _, r := range list {
+		if n := len(merged); n > 0 && merged[n-1].Chain == r.Chain && merged[n-1].Rule == r.Rule {
+			merged[n-1].Packets += r.Packets
+			continue
+		}
+		merged = append(merged, r)
+	}
+	slices.SortStableFunc(merged, func(a, b ruleCount) int { return cmp.Compare(b.Packets, a.Packets) })
+	return merged
+}

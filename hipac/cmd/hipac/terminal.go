@@ -1,0 +1,144 @@
+package main
+
+// The terminal: whether there is one, colours, progress, and text from
+// strangers made safe to print.
+
+import (
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// isTerminal reports whether w is a terminal.
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// columns returns the width of the terminal w, 0 when it is none.
+func columns(w any) int {
+	if !isTerminal(w) {
+		return 0
+	}
+	n, _, err := term.GetSize(int(w.(*os.File).Fd()))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// colors writes ANSI colours, or nothing.
+type colors bool
+
+const (
+	bold   = "1"
+	dim    = "2"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	purple = "35"
+)
+
+func (c colors) paint(code, s string) string {
+	if !c || code == "" {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+// useColors decides by the flag --color and, with "auto", by the terminal and
+// the environment (https://no-color.org).
+func (a *app) useColors(when string) colors {
+	switch when {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	return colors(a.isTerminal(a.stdout) && a.env("NO_COLOR") == "" && a.env("TERM") != "dumb")
+}
+
+// printable returns s with what a terminal could take for a command written
+// as an escape.
+func printable(s string) string {
+	safe := func(r rune) bool { return unicode.IsPrint(r) && r != utf8.RuneError }
+	if strings.IndexFunc(s, func(r rune) bool { return !safe(r) }) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		if safe(r) {
+			b.WriteRune(r)
+			continue
+		}
+		_, size := utf8.DecodeRuneInString(s[i:])
+		q := strconv.Quote(s[i : i+size])
+		b.WriteString(q[1 : len(q)-1])
+	}
+	return b.String()
+}
+
+// width returns the number of columns that printable text takes.
+func width(s string) int { return utf8.RuneCountInString(s) }
+
+// pad returns s with blanks up to n columns.
+func pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-width(s))) }
+
+// padLeft is pad with the blanks in front.
+func padLeft(s string, n int) string { return strings.Repeat(" ", max(0, n-width(s))) + s }
+
+// cut returns s, shortened to n columns when it is longer and n > 0.
+func cut(s string, n int) string {
+	if n <= 0 || width(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}
+
+// progress shows on a terminal how far a long run is; nil shows nothing.
+type progress struct {
+	w     io.Writer
+	total int64 // bytes; -1 when unknown
+	from  time.Time
+	bar   *progressbar.ProgressBar
+}
+
+// newProgress returns the progress of reading total bytes, or nil when stderr
+// is not a terminal.
+func (a *app) newProgress(total int64) *progress {
+	if !a.isTerminal(a.stderr) {
+		return nil
+	}
+	return &progress{w: a.stderr, total: total, from: time.Now().Add(a.patience)}
+}
+
+// at shows that n bytes are read.
+func (p *progress) at(n int64) {
+	if p == nil || p.bar == nil && time.Now().Before(p.from) {
+		return
+	}
+	if p.bar == nil {
+		p.bar = progressbar.NewOptions64(p.total, progressbar.OptionSetWriter(p.w), progressbar.OptionShowBytes(true),
+			progressbar.OptionSetDescription("classifying"), progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth(), progressbar.OptionUseANSICodes(true))
+	}
+	if p.total > 0 {
+		n = min(n, p.total) // a file may grow while it is read
+	}
+	_ = p.bar.Set64(n)
+}
+
+// done takes the bar away.
+func (p *progress) done() {
+	if p != nil && p.bar != nil {
+		_ = p.bar.Clear()
+		_ = p.bar.Exit()
+	}
+}
