@@ -75,10 +75,10 @@ func (s *Stats) clone() Stats {
 }
 
 // Bytes returns all memory counted.
-func (s *Stats) Bytes() int { return s.TreeBytes + s.RuleBytes }
+func (s Stats) Bytes() int { return s.TreeBytes + s.RuleBytes }
 
 // Replication returns the mean number of rows per rule.
-func (s *Stats) Replication() float64 {
+func (s Stats) Replication() float64 {
 	if s.Rules == 0 {
 		return 0
 	}

@@ -9,7 +9,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/hipac-go/classifier/hipac/internal/lower"
 )
@@ -72,6 +71,10 @@ type Builder struct {
 	reach []lower.Span // per dim: keys that can get here
 	hull  []lower.Span // per dim: reach without what tables skipped unseen
 	plan  planner
+
+	// Scratch memory of split, by slot.
+	edges []bool
+	steps []int32
 }
 
 // NewBuilder returns a builder that gives up when the context ends.
@@ -204,15 +207,14 @@ func (b *Builder) table(entries []int32, c cut, extra float64, depth, spans int)
 	dim := &b.dims[c.dim]
 	outerReach, outerHull := b.reach[c.dim], b.hull[c.dim]
 
-	p, ok := split(entries, dim.Spans, c, extra, spans > 0)
+	p, ok := b.split(entries, dim.Spans, c, extra, spans > 0)
 	if !ok {
 		return b.chain(entries)
 	}
-	span, every, slot, runEnd := p.span, p.every, p.slot, p.runEnd
 	left := float64(len(entries)) + extra - float64(p.total)
 	share := func(n int) float64 { return left * float64(n) / float64(p.total+1) }
 
-	if len(span) > 0 {
+	if len(p.span) > 0 {
 		b.tree.slots = append(b.tree.slots, 0, 0)
 	}
 	off := len(b.tree.slots)
@@ -220,67 +222,62 @@ func (b *Builder) table(entries []int32, c cut, extra float64, depth, spans int)
 	skips := c.hull != outerHull || outerReach != outerHull
 	var shared Ref // child of the slots without entries of their own
 	haveShared := false
-	for s := uint32(0); s < size; {
-		end := runEnd(s)
-		own := slot(s)
+	for _, r := range p.runs {
 		child := shared
-		if len(own) > 0 || !haveShared {
-			sub := lower.Span{Lo: c.hull.Lo + s<<c.shift, Hi: c.hull.Lo + end<<c.shift - 1}
-			if len(own) == 0 {
+		if len(r.own) > 0 || !haveShared {
+			sub := lower.Span{Lo: c.hull.Lo + r.first<<c.shift, Hi: c.hull.Lo + r.end<<c.shift - 1}
+			if len(r.own) == 0 {
 				sub = c.hull
 			}
 			b.hull[c.dim] = sub
-			if !skips && len(own) > 0 {
+			if !skips && len(r.own) > 0 {
 				b.reach[c.dim] = sub
 			}
-			all := merge(own, every)
+			all := merge(r.own, p.every)
 			child = b.node(all, share(len(all)), depth+1, spans)
 			b.reach[c.dim], b.hull[c.dim] = outerReach, outerHull
-			if len(own) == 0 {
+			if len(r.own) == 0 {
 				shared, haveShared = child, true
 			}
 		}
-		for ; s < end; s++ {
-			b.tree.slots[off+int(s)] = uint64(child)
+		for x := r.first; x < r.end; x++ {
+			b.tree.slots[off+int(x)] = uint64(child)
 		}
 	}
 	ref := tableRef(off, dim.Word, int(c.shift), int(c.bits))
-	if len(span) > 0 {
+	if len(p.span) > 0 {
 		ref = ref.withSpan()
-		b.setSpan(off, span, share(len(span)), depth, spans)
+		b.setSpan(off, p.span, share(len(p.span)), depth, spans)
 	}
 	return ref
+}
+
+// run is a run of slots of a table that hold the same entries, and so share a
+// child.
+type run struct {
+	first, end uint32  // slots
+	own        []int32 // entries that are not in every slot
 }
 
 // parting is how the entries of a node go into a table.
 type parting struct {
 	span  []int32 // into the span
 	every []int32 // into every slot
-	start []int32 // of each slot's own entries in list
-	list  []int32
+	runs  []run
 	total int // entries in all children, the span included
-}
-
-func (p *parting) slot(s uint32) []int32 { return p.list[p.start[s]:p.start[s+1]] }
-
-// runEnd returns the end of the run of slots with the same entries as s: they
-// share a child.
-func (p *parting) runEnd(s uint32) uint32 {
-	e := s + 1
-	for int(e) < len(p.start)-1 && slices.Equal(p.slot(s), p.slot(e)) {
-		e++
-	}
-	return e
 }
 
 // split parts the entries for the table c. The plan only estimates how many
 // copies that makes; when it is more than extra, wide entries go to the span,
-// one size class after another. It reports false when nothing is gained.
-func split(entries []int32, spans []lower.Span, c cut, extra float64, spanOK bool) (parting, bool) {
-	size := uint32(1) << c.bits
+// one size class after another. It reports false when nothing is gained. It
+// allocates no more than the copies that it may make.
+func (b *Builder) split(entries []int32, spans []lower.Span, c cut, extra float64, spanOK bool) (parting, bool) {
+	size := 1 << c.bits
 	for ; c.keep >= 0; c.keep-- {
-		p := parting{start: make([]int32, size+1)}
-		var some []int32
+		var p parting
+		some := make([]int32, 0, len(entries))
+		b.edges = append(b.edges[:0], make([]bool, size+1)...)
+		b.steps = append(b.steps[:0], make([]int32, size+1)...)
 		for _, e := range entries {
 			s := spans[e]
 			switch {
@@ -291,39 +288,53 @@ func split(entries []int32, spans []lower.Span, c cut, extra float64, spanOK boo
 			default:
 				some = append(some, e)
 				lo, hi := c.slots(s)
-				for x := lo; x <= hi; x++ {
-					p.start[x+1]++
-				}
+				b.edges[lo], b.edges[hi+1] = true, true
+				b.steps[lo]++
+				b.steps[hi+1]--
 			}
 		}
 		if len(p.span) == len(entries) || len(p.span) > 0 && !spanOK {
 			return p, false
 		}
-		for x := range size {
-			p.start[x+1] += p.start[x]
-		}
-		p.list = make([]int32, p.start[size])
-		fill := slices.Clone(p.start[:size])
-		for _, e := range some {
-			lo, hi := c.slots(spans[e])
-			for x := lo; x <= hi; x++ {
-				p.list[fill[x]] = e
-				fill[x]++
-			}
-		}
+		// Count the entries of each run, and what they come to.
 		p.total = len(p.span)
-		empty := 0
-		for x := uint32(0); x < size; x = p.runEnd(x) {
-			if own := len(p.slot(x)); own > 0 {
+		own, copies, empty := 0, 0, 0
+		for x := range size {
+			own += int(b.steps[x])
+			if x > 0 && !b.edges[x] {
+				p.runs[len(p.runs)-1].end++
+				continue
+			}
+			p.runs = append(p.runs, run{first: uint32(x), end: uint32(x) + 1})
+			if copies += own; own > 0 {
 				p.total += own + len(p.every)
 			} else {
 				empty = len(p.every)
 			}
 		}
 		p.total += empty
-		if float64(p.total) <= float64(len(entries))+extra {
-			return p, true
+		if float64(p.total) > float64(len(entries))+extra {
+			continue
 		}
+		// Deal the entries out: b.steps becomes the run of each slot.
+		list := make([]int32, 0, copies)
+		own = 0
+		for i := range p.runs {
+			r := &p.runs[i]
+			own += int(b.steps[r.first])
+			r.own = list[len(list) : len(list) : len(list)+own]
+			list = list[:len(list)+own]
+			for x := r.first; x < r.end; x++ {
+				b.steps[x] = int32(i)
+			}
+		}
+		for _, e := range some {
+			lo, hi := c.slots(spans[e])
+			for i := b.steps[lo]; i <= b.steps[hi]; i++ {
+				p.runs[i].own = append(p.runs[i].own, e)
+			}
+		}
+		return p, true
 	}
 	return parting{}, false
 }

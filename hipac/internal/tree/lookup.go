@@ -64,13 +64,11 @@ func (t *Tree) FirstFrom(root Ref, key []uint32, from uint32) uint32 {
 
 // find returns the number of the interval that holds x.
 func (l *line) find(x uint32) uint32 {
-	var c uint32
+	var c uint64
 	for i := range intervalBounds {
-		if x > l[i] {
-			c++
-		}
+		c += (uint64(l[i]) - uint64(x)) >> 63 // 1 when l[i] < x, without a branch
 	}
-	return c
+	return uint32(c)
 }
 
 // leaf returns the tag of the first row that matches the key, if it is below

@@ -76,7 +76,7 @@ func part(bounds []uint32, x uint32) int {
 type planner struct {
 	leafRows int
 	spans    []lower.Span // of the entries in the dimension being tried
-	occupied []uint16
+	occupied []int32      // entries by slot
 	diff     []int32
 	edges    []uint32
 }
@@ -187,7 +187,7 @@ func (p *planner) table(t cut, most float64, spanOK bool, best *cut) {
 	n := len(p.spans)
 	size := 1 << t.bits
 	var classes [33]int
-	p.occupied = append(p.occupied[:0], make([]uint16, size)...)
+	p.occupied = append(p.occupied[:0], make([]int32, size)...)
 	used := 0
 	for _, s := range p.spans {
 		cl := t.class(s)
@@ -197,9 +197,7 @@ func (p *planner) table(t cut, most float64, spanOK bool, best *cut) {
 			if p.occupied[x] == 0 {
 				used++
 			}
-			if p.occupied[x] < math.MaxUint16 {
-				p.occupied[x]++
-			}
+			p.occupied[x]++
 		}
 	}
 	// Keep as many classes as the budget allows. A wide entry costs a copy for
@@ -240,16 +238,14 @@ func (p *planner) table(t cut, most float64, spanOK bool, best *cut) {
 			continue
 		}
 		for x := lo; x <= hi; x++ {
-			if p.occupied[x] < math.MaxUint16 {
-				p.occupied[x]++
-			}
+			p.occupied[x]++
 		}
 	}
 	if wide {
 		acc := int32(0)
 		for x := range p.occupied {
 			acc += p.diff[x]
-			p.occupied[x] = uint16(min(math.MaxUint16, int32(p.occupied[x])+acc))
+			p.occupied[x] += acc
 		}
 	}
 	total, work, largest := 0, 0.0, 0
