@@ -194,7 +194,7 @@ func (r *classification) run() error {
 					return err
 				}
 			}
-			bar.at(r.in.at.n.Load())
+			bar.at(r.in.at.n.Load(), r.sum.packets)
 			free <- c
 		case <-ctx.Done():
 		}

@@ -104,30 +104,34 @@ func (r *textReport) table(out *bufio.Writer) error {
 			r.widths[i] = max(r.widths[i], width(s))
 		}
 	}
+	timed, most := r.fit()
 	for i, l := range rows {
-		verdict := r.colors.paint(verdictColor(l.verdict), pad(l.verdict, r.widths[3]))
-		if !r.head && i == 0 {
-			verdict = pad(l.verdict, r.widths[3])
-		}
+		head := !r.head && i == 0
 		line := padLeft(l.number, r.widths[0]) + "  "
-		used := r.widths[0] + 2
-		if r.timed {
+		if timed {
 			line += padLeft(l.time, r.widths[1]) + "  "
-			used += r.widths[1] + 2
 		}
-		line += pad(l.packet, r.widths[2]) + "  " + verdict + "  " + pad(l.by, r.widths[4])
-		used += r.widths[2] + r.widths[3] + r.widths[4] + 6
+		line += pad(cut(l.packet, most), min(r.widths[2], most)) + "  "
+		used := width(line) + r.widths[3] + 2 + r.widths[4]
+		verdict := pad(l.verdict, r.widths[3])
+		if !head {
+			verdict = r.colors.paint(verdictColor(l.verdict), verdict)
+		}
+		line += verdict + "  " + pad(l.by, r.widths[4])
 		// In a narrow terminal, what is left for the rule may say nothing.
-		if left := r.columns - used; l.rule != "" && (r.columns == 0 || left >= 12) {
+		if left := r.columns - used - 2; l.rule != "" && (r.columns == 0 || left >= 12) {
 			rule := l.rule
 			if r.columns > 0 {
-				rule = cut(rule, left-2)
+				rule = cut(rule, left)
 			}
-			line += "  " + r.colors.paint(dim, rule)
+			if !head {
+				rule = r.colors.paint(dim, rule)
+			}
+			line += "  " + rule
 		}
 		line = strings.TrimRight(line, " ")
-		if !r.head && i == 0 {
-			line = r.colors.paint(bold, padLeft(l.number, r.widths[0])+strings.TrimPrefix(line, padLeft(l.number, r.widths[0])))
+		if head {
+			line = r.colors.paint(bold, line)
 		}
 		if _, err := out.WriteString(line + "\n"); err != nil {
 			return err
@@ -135,6 +139,17 @@ func (r *textReport) table(out *bufio.Writer) error {
 	}
 	r.head = true
 	return nil
+}
+
+// fit says whether there is room for the time, and how wide packets may be.
+func (r *textReport) fit() (timed bool, packet int) {
+	others := r.widths[0] + 2 + 2 + r.widths[3] + 2 + r.widths[4]
+	const least = 40
+	switch {
+	case r.columns == 0, others+r.widths[1]+2+r.widths[2] <= r.columns:
+		return r.timed, r.widths[2]
+	}
+	return false, max(least, min(r.widths[2], r.columns-others))
 }
 
 // verdictColor returns the colour of a verdict, or of a list's value that

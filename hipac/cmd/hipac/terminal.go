@@ -4,7 +4,7 @@ package main
 // strangers made safe to print.
 
 import (
-	"io"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -104,9 +104,9 @@ func cut(s string, n int) string {
 
 // progress shows on a terminal how far a long run is; nil shows nothing.
 type progress struct {
-	w     io.Writer
-	total int64 // bytes; -1 when unknown
-	from  time.Time
+	total int64     // bytes; -1 when unknown
+	next  time.Time // when to show it again
+	shown bool
 	bar   *progressbar.ProgressBar
 }
 
@@ -116,29 +116,30 @@ func (a *app) newProgress(total int64) *progress {
 	if !a.isTerminal(a.stderr) {
 		return nil
 	}
-	return &progress{w: a.stderr, total: total, from: time.Now().Add(a.patience)}
+	bar := progressbar.NewOptions64(total, progressbar.OptionSetWriter(a.stderr),
+		progressbar.OptionSetSpinnerChangeInterval(0), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth(),
+		progressbar.OptionUseANSICodes(true))
+	return &progress{total: total, next: time.Now().Add(a.patience), bar: bar}
 }
 
-// at shows that n bytes are read.
-func (p *progress) at(n int64) {
-	if p == nil || p.bar == nil && time.Now().Before(p.from) {
+// at shows that n bytes and so many packets are read.
+func (p *progress) at(n int64, packets int) {
+	if p == nil || time.Now().Before(p.next) {
 		return
 	}
-	if p.bar == nil {
-		p.bar = progressbar.NewOptions64(p.total, progressbar.OptionSetWriter(p.w), progressbar.OptionShowBytes(true),
-			progressbar.OptionSetDescription("classifying"), progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth(), progressbar.OptionUseANSICodes(true))
-	}
+	p.next = time.Now().Add(100 * time.Millisecond)
+	p.shown = true
 	if p.total > 0 {
 		n = min(n, p.total) // a file may grow while it is read
 	}
+	p.bar.Describe(fmt.Sprintf("%d packets", packets))
 	_ = p.bar.Set64(n)
 }
 
 // done takes the bar away.
 func (p *progress) done() {
-	if p != nil && p.bar != nil {
+	if p != nil && p.shown {
+		p.shown = false
 		_ = p.bar.Clear()
-		_ = p.bar.Exit()
 	}
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,11 +41,11 @@ func TestProgressIsForTerminalsOnly(t *testing.T) {
 		a.isTerminal = func(w any) bool { return w == any(&stderr) && stderrTTY || w == any(&stdout) && stdoutTTY }
 		code := a.run(append(args, "--rules", file(t, "r", rules), "--packets", file(t, "p", packets)))
 		require.Equal(t, exitOK, code)
-		require.NotContains(t, stdout.String(), "classifying")
+		require.NotContains(t, stdout.String(), "\r")
 		return stderr.String()
 	}
-	require.Contains(t, run(true, true), "classifying")
-	require.Contains(t, run(false, true, "--output", "id"), "classifying")
+	require.Contains(t, run(true, true), " packets ")
+	require.Contains(t, run(false, true, "--output", "id"), " packets ")
 	require.Empty(t, run(true, true, "--output", "id"), "the bar would get among the lines")
 	require.Empty(t, run(true, false))
 	require.Empty(t, run(false, false))
@@ -65,4 +67,23 @@ func TestDurationsHaveThreeDigits(t *testing.T) {
 	for n, want := range map[int64]string{0: "0s", 7: "7ns", 999: "999ns", 1234: "1.23µs", 123456789: "123ms", 61234567890: "1m1.2s"} {
 		require.Equal(t, want, roundTime(durationOf(n)))
 	}
+}
+
+func TestANarrowTerminalGetsShorterLines(t *testing.T) {
+	table := func(columns int) string {
+		r := textReport{columns: columns, timed: true}
+		r.rows = []row{{"1", "0.000", strings.Repeat("p", 50), "ACCEPT", "FORWARD/1", "-j ACCEPT -m comment", decided}}
+		var b bytes.Buffer
+		out := bufio.NewWriter(&b)
+		require.NoError(t, r.table(out))
+		require.NoError(t, out.Flush())
+		return strings.Split(b.String(), "\n")[1]
+	}
+	p := strings.Repeat("p", 50)
+	require.Equal(t, "1  0.000  "+p+"  ACCEPT   FORWARD/1  -j ACCEPT -m comment", table(0))
+	require.Equal(t, "1  0.000  "+p+"  ACCEPT   FORWARD/1  -j ACCEPT -m…", table(95))
+	require.Equal(t, "1  0.000  "+p+"  ACCEPT   FORWARD/1", table(90))
+	require.Equal(t, "1  "+p+"  ACCEPT   FORWARD/1", table(75))
+	require.Equal(t, "1  "+p[:46]+"…  ACCEPT   FORWARD/1", table(70))
+	require.Equal(t, "1  "+p[:39]+"…  ACCEPT   FORWARD/1", table(20))
 }
