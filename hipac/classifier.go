@@ -180,8 +180,15 @@ func (c *Classifier[T]) Position(k rules.Key) (int, bool) {
 // dst, sport, dport and proto; a tuple whose addresses the schema cannot hold
 // matches nothing.
 func (c *Classifier[T]) LookupTuple(t rules.Tuple) (Match[T], bool) {
+	if n := c.schema.KeyLen(); n <= 16 {
+		var buf [16]uint32
+		return c.lookupTuple(t, buf[:n])
+	}
 	var buf [rules.MaxKeyWords]uint32
-	k := buf[:c.schema.KeyLen()]
+	return c.lookupTuple(t, buf[:c.schema.KeyLen()])
+}
+
+func (c *Classifier[T]) lookupTuple(t rules.Tuple, k rules.Key) (Match[T], bool) {
 	if !c.schema.SetTuple(k, t) {
 		return Match[T]{}, false
 	}

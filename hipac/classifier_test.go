@@ -25,31 +25,12 @@ func listOf(t *testing.T, s *rules.Schema, texts ...string) *rules.List[string] 
 	t.Helper()
 	b := rules.NewBuilder[string](s)
 	for _, text := range texts {
-		r := rules.Rule[string]{Value: text}
-		if text != "any" {
-			for _, part := range splitBlank(text) {
-				c, err := s.ParseCond(part)
-				require.NoError(t, err)
-				r.Conds = append(r.Conds, c)
-			}
-		}
-		_, err := b.Add(r)
+		conds, err := s.ParseConds(text)
+		require.NoError(t, err)
+		_, err = b.Add(rules.Rule[string]{Conds: conds, Value: text})
 		require.NoError(t, err)
 	}
 	return b.List()
-}
-
-func splitBlank(s string) (out []string) {
-	start := 0
-	for i := 0; i <= len(s); i++ {
-		if i == len(s) || s[i] == ' ' {
-			if i > start {
-				out = append(out, s[start:i])
-			}
-			start = i + 1
-		}
-	}
-	return out
 }
 
 var engines = map[string]*hipac.Options{"tree": nil, "index": {Engine: hipac.Index}, "tree for all": {AllMatches: true}}

@@ -121,42 +121,43 @@ type Tuple struct {
 // ones): such a packet is outside the rule set. len(k) must be s.KeyLen().
 func (s *Schema) SetTuple(k Key, t Tuple) bool {
 	clear(k)
-	for i := range s.fields {
-		f := &s.fields[i]
-		var v Value
-		present := true
-		switch f.Name {
-		case "src", "dst":
-			a := t.Src
-			if f.Name == "dst" {
-				a = t.Dst
-			}
-			switch {
-			case !a.IsValid():
-				present = false
-			case f.Kind == IP:
-				v = Addr16(a)
-			case f.Kind == IPv6 && !a.Unmap().Is4():
-				v = Addr16(a)
-			case f.Kind == IPv4 && a.Unmap().Is4():
-				v = Addr4(a)
-			default:
-				return false
-			}
-		case "sport":
-			v, present = U64(uint64(t.SrcPort)), !t.NoPorts
-		case "dport":
-			v, present = U64(uint64(t.DstPort)), !t.NoPorts
-		case "proto":
-			v = U64(uint64(t.Proto))
+	k[0] = s.notTuple
+	if !s.setAddr(k, s.tuple[0], t.Src) || !s.setAddr(k, s.tuple[1], t.Dst) {
+		return false
+	}
+	for _, f := range [3]struct {
+		field  int
+		value  uint32
+		absent bool
+	}{{s.tuple[2], uint32(t.SrcPort), t.NoPorts}, {s.tuple[3], uint32(t.DstPort), t.NoPorts}, {s.tuple[4], uint32(t.Proto), false}} {
+		switch {
+		case f.field < 0:
+		case f.absent:
+			k[0] |= 1 << f.field
 		default:
-			present = false
+			s.Set(k, f.field, U64(uint64(f.value)))
 		}
-		if present {
-			s.Set(k, i, v)
-		} else {
-			k[0] |= 1 << i
-		}
+	}
+	return true
+}
+
+// setAddr sets an address field of a zeroed key; an invalid address is absent.
+func (s *Schema) setAddr(k Key, i int, a netip.Addr) bool {
+	if i < 0 {
+		return true
+	}
+	if !a.IsValid() {
+		k[0] |= 1 << i
+		return true
+	}
+	four := a.Is4() || a.Is4In6()
+	switch kind := s.fields[i].Kind; {
+	case kind == IP || kind == IPv6 && !four:
+		s.Set(k, i, Addr16(a))
+	case kind == IPv4 && four:
+		s.Set(k, i, Addr4(a))
+	default:
+		return false
 	}
 	return true
 }

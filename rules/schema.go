@@ -93,6 +93,9 @@ type Schema struct {
 	offset []int // first key word of each field
 	width  []int // key words of each field
 	words  int
+
+	tuple    [5]int // fields of the 5-tuple, -1 where there is none
+	notTuple uint32 // the other fields
 }
 
 // NewSchema makes a schema of up to MaxFields fields. An empty schema is
@@ -141,6 +144,14 @@ func NewSchema(fields ...Field) (*Schema, error) {
 		s.offset = append(s.offset, s.words)
 		s.width = append(s.width, w)
 		s.words += w
+	}
+	for i, name := range [...]string{"src", "dst", "sport", "dport", "proto"} {
+		s.tuple[i] = s.Index(name)
+	}
+	for i := range s.fields {
+		if !slices.Contains(s.tuple[:], i) {
+			s.notTuple |= 1 << i
+		}
 	}
 	return s, nil
 }

@@ -267,6 +267,27 @@ func (s *Schema) ParseCond(text string) (Cond, error) {
 	return c, nil
 }
 
+// ParseConds reads the conditions of a rule, separated by blanks; "any" is
+// none.
+func (s *Schema) ParseConds(text string) ([]Cond, error) {
+	words := strings.Fields(text)
+	if len(words) == 1 && words[0] == "any" {
+		return nil, nil
+	}
+	if len(words) == 0 {
+		return nil, fmt.Errorf("no condition; \"any\" matches everything")
+	}
+	out := make([]Cond, len(words))
+	for i, w := range words {
+		c, err := s.ParseCond(w)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = c
+	}
+	return out, nil
+}
+
 // ErrUnknownField is the cause of an error about a field that a schema does
 // not have.
 var ErrUnknownField = errors.New("unknown field")

@@ -1,0 +1,39 @@
+// Package hipac is a packet classifier: it compiles an ordered list of rules
+// over many fields and finds the first one that matches a packet in a time
+// nearly independent of the number of rules.
+//
+// Make rules with package rules, compile them with [Build], and look packets
+// up. A lookup takes a [rules.Key], a packet's field values laid out by the
+// rules' schema; [rules.Tuple], [rules.Tuple4] and package rules/packet make
+// keys. Chains that call one another, as iptables has them, are a
+// [rules.Table] and compile with [BuildTable].
+//
+// # What it answers
+//
+//   - [Classifier.Lookup]: the first rule that matches, with the caller's own
+//     value. [Classifier.LookupBatch] for many packets at a time.
+//   - [Classifier.LookupAll]: every rule that matches, in order.
+//   - [Classifier.Executed]: the rules that were executed on the way: those
+//     that continue, and the one that decided.
+//   - [Table.Evaluate] and [Table.Trace]: the same for chains.
+//   - [Analysis]: which rules can never decide, which meet a region.
+//
+// # Concurrency
+//
+// Everything that Build returns is immutable: any number of goroutines may
+// call any method, without locks. To change rules, build anew and swap a
+// pointer (atomic.Pointer).
+//
+// # Cost
+//
+// The rules become one tree in flat arrays without pointers (the idea and its
+// bounds stand at the head of package internal/tree): some 40 to 100 bytes a
+// rule, and one cache line or so per level, of which there are few. Memory is
+// linear in the number of rules whatever they are (Options.Replication,
+// Options.MemoryLimit). Rules that cannot be told apart cheaply end up in
+// chains that are walked in order, so no rule set makes a lookup slower than
+// walking the list.
+//
+// The second engine, [Index], answers from per-field interval indexes and
+// roaring bitmaps; it is slower, and there to check the first.
+package hipac
