@@ -95,6 +95,13 @@ func TestIDLinesOfTables(t *testing.T) {
 		output(t, "src,dst\n1.1.1.1,1.1.1.2\n", "--rules", r, "--packets", "-", "--output", "id", "--allow-unknown", "--table", "nat"))
 }
 
+func TestTheFamilyOfATableCanBeSaid(t *testing.T) {
+	csv := "src,dst\n10.0.0.1,10.0.0.2\n2001:db8::1,2001:db8::2\n"
+	r := file(t, "r", "*filter\n-A FORWARD -j DROP\nCOMMIT\n")
+	require.Equal(t, "DROP\tFORWARD/1\nNONE\tFORWARD/family\n", output(t, csv, "--rules", r, "--packets", "-", "--output", "id"))
+	require.Equal(t, "NONE\tFORWARD/family\nDROP\tFORWARD/1\n", output(t, csv, "--rules", r, "--packets", "-", "--output", "id", "--family", "6"))
+}
+
 func TestTextShowsLinesForFewPacketsAndTheSummaryForMany(t *testing.T) {
 	rules, packets := randomSet(5, 20, 200)
 	r := file(t, "r", rules)

@@ -36,6 +36,7 @@ func TestUsageErrorsExitWith2(t *testing.T) {
 		{"classify --chain FORWARD --table nat --rules " + rules + " --packets " + packets, "packets do not enter table nat at chain FORWARD"},
 		{"classify --chain FORWARD --rules " + list + " --packets " + packets, "--table and --chain are for iptables rules"},
 		{"classify --fields 6 --rules " + list + " --packets " + packets, "--fields 6 is for ClassBench rules"},
+		{"classify --family 6 --rules " + list + " --packets " + packets, "--family is for iptables rules"},
 		{"classify --in-interface eth0 --rules " + list + " --packets " + packets, "--in-interface: the rules have no field iif"},
 		{"classify --ctstate OLD --rules " + rules + " --packets " + packets, "--ctstate: "},
 		{"stats --table mangle --rules " + rules, "has no table mangle"},
@@ -54,6 +55,8 @@ func TestBadDataExitsWith1AndSaysWhere(t *testing.T) {
 		{"native token", "hipac 1\nschema ipv4\nrule sport=99999 => DROP\n", trace, "RULES:3:6: "},
 		{"native field", "hipac 1\nschema ipv4\nrule vlan=7 => DROP\n", trace, `RULES:3:6: unknown field "vlan"`},
 		{"native JSON", `{"hipac": 1, "schema": {"name": "ipv5"}, "rules": []}`, trace, "RULES:1:"},
+		{"native NUL", "hipac 1\nschema ipv4\nrule src=\x00 => DROP\n", trace, "RULES:3:10: "},
+		{"gzip as rules", "\x1f\x8b\x08", trace, "RULES: not a text file (it begins with 1f 8b 08)"},
 		{"classbench prefix", "@1.2.3.4/33 0.0.0.0/0 0 : 1 0 : 1 0/0\n", trace, "RULES:1:"},
 		{"classbench range", "@1.2.3.4/32 0.0.0.0/0 5 : 1 0 : 1 0/0\n", trace, "RULES:1:"},
 		{"iptables chain", "*filter\n-A FORWARD -j nowhere\nCOMMIT\n", trace, "RULES:2:15: "},
@@ -111,6 +114,7 @@ func TestEveryUnsupportedFeatureIsALineOfItsOwn(t *testing.T) {
 }
 
 func TestHelpIsPrintedAndIsNoError(t *testing.T) {
+	t.Setenv("COLUMNS", "80")
 	for _, args := range []string{"--help", "classify --help", "stats --help"} {
 		text := output(t, "", strings.Fields(args)...)
 		golden(t, strings.ReplaceAll(strings.ReplaceAll(args, "--", ""), " ", "-")+".golden", text)

@@ -192,8 +192,10 @@ func (r *textReport) finish(out *bufio.Writer, s *summary) error {
 	if s.prog.engine != engineLinear {
 		how += ", built in " + roundTime(s.prog.build)
 	}
-	fmt.Fprintf(out, "engine   %s\n", how)
-	_, err := fmt.Fprintf(out, "time     %s a packet, without reading and decoding\n", roundTime(s.perPacket()))
+	_, err := fmt.Fprintf(out, "engine   %s\n", how)
+	if s.classified() > 0 {
+		_, err = fmt.Fprintf(out, "time     %s a packet, without reading and decoding\n", roundTime(s.perPacket()))
+	}
 	return err
 }
 

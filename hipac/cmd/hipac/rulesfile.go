@@ -29,6 +29,7 @@ type ruleFlags struct {
 	Rules        string `placeholder:"FILE" help:"Rule file; - for standard input."`
 	RulesFormat  string `enum:"auto,native,classbench,iptables" default:"auto" placeholder:"FORMAT" help:"Format of the rules: auto (by content), native, classbench, iptables."`
 	Fields       int    `enum:"5,6" default:"5" placeholder:"5|6" help:"ClassBench: match the first 5 columns, or 6 with the flags."`
+	Family       int    `enum:"0,4,6" default:"0" placeholder:"4|6" help:"iptables: whether iptables or ip6tables reads the file; by content when not given."`
 	AllowUnknown bool   `help:"Keep rules that ask for something not modelled; packets that they would decide are UNKNOWN. Without it such a file is refused."`
 }
 
@@ -69,6 +70,9 @@ func readRulesFrom(r io.Reader, name string, f *ruleFlags) (*ruleFile, error) {
 	if f.Fields == 6 && file.format != formatClassBench {
 		return nil, badUsage("--fields 6 is for ClassBench rules, and %s holds %s rules", name, file.format)
 	}
+	if f.Family != 0 && file.format != formatIptables {
+		return nil, badUsage("--family is for iptables rules, and %s holds %s rules", name, file.format)
+	}
 	switch file.format {
 	case formatNative:
 		opts := native.Options{File: name, AllowUnknown: f.AllowUnknown}
@@ -80,7 +84,7 @@ func readRulesFrom(r io.Reader, name string, f *ruleFlags) (*ruleFile, error) {
 	case formatClassBench:
 		file.classbench, err = classbench.Read(in, classbench.Options{File: name, Fields: f.Fields})
 	case formatIptables:
-		file.set, err = iptables.Read(in, iptables.Options{File: name, AllowUnknown: f.AllowUnknown})
+		file.set, err = iptables.Read(in, iptables.Options{File: name, Family: f.Family, AllowUnknown: f.AllowUnknown})
 	}
 	if err != nil {
 		return nil, readError(name, err)
@@ -100,9 +104,6 @@ func readError(name string, err error) error {
 func sniffRules(head []byte, name string) (string, error) {
 	if len(head) == 0 {
 		return "", fmt.Errorf("the file is empty")
-	}
-	if bytes.IndexByte(head, 0) >= 0 || bytes.HasPrefix(head, []byte{0x1f, 0x8b}) {
-		return "", fmt.Errorf("not a text file (it begins with % x): neither native, classbench nor iptables rules", head[:min(4, len(head))])
 	}
 	switch {
 	case native.IsJSON(head):
@@ -127,6 +128,8 @@ func sniffRules(head []byte, name string) (string, error) {
 			return formatClassBench, nil
 		case line[0] == '*', line[0] == ':', line[0] == '[', bytes.HasPrefix(line, []byte("-A ")), bytes.Equal(line, []byte("COMMIT")):
 			return formatIptables, nil
+		case bytes.IndexByte(head, 0) >= 0 || head[0] == 0x1f:
+			return "", fmt.Errorf("not a text file (it begins with % x): neither native, classbench nor iptables rules", head[:min(4, len(head))])
 		default:
 			return "", &rules.ParseError{File: name, Line: number, Column: 1, Token: string(line), Reason: `cannot tell the format of the rules: ` +
 				`native rules begin with "hipac 1" or a JSON object with a member "hipac", classbench rules with "@", ` +
