@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"sync"
 
@@ -253,10 +254,10 @@ func (c *Classifier[T]) matches() *allMatches {
 		if c.list == nil {
 			return
 		}
-		// The list compiled once within the same limits; all its rules need
-		// at most a constant more, so let it.
+		// There is nobody to give an error to. The list was compiled once
+		// within the limit; with the hidden rules it needs a little more.
 		o := c.opts
-		o.MemoryLimit = max(o.MemoryLimit, 1<<34)
+		o.MemoryLimit = math.MaxInt64
 		c.all, _ = buildAll(context.Background(), c.list, c.families, o)
 	})
 	return c.all

@@ -42,7 +42,7 @@ func (e Engine) String() string {
 
 // DefaultMemoryLimit is the memory that a build may use unless told
 // otherwise: 16 GiB.
-const DefaultMemoryLimit = 16 << 30
+const DefaultMemoryLimit int64 = 16 << 30
 
 // Options of Build and BuildTable. A nil *Options is the zero
 // Options.
@@ -54,7 +54,7 @@ type Options struct {
 	// MemoryLimit bounds the bytes of the compiled structure; a build that
 	// would exceed it fails with ErrMemoryLimit and leaves nothing behind. Its
 	// temporary memory is of the same order. 0 means DefaultMemoryLimit.
-	MemoryLimit int
+	MemoryLimit int64
 
 	// AllMatches compiles what LookupAll and Executed need at once. Without it
 	// the first call of one of them does, in the time of a Build, and the
@@ -91,7 +91,7 @@ func (o *Options) config(keepHidden bool) tree.Config {
 }
 
 // buildError gives a builder's error its public name.
-func buildError(err error, limit int) error {
+func buildError(err error, limit int64) error {
 	if errors.Is(err, tree.ErrMemory) {
 		return fmt.Errorf("%w: %d bytes", ErrMemoryLimit, limit)
 	}

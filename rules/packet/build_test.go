@@ -47,7 +47,7 @@ func joinHex(s string) string {
 
 // randomPacket draws fields from small pools.
 func randomPacket(r *rand.Rand) Packet {
-	pick := func(xs ...int) int { return xs[r.IntN(len(xs))] }
+	pick := func(xs ...uint64) uint64 { return xs[r.IntN(len(xs))] }
 	p := Packet{
 		Proto: uint8(pick(ICMP, TCP, TCP, UDP, DCCP, ICMPv6, SCTP, UDPLite, 47, 50, 59, 255)),
 		TOS:   uint8(pick(0, 0x2e<<2, 3, 255)), TTL: uint8(pick(0, 1, 64, 255)),

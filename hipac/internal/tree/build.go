@@ -37,7 +37,7 @@ type Config struct {
 	// KeepHidden keeps rules that earlier ones hide, as All needs.
 	KeepHidden bool
 	// MaxBytes bounds the memory of the tree and, roughly, of the build.
-	MaxBytes int
+	MaxBytes int64
 }
 
 func (c Config) orDefault() Config {
@@ -171,7 +171,7 @@ func (b *Builder) ok() bool {
 	if b.nodes++; b.err == nil && b.nodes&255 == 0 {
 		b.err = b.ctx.Err()
 	}
-	if b.err == nil && b.tree.Bytes() > b.cfg.MaxBytes {
+	if b.err == nil && int64(b.tree.Bytes()) > b.cfg.MaxBytes {
 		b.err = ErrMemory
 	}
 	return b.err == nil
