@@ -171,7 +171,10 @@ func (b *Builder) ok() bool {
 	if b.nodes++; b.err == nil && b.nodes&255 == 0 {
 		b.err = b.ctx.Err()
 	}
-	if b.err == nil && int64(b.tree.Bytes()) > b.cfg.MaxBytes {
+	// References have 32 bits for an offset; a node adds less than 2^20 words.
+	const most = 1<<32 - 1<<20
+	tooLong := uint64(len(b.tree.slots)) > most || uint64(len(b.tree.leaves)) > most
+	if b.err == nil && (tooLong || int64(b.tree.Bytes()) > b.cfg.MaxBytes) {
 		b.err = ErrMemory
 	}
 	return b.err == nil

@@ -12,9 +12,9 @@ import (
 )
 
 func TestReferencesKeepWhatIsPutIntoThem(t *testing.T) {
-	r := tableRef(1<<32-1, 128, 31, 18)
+	r := tableRef(1<<31-1, 128, 31, 18)
 	require.Equal(t, kindTable, r.kind())
-	require.Equal(t, []uint32{1<<32 - 1, 128, 31, 18}, []uint32{r.offset(), r.word(), r.shift(), r.bits()})
+	require.Equal(t, []uint32{1<<31 - 1, 128, 31, 18}, []uint32{r.offset(), r.word(), r.shift(), r.bits()})
 	require.False(t, r.hasSpan())
 	require.True(t, r.withSpan().hasSpan())
 	require.Equal(t, r.word(), r.withSpan().word())
