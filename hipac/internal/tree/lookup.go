@@ -74,6 +74,9 @@ func (l *line) find(x uint32) uint32 {
 // leaf returns the tag of the first row that matches the key, if it is below
 // best, else best.
 func (t *Tree) leaf(ref Ref, key []uint32, best, from uint32) uint32 {
+	if ref.isQuick() {
+		return t.quickLeaf(ref, key, best, from)
+	}
 	rows, wide, narrow := ref.rows(), ref.wide(), ref.narrow()
 	columns := wide + narrow
 	header := (columns + 3) / 4
@@ -103,12 +106,57 @@ next:
 			}
 			q++
 		}
-		if rank := tag >> 1; rank >= from && t.holds(tag, key) {
+		if t.accept(tag, key, from) {
 			return tag
 		}
 	}
 	return best
 }
+
+// quickLeaf is leaf for quick leaves.
+func (t *Tree) quickLeaf(ref Ref, key []uint32, best, from uint32) uint32 {
+	off := ref.offset()
+	cols := t.leaves[off]
+	a, b := key[cols&0xff], key[cols>>8&0xff]
+	c, d := key[cols>>16&0xff], key[cols>>24]
+	off += quickHeader
+	if ref.narrow() == 3 {
+		e := key[t.leaves[off-1]&0xff]
+		data := t.leaves[off : off+quickRow3*ref.rows()]
+		for len(data) >= quickRow3 {
+			r := (*[quickRow3]uint32)(data)
+			data = data[quickRow3:]
+			if r[0] >= best {
+				return best
+			}
+			if a-r[1] <= r[2] && b-r[3] <= r[4] && narrow(c, r[5]) && narrow(d, r[6]) && narrow(e, r[7]) && t.accept(r[0], key, from) {
+				return r[0]
+			}
+		}
+		return best
+	}
+	data := t.leaves[off : off+quickRow2*ref.rows()]
+	for len(data) >= quickRow2 {
+		r := (*[quickRow2]uint32)(data)
+		data = data[quickRow2:]
+		if r[0] >= best {
+			return best
+		}
+		if a-r[1] <= r[2] && b-r[3] <= r[4] && narrow(c, r[5]) && narrow(d, r[6]) && t.accept(r[0], key, from) {
+			return r[0]
+		}
+	}
+	return best
+}
+
+// accept reports whether a row whose box holds the key is an answer.
+func (t *Tree) accept(tag uint32, key []uint32, from uint32) bool {
+	return tag>>1 >= from && (tag&1|key[0] == 0 || t.holds(tag, key))
+}
+
+// narrow reports whether x lies in a narrow column, counting in 16 bits: the
+// word of a padded column may have more.
+func narrow(x, column uint32) bool { return uint16(x-column) <= uint16(column>>16) }
 
 // holds reports whether a rule whose box holds the key matches it: the fields
 // it needs are there, and its program agrees.

@@ -80,7 +80,8 @@ var ErrMemory = errors.New("memory limit exceeded")
 //	            slots[offset-2] the lowest tag in it (tables only)
 //	table       35-39 shift, 40-44 bits, 45-52 word
 //	interval    45-52 word
-//	leaf        35-44 rows, 45-52 wide columns, 53-58 narrow columns
+//	leaf        35-44 rows, 45-52 wide columns, 53-58 narrow columns; when bit
+//	            59 is set it is a quick one, of 2 wide and 2 or 3 narrow columns
 type Ref uint64
 
 type kind uint64
@@ -93,6 +94,7 @@ const (
 
 const (
 	spanBit    = 1 << 34
+	quickBit   = 1 << 59
 	maxRows    = 1<<10 - 1 // rows that a leaf reference can count
 	maxTabBits = 18        // bits of the largest table: 2 MiB of slots
 )
@@ -106,6 +108,7 @@ func (r Ref) word() uint32   { return uint32(r>>45) & 0xff }
 func (r Ref) rows() uint32   { return uint32(r>>35) & maxRows }
 func (r Ref) wide() uint32   { return uint32(r>>45) & 0xff }
 func (r Ref) narrow() uint32 { return uint32(r>>53) & 0x3f }
+func (r Ref) isQuick() bool  { return r&quickBit != 0 }
 func (r Ref) isEmpty() bool  { return r.kind() == kindLeaf && r.rows() == 0 }
 func (r Ref) withSpan() Ref  { return r | spanBit }
 func tableRef(off, word, shift, bits int) Ref {
