@@ -19,11 +19,11 @@ type Analysis[T any] struct {
 
 // Analyze makes the field index of a list: O(n log n) for n rules, some
 // seconds and some hundred bytes a rule at 100,000. It fails when the context
-// ends.
+// ends, and with ErrMemoryLimit beyond DefaultMemoryLimit.
 func Analyze[T any](ctx context.Context, l *rules.List[T]) (*Analysis[T], error) {
-	x, err := index.Build(ctx, l.Schema(), l.Len(), func(i int) []rules.Cond { return l.At(i).Conds })
+	x, err := index.Build(ctx, l.Schema(), l.Len(), func(i int) []rules.Cond { return l.At(i).Conds }, DefaultMemoryLimit)
 	if err != nil {
-		return nil, err
+		return nil, buildError(err, DefaultMemoryLimit)
 	}
 	return &Analysis[T]{l, x}, nil
 }

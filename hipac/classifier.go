@@ -81,8 +81,10 @@ func Build[T any](ctx context.Context, l *rules.List[T], opts *Options) (*Classi
 	c.stats.addList(l.Len(), c.schema, boxes)
 	if o.Engine == Index {
 		var err error
-		c.index, err = index.Build(ctx, c.schema, l.Len(), conds)
-		return c, err
+		if c.index, err = index.Build(ctx, c.schema, l.Len(), conds, o.MemoryLimit); err != nil {
+			return nil, buildError(err, o.MemoryLimit)
+		}
+		return c, nil
 	}
 	b := tree.NewBuilder(ctx, o.config(false))
 	b.Grow(boxes, 0, l.Len())
@@ -248,7 +250,7 @@ func buildAll[T any](ctx context.Context, l *rules.List[T], f families, o Option
 }
 
 // matches returns the structure for all matches, building it when it is asked
-// for the first time; nil when there is none.
+// for the first time.
 func (c *Classifier[T]) matches() *allMatches {
 	c.allOnce.Do(func() {
 		if c.list == nil {
@@ -260,6 +262,9 @@ func (c *Classifier[T]) matches() *allMatches {
 		o.MemoryLimit = math.MaxInt64
 		c.all, _ = buildAll(context.Background(), c.list, c.families, o)
 	})
+	if c.all == nil {
+		panic("hipac: LookupAll and Executed are not available with Options.FirstMatchOnly")
+	}
 	return c.all
 }
 
@@ -277,14 +282,13 @@ func (c *Classifier[T]) found(k rules.Key, dst []uint32, continues bool) []uint3
 		}
 		return dst
 	}
-	if a := c.matches(); a != nil {
-		r := &a.every
-		if continues {
-			r = &a.continues
-		}
-		dst = a.tree.All(r.rootFor(c.families, k), k, dst)
-		slices.Sort(dst)
+	a := c.matches()
+	r := &a.every
+	if continues {
+		r = &a.continues
 	}
+	dst = a.tree.All(r.rootFor(c.families, k), k, dst)
+	slices.Sort(dst)
 	return dst
 }
 
@@ -319,9 +323,6 @@ func (c *Classifier[T]) Matches(k rules.Key) iter.Seq[Match[T]] {
 // matching Continue rule up to the first terminal match, and that one. See
 // Options.AllMatches.
 func (c *Classifier[T]) Executed(k rules.Key, dst []Match[T]) []Match[T] {
-	if c.index == nil && c.matches() == nil {
-		return dst
-	}
 	last, decided := c.Position(k)
 	var buf [64]uint32
 	for _, i := range c.found(k, buf[:0], true) {

@@ -220,12 +220,12 @@ func TestLookupAllStopsAtTheNumberAskedFor(t *testing.T) {
 	require.Equal(t, 1, n)
 }
 
-func TestFirstMatchOnlyReportsNoOtherMatches(t *testing.T) {
+func TestFirstMatchOnlyRefusesToLookForOtherMatches(t *testing.T) {
 	c := build(t, listOf(t, rules.IPv4Tuple, "any"), &hipac.Options{FirstMatchOnly: true})
 	_, ok := c.Lookup(rules.IPv4Tuple.NewKey())
 	require.True(t, ok)
-	require.Empty(t, c.LookupAll(rules.IPv4Tuple.NewKey(), nil, 0))
-	require.Empty(t, c.Executed(rules.IPv4Tuple.NewKey(), nil))
+	require.Panics(t, func() { c.LookupAll(rules.IPv4Tuple.NewKey(), nil, 0) })
+	require.Panics(t, func() { c.Executed(rules.IPv4Tuple.NewKey(), nil) })
 }
 
 func TestBuildsAreDeterministic(t *testing.T) {
@@ -239,8 +239,10 @@ func TestBuildsAreDeterministic(t *testing.T) {
 func TestABuildKeepsItsMemoryLimit(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 1))
 	l := randomList(r, rules.IPv4Tuple, 2000, pools(r, rules.IPv4Tuple))
-	_, err := hipac.Build(context.Background(), l, &hipac.Options{MemoryLimit: 4096})
-	require.ErrorIs(t, err, hipac.ErrMemoryLimit)
+	for _, e := range []hipac.Engine{hipac.Tree, hipac.Index} {
+		_, err := hipac.Build(context.Background(), l, &hipac.Options{Engine: e, MemoryLimit: 4096})
+		require.ErrorIs(t, err, hipac.ErrMemoryLimit)
+	}
 }
 
 func TestABuildEndsWithItsContext(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/hipac-go/classifier/hipac/internal/index"
 	"github.com/hipac-go/classifier/hipac/internal/tree"
 )
 
@@ -47,8 +48,8 @@ const DefaultMemoryLimit int64 = 16 << 30
 // Options of Build and BuildTable. A nil *Options is the zero
 // Options.
 type Options struct {
-	// Engine answers the lookups. With Index, lookups allocate, and the other
-	// options but the rules' own have no effect.
+	// Engine answers the lookups. With Index, lookups allocate, and of the
+	// options below only MemoryLimit counts.
 	Engine Engine
 
 	// MemoryLimit bounds the bytes of the compiled structure; a build that
@@ -61,8 +62,8 @@ type Options struct {
 	// classifier keeps the rule list alive for it.
 	AllMatches bool
 
-	// FirstMatchOnly lets the rule list go: LookupAll and Executed are not
-	// available and report nothing. It saves the memory of the list when
+	// FirstMatchOnly lets the rule list go: LookupAll, Matches and Executed
+	// are not available, and panic. It saves the memory of the list when
 	// nothing else keeps it.
 	FirstMatchOnly bool
 
@@ -92,7 +93,7 @@ func (o *Options) config(keepHidden bool) tree.Config {
 
 // buildError gives a builder's error its public name.
 func buildError(err error, limit int64) error {
-	if errors.Is(err, tree.ErrMemory) {
+	if errors.Is(err, tree.ErrMemory) || errors.Is(err, index.ErrMemory) {
 		return fmt.Errorf("%w: %d bytes", ErrMemoryLimit, limit)
 	}
 	return err

@@ -66,8 +66,8 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 		c.stats.addList(l.Len(), t.Schema, boxes)
 		var err error
 		if o.Engine == Index {
-			if c.chains[i].index, err = index.Build(ctx, t.Schema, l.Len(), flow.Conds); err != nil {
-				return nil, err
+			if c.chains[i].index, err = index.Build(ctx, t.Schema, l.Len(), flow.Conds, o.MemoryLimit); err != nil {
+				return nil, buildError(err, o.MemoryLimit)
 			}
 			base += uint32(l.Len())
 			continue

@@ -28,6 +28,7 @@ package index
 
 import (
 	"context"
+	"errors"
 	"math/bits"
 	"slices"
 
@@ -62,6 +63,7 @@ type field struct {
 	orAbsent *roaring.Bitmap // rules that hold when the field is absent
 	tree     *btree.BTreeG[*elementary]
 	blocks   map[block]*set
+	members  int64                       // entered in sets, for the memory limit
 	lengths  [rules.MaxFieldBits + 1]int // blocks by prefix length
 }
 
@@ -89,15 +91,35 @@ func New(s *rules.Schema) *Index {
 	return x
 }
 
-// Build returns the index of rules 0 to n-1. It fails when the context ends.
-func Build(ctx context.Context, s *rules.Schema, n int, conds func(i int) []rules.Cond) (*Index, error) {
+// ErrMemory is returned by Build when the limit does not suffice.
+var ErrMemory = errors.New("memory limit exceeded")
+
+// Rough sizes in bytes, for the memory limit.
+const (
+	intervalBytes = 112 // an elementary interval and its place in the B-tree
+	blockBytes    = 96  // a block's set and its place in the map
+	memberBytes   = 8   // a rule in a set, slack included
+)
+
+// Build returns the index of rules 0 to n-1. It fails when the context ends
+// or when it would take more than about limit bytes.
+func Build(ctx context.Context, s *rules.Schema, n int, conds func(i int) []rules.Cond, limit int64) (*Index, error) {
 	x := New(s)
+	ok := func(i int) error {
+		switch {
+		case i&255 != 0:
+			return nil
+		case x.bytes() > limit:
+			return ErrMemory
+		}
+		return ctx.Err()
+	}
 	// All bounds first, so that the number of elementary intervals that a rule
 	// covers is known before it is entered.
 	lowered := make([][]entry, n)
 	for i := range n {
-		if i&1023 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+		if err := ok(i); err != nil {
+			return nil, err
 		}
 		lowered[i] = x.lower(conds(i))
 		for _, e := range lowered[i] {
@@ -107,12 +129,25 @@ func Build(ctx context.Context, s *rules.Schema, n int, conds func(i int) []rule
 		}
 	}
 	for i := range n {
-		if i&1023 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+		if err := ok(i); err != nil {
+			return nil, err
 		}
 		x.enter(uint32(i), conds(i), lowered[i])
 	}
-	return x, nil
+	return x, ok(0)
+}
+
+// bytes estimates the memory of the index.
+func (x *Index) bytes() int64 {
+	var n int64
+	for i := range x.fields {
+		f := &x.fields[i]
+		if f.used {
+			n += intervalBytes*int64(f.tree.Len()) + blockBytes*int64(len(f.blocks))
+		}
+		n += memberBytes * f.members
+	}
+	return n
 }
 
 // Add enters a rule under a number that is not in use.
@@ -248,6 +283,7 @@ func (x *Index) enter(rule uint32, conds []rules.Cond, lowered []entry) {
 			for _, el := range cover[:n] {
 				el.set.add(rule)
 			}
+			f.members += int64(n)
 		}
 	}
 	for i := range x.fields {
@@ -364,6 +400,7 @@ func (f *field) addBlocks(rule uint32, iv rules.Interval, width int) {
 			f.lengths[b.length]++
 		}
 		s.add(rule)
+		f.members++
 	})
 }
 

@@ -76,7 +76,7 @@ func TestMatchAgreesWithBruteForceOnEveryPacket(t *testing.T) {
 		for i := range conds {
 			conds[i] = randomConds(r, tiny)
 		}
-		x, err := Build(context.Background(), tiny, len(conds), func(i int) []rules.Cond { return conds[i] })
+		x, err := Build(context.Background(), tiny, len(conds), func(i int) []rules.Cond { return conds[i] }, 1<<30)
 		require.NoError(t, err)
 		everyKey(tiny, func(k rules.Key) {
 			got := x.Match(k)
@@ -96,7 +96,7 @@ func TestMeetingFindsEveryRuleOfARegionAndOnlyThose(t *testing.T) {
 		for i := range conds {
 			conds[i] = randomConds(r, tiny)
 		}
-		x, err := Build(context.Background(), tiny, len(conds), func(i int) []rules.Cond { return conds[i] })
+		x, err := Build(context.Background(), tiny, len(conds), func(i int) []rules.Cond { return conds[i] }, 1<<30)
 		require.NoError(t, err)
 		region := Region{}
 		for f := range tiny.Len() {
@@ -152,7 +152,7 @@ func TestHiddenByAgreesWithBruteForce(t *testing.T) {
 			conds[i] = randomConds(r, tiny)
 		}
 		get := func(i uint32) []rules.Cond { return conds[i] }
-		x, err := Build(context.Background(), tiny, len(conds), func(i int) []rules.Cond { return conds[i] })
+		x, err := Build(context.Background(), tiny, len(conds), func(i int) []rules.Cond { return conds[i] }, 1<<30)
 		require.NoError(t, err)
 		// sub[i][j]: j matches wherever i does, by trying every packet.
 		sub := make([][]bool, len(conds))
@@ -231,7 +231,7 @@ func TestRemoveIsTheReverseOfAdd(t *testing.T) {
 			base[i] = gen()
 		}
 		build := func() *Index {
-			x, err := Build(context.Background(), wide, len(base), func(i int) []rules.Cond { return base[i] })
+			x, err := Build(context.Background(), wide, len(base), func(i int) []rules.Cond { return base[i] }, 1<<30)
 			require.NoError(t, err)
 			return x
 		}
@@ -289,4 +289,15 @@ func TestBlocksMakeUpTheInterval(t *testing.T) {
 			require.LessOrEqual(t, n, 2*width)
 		}
 	}
+}
+
+func TestBuildKeepsItsMemoryLimit(t *testing.T) {
+	s := rules.MustSchema(rules.Field{Name: "a", Bits: 128})
+	conds := func(i int) []rules.Cond {
+		return []rules.Cond{rules.In(0, rules.Interval{Lo: rules.U64(uint64(i)), Hi: rules.Value{Hi: 1<<63 + uint64(i), Lo: 7}})}
+	}
+	_, err := Build(context.Background(), s, 3000, conds, 1<<18)
+	require.ErrorIs(t, err, ErrMemory)
+	_, err = Build(context.Background(), s, 3000, conds, 1<<30)
+	require.NoError(t, err)
 }
