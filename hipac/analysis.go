@@ -48,8 +48,9 @@ func (a *Analysis[T]) Meeting(conds []rules.Cond) iter.Seq[int] {
 
 // HiddenBy returns the first rule before position i that matches every packet
 // the rule there matches, so that it can never decide, and false when no
-// single rule does. Continue and Unknown rules hide nothing; a rule with a bit
-// mask is never said to hide another.
+// single rule does. Continue and Unknown rules hide nothing. Rules with a bit
+// mask are never said to hide another, nor those with a condition that holds
+// for absent fields to be hidden by one with a condition on that field.
 func (a *Analysis[T]) HiddenBy(i int) (int, bool) {
 	by, ok := a.index.HiddenBy(uint32(i),
 		func(r uint32) []rules.Cond { return a.list.At(int(r)).Conds },

@@ -348,3 +348,11 @@ func TestHostileSetsStayBoundedAndRight(t *testing.T) {
 		})
 	}
 }
+
+func TestBadOptionsAreRefused(t *testing.T) {
+	l := listOf(t, rules.IPv4Tuple, "any")
+	for _, o := range []hipac.Options{{Engine: 9}, {MemoryLimit: -1}, {LeafRows: -1}, {Replication: -2}, {AllMatches: true, FirstMatchOnly: true}} {
+		_, err := hipac.Build(context.Background(), l, &o)
+		require.ErrorContains(t, err, "options", "%+v", o)
+	}
+}

@@ -53,13 +53,14 @@ type Options struct {
 	Engine Engine
 
 	// MemoryLimit bounds the bytes of the compiled structure; a build that
-	// would exceed it fails with ErrMemoryLimit and leaves nothing behind. Its
-	// temporary memory is of the same order. 0 means DefaultMemoryLimit.
+	// would exceed it fails with ErrMemoryLimit and leaves nothing behind. While
+	// it runs a build takes a few times as much as it leaves. 0 means
+	// DefaultMemoryLimit.
 	MemoryLimit int64
 
 	// AllMatches compiles what LookupAll and Executed need at once. Without it
-	// the first call of one of them does, in the time of a Build, and the
-	// classifier keeps the rule list alive for it.
+	// the first call of one of them does, in the time and memory of a Build,
+	// without a limit, and the classifier keeps the rule list alive for it.
 	AllMatches bool
 
 	// FirstMatchOnly lets the rule list go: LookupAll, Matches and Executed
@@ -76,7 +77,7 @@ type Options struct {
 	Replication float64
 }
 
-func (o *Options) orDefault() Options {
+func (o *Options) orDefault() (Options, error) {
 	var out Options
 	if o != nil {
 		out = *o
@@ -84,7 +85,15 @@ func (o *Options) orDefault() Options {
 	if out.MemoryLimit == 0 {
 		out.MemoryLimit = DefaultMemoryLimit
 	}
-	return out
+	switch {
+	case out.Engine > Index:
+		return out, fmt.Errorf("options: there is no engine %d", out.Engine)
+	case out.MemoryLimit < 0, out.LeafRows < 0, !(out.Replication >= 0):
+		return out, errors.New("options: MemoryLimit, LeafRows and Replication must not be negative")
+	case out.AllMatches && out.FirstMatchOnly:
+		return out, errors.New("options: AllMatches and FirstMatchOnly exclude each other")
+	}
+	return out, nil
 }
 
 func (o *Options) config(keepHidden bool) tree.Config {

@@ -31,7 +31,7 @@ type Stats struct {
 	LargestLeaf               int   // rules
 	Depth                     []int // nodes at each depth
 
-	TreeBytes int // memory of the structure that a lookup reads
+	TreeBytes int // memory that lookups of the first match read; not that of AllMatches
 	RuleBytes int // memory of identities, without the values
 }
 

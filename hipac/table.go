@@ -8,6 +8,7 @@ package hipac
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/hipac-go/classifier/hipac/internal/index"
@@ -34,10 +35,17 @@ type chain struct {
 	index  *index.Index // in place of both
 }
 
-// BuildTable compiles a table that rules.Table.Check accepts. Time, memory
-// and errors are those of Build over the rules of all chains.
+// BuildTable compiles a table, which it asks for jumps that go nowhere and for
+// loops as rules.Table.Check does, but for the limits. Time, memory and errors
+// are those of Build over the rules of all chains.
 func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, error) {
-	o := opts.orDefault()
+	o, err := opts.orDefault()
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Check(rules.Limits{MaxDepth: math.MaxInt, MaxWalk: math.MaxInt}); err != nil {
+		return nil, err
+	}
 	c := &Table{source: t, families: familiesOf(t.Schema), chains: make([]chain, len(t.Chains))}
 	total := 0
 	for i := range t.Chains {
@@ -64,7 +72,6 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 		}
 		boxes := lower.Lower(t.Schema, flow)
 		c.stats.addList(l.Len(), t.Schema, boxes)
-		var err error
 		if o.Engine == Index {
 			if c.chains[i].index, err = index.Build(ctx, t.Schema, l.Len(), flow.Conds, o.MemoryLimit); err != nil {
 				return nil, buildError(err, o.MemoryLimit)
@@ -95,7 +102,6 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 			continue
 		}
 		decide.Grow(boxes, c.chains[i].base, l.Len())
-		var err error
 		if c.chains[i].pass, err = c.families.build(decide, boxes, family); err != nil {
 			return nil, buildError(err, o.MemoryLimit)
 		}

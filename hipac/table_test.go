@@ -106,3 +106,12 @@ func TestEvaluateAllocatesNothing(t *testing.T) {
 		c.Evaluate(k, 0)
 	}))
 }
+
+func TestTablesThatCheckRefusesAreRefused(t *testing.T) {
+	_, err := hipac.BuildTable(context.Background(), &rules.Table{}, nil)
+	require.Error(t, err, "no schema")
+	l, err := rules.NewList(rules.IPv4Tuple, rules.Rule[rules.Action]{Value: rules.Action{Kind: rules.Jump, Chain: 99}})
+	require.NoError(t, err)
+	_, err = hipac.BuildTable(context.Background(), &rules.Table{Schema: rules.IPv4Tuple, Chains: []rules.Chain{{Name: "A", Rules: l}}}, nil)
+	require.ErrorContains(t, err, "does not exist")
+}

@@ -107,6 +107,9 @@ func (t *Table) Find(name string) int {
 // every step). It takes time linear in the number of rules.
 func (t *Table) Check(limits Limits) error {
 	limits = limits.OrDefault()
+	if t.Schema == nil {
+		return fmt.Errorf("table %s has no schema", t.Name)
+	}
 	for i := range t.Chains {
 		if c := &t.Chains[i]; c.Rules == nil || c.Rules.Schema() != t.Schema {
 			return fmt.Errorf("table %s: chain %s: its rules are not of the table's schema", t.Name, c.Name)

@@ -142,6 +142,9 @@ func (c *Cond) check(s *Schema) error {
 		return fmt.Errorf("condition on field %d of a schema of %d", c.field, len(s.fields))
 	}
 	f := &s.fields[c.field]
+	if !c.ranged && !c.masked {
+		return fmt.Errorf("field %s: a condition that says nothing; use In, Masked or Present", f.Name)
+	}
 	for _, iv := range c.ranges {
 		if iv.Hi.Less(iv.Lo) {
 			return fmt.Errorf("field %s: lower bound %v is above upper bound %v", f.Name, iv.Lo, iv.Hi)

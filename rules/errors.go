@@ -25,6 +25,9 @@ type Limits struct {
 	MaxDepth    int // nested jumps, nested JSON values
 	MaxElements int // intervals in a condition
 	MaxWalk     int // rules that one packet may have to be compared with in a table
+	// MaxMemory bounds the bytes that the rules read from one file, or added to
+	// one builder, take in memory, roughly counted: a 5-tuple rule is about 600.
+	MaxMemory int64
 }
 
 // DefaultLimits are wide enough for the largest rule sets in use and keep a
@@ -36,7 +39,8 @@ var DefaultLimits = Limits{
 	MaxChains:   1 << 18,
 	MaxDepth:    1 << 10,
 	MaxElements: 1 << 16,
-	MaxWalk:     1 << 26,
+	MaxWalk:     1 << 22,
+	MaxMemory:   2 << 30,
 }
 
 // OrDefault returns l with its zero fields replaced by DefaultLimits.
@@ -53,6 +57,9 @@ func (l Limits) OrDefault() Limits {
 	set(&l.MaxDepth, DefaultLimits.MaxDepth)
 	set(&l.MaxElements, DefaultLimits.MaxElements)
 	set(&l.MaxWalk, DefaultLimits.MaxWalk)
+	if l.MaxMemory == 0 {
+		l.MaxMemory = DefaultLimits.MaxMemory
+	}
 	return l
 }
 

@@ -7,6 +7,9 @@ package rules
 
 import "iter"
 
+// Keys must have the length Schema().KeyLen(); these methods panic on shorter
+// ones.
+
 // First returns the position of the first terminal rule that matches k, and
 // false when none does.
 func (l *List[T]) First(k Key) (int, bool) {

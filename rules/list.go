@@ -64,6 +64,7 @@ type Builder[T any] struct {
 	byID   map[ID]int
 	free   ID     // no smaller identity above the number of rules is free
 	conds  []Cond // chunk that rules' conditions are copied into
+	bytes  int64  // taken by the rules, as Limits.MaxMemory counts
 }
 
 // NewBuilder returns a builder of lists of the schema, with DefaultLimits.
@@ -71,22 +72,46 @@ func NewBuilder[T any](s *Schema) *Builder[T] {
 	return &Builder[T]{schema: s, limits: DefaultLimits}
 }
 
-// SetLimits replaces the builder's limits; of Limits, MaxRules counts here.
+// SetLimits replaces the builder's limits; of Limits, MaxRules and MaxMemory
+// count here.
 func (b *Builder[T]) SetLimits(l Limits) { b.limits = l.OrDefault() }
 
 // Len returns the number of rules added so far.
 func (b *Builder[T]) Len() int { return len(b.rules) }
+
+// Bytes returns the memory of the rules added so far, as Limits.MaxMemory
+// counts.
+func (b *Builder[T]) Bytes() int64 { return b.bytes }
+
+// Sizes in bytes, for Limits.MaxMemory.
+const (
+	ruleBytes     = 128 // with its value and its place in the list
+	condBytes     = 64
+	intervalBytes = 32
+)
+
+func (r *Rule[T]) bytes() int64 {
+	n := ruleBytes + condBytes*len(r.Conds) + len(r.Comment) + len(r.Unknown)
+	for i := range r.Conds {
+		n += intervalBytes * len(r.Conds[i].ranges)
+	}
+	return int64(n)
+}
 
 // Schema returns the schema of the rules.
 func (b *Builder[T]) Schema() *Schema { return b.schema }
 
 // Add appends a rule and returns its identity. On an error nothing is added:
 // a condition that does not fit the schema, a used identity (ErrDuplicateID),
-// too many rules (ErrLimit).
+// too many rules or bytes of them (ErrLimit).
 func (b *Builder[T]) Add(r Rule[T]) (ID, error) {
 	pos := len(b.rules)
 	if pos >= b.limits.MaxRules {
 		return 0, fmt.Errorf("rule %d: %w: at most %d rules", pos+1, ErrLimit, b.limits.MaxRules)
+	}
+	size := r.bytes()
+	if b.bytes+size > b.limits.MaxMemory {
+		return 0, fmt.Errorf("rule %d: %w: the rules take more than %d bytes of memory", pos+1, ErrLimit, b.limits.MaxMemory)
 	}
 	for i := range r.Conds {
 		if err := r.Conds[i].check(b.schema); err != nil {
@@ -121,6 +146,7 @@ func (b *Builder[T]) Add(r Rule[T]) (ID, error) {
 		b.rules = slices.Grow(b.rules, len(b.rules)+1) // doubled: append grows long slices by a quarter
 	}
 	b.rules = append(b.rules, r)
+	b.bytes += size
 	return r.ID, nil
 }
 

@@ -179,3 +179,28 @@ func TestIterationStopsWhenAsked(t *testing.T) {
 	}
 	require.Equal(t, 3, seen)
 }
+
+func TestBuilderKeepsItsMemoryLimit(t *testing.T) {
+	b := NewBuilder[int](IPv4Tuple)
+	b.SetLimits(Limits{MaxMemory: 10000})
+	var err error
+	for err == nil {
+		_, err = b.Add(Rule[int]{Conds: IPv4Tuple.MustConds("src=10.0.0.0/8 dport=80,443")})
+	}
+	require.ErrorIs(t, err, ErrLimit)
+	require.Equal(t, 28, b.Len(), "128 + 2*64 + 3*32 bytes each")
+	require.LessOrEqual(t, b.Bytes(), int64(10000))
+}
+
+func TestAConditionThatSaysNothingIsRefused(t *testing.T) {
+	_, err := NewList(IPv4Tuple, Rule[int]{Conds: []Cond{{}}})
+	require.ErrorContains(t, err, "says nothing")
+}
+
+func TestMustCondsPanicsOnBadText(t *testing.T) {
+	require.Len(t, IPv4Tuple.MustConds("src=10.0.0.0/8 dport=80"), 2)
+	require.Empty(t, IPv4Tuple.MustConds("any"))
+	require.Panics(t, func() { IPv4Tuple.MustConds("colour=red") })
+	_, err := IPv4Tuple.ParseConds(" ")
+	require.Error(t, err)
+}

@@ -288,6 +288,15 @@ func (s *Schema) ParseConds(text string) ([]Cond, error) {
 	return out, nil
 }
 
+// MustConds is ParseConds for rules written in source code; it panics on error.
+func (s *Schema) MustConds(text string) []Cond {
+	conds, err := s.ParseConds(text)
+	if err != nil {
+		panic(err)
+	}
+	return conds
+}
+
 // ErrUnknownField is the cause of an error about a field that a schema does
 // not have.
 var ErrUnknownField = errors.New("unknown field")

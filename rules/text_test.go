@@ -271,7 +271,7 @@ func TestParseErrorSaysWhere(t *testing.T) {
 
 func TestZeroLimitsAreTheDefaults(t *testing.T) {
 	require.Equal(t, DefaultLimits, Limits{}.OrDefault())
-	l := Limits{MaxRules: 1, MaxLine: 2, MaxInput: 3, MaxChains: 4, MaxDepth: 5, MaxElements: 6, MaxWalk: 7}
+	l := Limits{MaxRules: 1, MaxLine: 2, MaxInput: 3, MaxChains: 4, MaxDepth: 5, MaxElements: 6, MaxWalk: 7, MaxMemory: 8}
 	require.Equal(t, l, l.OrDefault())
 }
 

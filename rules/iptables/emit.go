@@ -51,10 +51,16 @@ func (p *ruleParser) emit(chain int) error {
 			r.Unknown = p.unknownWith(&src[i], &dst[j])
 			for way := range ways {
 				r.Conds = p.conditions(&src[i], &dst[j], way)
+				before := c.list.Bytes()
 				if _, err := c.list.Add(r); err != nil {
 					return f.errorLine(err.Error(), "")
 				}
 				t.rules++
+				// The text of the rule is kept too.
+				f.bytes += c.list.Bytes() - before + int64(len(p.scratch)-fixed)
+				if f.bytes > f.limits.MaxMemory {
+					return f.limitError(fmt.Sprintf("the rules take more than %d bytes of memory", f.limits.MaxMemory))
+				}
 			}
 		}
 	}

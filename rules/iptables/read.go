@@ -33,6 +33,7 @@ type fileReader struct {
 	strings  map[string]string
 	text     *strings.Builder // chunk of rule text
 	kept     int              // bytes of rule text so far
+	bytes    int64            // of rules, for Limits.MaxMemory
 	conds    []rules.Cond     // scratch
 }
 

@@ -214,3 +214,17 @@ func FuzzReadPrintsWhatItReads(f *testing.F) {
 		}
 	})
 }
+
+func TestAddressListsCannotTakeMoreMemoryThanTheLimit(t *testing.T) {
+	list := make([]string, 200)
+	for i := range list {
+		list[i] = fmt.Sprintf("10.0.0.%d", i)
+	}
+	rule := "-A INPUT -s " + strings.Join(list, ",") + " -d " + strings.Join(list, ",") + " -j DROP\n"
+	text := "*filter\n" + strings.Repeat(rule, 3) + "COMMIT\n"
+	_, err := Read(strings.NewReader(text), Options{})
+	require.NoError(t, err)
+	_, err = Read(strings.NewReader(text), Options{Limits: rules.Limits{MaxMemory: 20 << 20}})
+	require.ErrorIs(t, err, rules.ErrLimit)
+	require.ErrorContains(t, err, "memory")
+}

@@ -174,7 +174,7 @@ func (b *Builder) ok() bool {
 	// References have 32 bits for an offset; a node adds less than 2^20 words.
 	const most = 1<<32 - 1<<20
 	tooLong := uint64(len(b.tree.slots)) > most || uint64(len(b.tree.leaves)) > most
-	if b.err == nil && (tooLong || int64(b.tree.Bytes()) > b.cfg.MaxBytes) {
+	if b.err == nil && (tooLong || b.tree.used() > b.cfg.MaxBytes) {
 		b.err = ErrMemory
 	}
 	return b.err == nil

@@ -145,6 +145,12 @@ func (t *Tree) Bytes() int {
 	return 8*cap(t.slots) + 64*cap(t.lines) + 4*cap(t.leaves) + t.program.Bytes() + 2*cap(t.class) + 4*cap(t.needs)
 }
 
+// used is Bytes without the slack that arrays have while they grow.
+func (t *Tree) used() int64 {
+	return 8*int64(len(t.slots)) + 64*int64(len(t.lines)) + 4*int64(len(t.leaves)) + int64(t.program.Bytes()) +
+		2*int64(len(t.class)) + 4*int64(len(t.needs))
+}
+
 // need returns the fields that the rule of the rank wants present.
 func (t *Tree) need(rank uint32) uint32 {
 	return t.needs[t.class[rank]]
