@@ -27,7 +27,7 @@
 // # Cost
 //
 // The rules become one tree in flat arrays without pointers (the idea and its
-// bounds stand at the head of package internal/tree): some 40 to 100 bytes a
+// bounds stand at the head of package internal/tree): some 40 to 120 bytes a
 // rule, and one cache line or so per level, of which there are few. Memory is
 // linear in the number of rules whatever they are (Options.Replication,
 // Options.MemoryLimit). Rules that cannot be told apart cheaply end up in

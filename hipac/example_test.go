@@ -11,22 +11,15 @@ import (
 )
 
 func Example() {
-	b := rules.NewBuilder[string](rules.IPv4Tuple)
-	for _, r := range [][2]string{
-		{"src=10.0.0.0/8 dport=22,443 proto=tcp", "staff"},
-		{"dst=192.0.2.0/24 dport=80,443 proto=tcp", "web"},
-		{"proto=icmp", "ping"},
-		{"any", "deny"},
-	} {
-		conds, err := rules.IPv4Tuple.ParseConds(r[0])
-		if err != nil {
-			log.Fatal(err)
-		}
-		if _, err := b.Add(rules.Rule[string]{Conds: conds, Value: r[1]}); err != nil {
-			log.Fatal(err)
-		}
+	s := rules.IPv4Tuple
+	list, err := rules.NewList(s,
+		rules.Rule[string]{Conds: s.MustConds("src=10.0.0.0/8 dport=22,443 proto=tcp"), Value: "staff"},
+		rules.Rule[string]{Conds: s.MustConds("dst=192.0.2.0/24 dport=80-89 proto=tcp"), Value: "web"},
+		rules.Rule[string]{Value: "deny"})
+	if err != nil {
+		log.Fatal(err)
 	}
-	c, err := hipac.Build(context.Background(), b.List(), nil)
+	c, err := hipac.Build(context.Background(), list, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
