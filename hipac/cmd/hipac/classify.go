@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -220,7 +221,9 @@ const blockSize = 64
 
 // classify decides the packets of a chunk. The slow engines do so on all
 // cores; the tree is done before the others would have begun. When the
-// context ends, the chunk is cut to what was done.
+// context ends, at most one packet a worker is still decided, which hostile
+// rules can make millions of comparisons, and the chunk is cut to the packets
+// in front of the first undecided one.
 func (r *classification) classify(ctx context.Context, c *chunk) {
 	n := len(c.entries)
 	if cap(c.outcomes) < n {
@@ -233,31 +236,42 @@ func (r *classification) classify(ctx context.Context, c *chunk) {
 	}
 	start := r.app.now()
 	var taken atomic.Int64
-	work := func() {
-		for ctx.Err() == nil {
-			end := int(taken.Add(blockSize))
-			if end-blockSize >= n {
+	stopped := make([]int, workers) // the first packet that each worker left undecided
+	work := func(worker int) {
+		stopped[worker] = n
+		for {
+			from := int(taken.Add(blockSize)) - blockSize
+			if from >= n {
 				return
 			}
-			r.block(c, end-blockSize, min(end, n))
+			to := min(from+blockSize, n)
+			if at := r.block(ctx, c, from, to); at < to {
+				stopped[worker] = at
+				return
+			}
 		}
 	}
 	var wg sync.WaitGroup
-	for range workers - 1 {
-		wg.Go(work)
+	for worker := range workers - 1 {
+		wg.Go(func() { work(worker + 1) })
 	}
-	work()
+	work(0)
 	wg.Wait()
 	r.sum.time += r.app.now().Sub(start)
-	// Every block that was taken is done.
-	n = min(n, int(taken.Load()))
+	// Every packet before the first one that was left is decided.
+	n = slices.Min(stopped)
 	c.entries, c.outcomes = c.entries[:n], c.outcomes[:n]
 }
 
-func (r *classification) block(c *chunk, from, to int) {
+// block decides the packets from up to to, and returns the first one that is
+// left undecided because the context ended.
+func (r *classification) block(ctx context.Context, c *chunk, from, to int) int {
 	p := r.prog.program
 	w := p.schema().KeyLen()
 	for i := from; i < to; i++ {
+		if ctx.Err() != nil { // an atomic load
+			return i
+		}
 		switch e := &c.entries[i]; {
 		case e.err != nil:
 			c.outcomes[i] = outcome{kind: bad}
@@ -267,6 +281,7 @@ func (r *classification) block(c *chunk, from, to int) {
 			c.outcomes[i] = p.decide(c.keys[i*w : i*w+w : i*w+w])
 		}
 	}
+	return to
 }
 
 // maxWarnings is the number of damaged packets that are reported one by one.

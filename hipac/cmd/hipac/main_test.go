@@ -3,13 +3,20 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/classbench"
 )
 
 func TestUsageErrorsExitWith2(t *testing.T) {
@@ -165,6 +172,100 @@ func TestAnInterruptEndsWithTheSummaryOfWhatWasDone(t *testing.T) {
 		require.Equal(t, "hipac: interrupted\n", stderr.String())
 		require.Contains(t, stdout.String(), tt.want)
 		require.NoError(t, in.Close())
+	}
+}
+
+// interrupting is a program that is interrupted while it decides a packet.
+type interrupting struct {
+	program
+	mu      sync.Mutex
+	decided int
+	at      int
+	cancel  func()
+}
+
+func (p *interrupting) decide(k rules.Key) outcome {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.decided++; p.decided == p.at {
+		p.cancel()
+	}
+	return p.program.decide(k)
+}
+
+func TestAnInterruptEndsWithinAPacket(t *testing.T) {
+	list, err := classbench.Read(strings.NewReader(classbenchRules), classbench.Options{})
+	require.NoError(t, err)
+	for _, e := range []engine{engineTree, engineIndex, engineLinear} {
+		for _, at := range []int{1, 2, blockSize, blockSize + 1, 777, 1000} {
+			ctx, cancel := context.WithCancel(t.Context())
+			inner, err := newListProgram(t.Context(), list, e, nil)
+			require.NoError(t, err)
+			p := &interrupting{program: inner, at: at, cancel: cancel}
+			a := testApp(ctx, nil, io.Discard, io.Discard)
+			r := &classification{app: a, prog: &compiled{program: p, engine: e}, sum: &summary{}}
+			const n = 1000
+			c := &chunk{keys: make([]uint32, n*list.Schema().KeyLen()), entries: make([]entry, n)}
+			r.classify(ctx, c)
+			require.Len(t, c.outcomes, len(c.entries))
+			// Each of the workers ends the packet that it is at; what others have
+			// decided behind the first undecided packet does not count.
+			require.LessOrEqual(t, len(c.entries), p.decided, "%s %d", e, at)
+			if e == engineTree {
+				require.Equal(t, at, p.decided)
+				require.Len(t, c.entries, at)
+			} else {
+				require.Less(t, p.decided, at+runtime.GOMAXPROCS(0), "%s %d", e, at)
+			}
+		}
+	}
+}
+
+// hostileRules are a table in which every packet walks 2^depth rules and more:
+// each chain jumps twice to the next.
+func hostileRules(depth int) string {
+	var b strings.Builder
+	b.WriteString("*filter\n")
+	for i := range depth {
+		fmt.Fprintf(&b, ":c%d - [0:0]\n", i)
+	}
+	b.WriteString("-A FORWARD -j c0\n")
+	for i := range depth - 1 {
+		fmt.Fprintf(&b, "-A c%d -j c%d\n-A c%d -j c%d\n", i, i+1, i, i+1)
+	}
+	fmt.Fprintf(&b, "-A c%d -s 255.255.255.255 -j DROP\nCOMMIT\n", depth-1)
+	return b.String()
+}
+
+// cancelling gives a text and, when a reader comes back for more, calls done.
+type cancelling struct {
+	text io.Reader
+	done func()
+}
+
+func (c *cancelling) Read(p []byte) (int, error) {
+	n, err := c.text.Read(p)
+	if err == io.EOF {
+		c.done()
+	}
+	return n, err
+}
+
+func TestAnInterruptAmongSlowPacketsPrintsWhatWasDecided(t *testing.T) {
+	rules := file(t, "r", hostileRules(20))
+	for _, e := range []string{"tree", "index", "linear"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var stdout, stderr bytes.Buffer
+		in := &cancelling{strings.NewReader(strings.Repeat(trace, 100)), cancel}
+		code := testApp(ctx, in, &stdout, &stderr).run([]string{"--rules", rules, "--packets", "-", "--output", "json", "--engine", e})
+		require.Equal(t, exitData, code)
+		require.Equal(t, "hipac: interrupted\n", stderr.String())
+		lines := strings.Split(strings.TrimSpace(stdout.String()), "\n")
+		require.Less(t, len(lines)-1, 400, e)
+		var s map[string]summaryJSON
+		require.NoError(t, json.Unmarshal([]byte(lines[len(lines)-1]), &s))
+		require.True(t, s["summary"].Interrupted)
+		require.Equal(t, len(lines)-1, s["summary"].Packets)
 	}
 }
 
