@@ -40,7 +40,10 @@ Examples:
     hipac classify --rules acl1.rules --packets acl1.trace --output id
 
 Every packet counts: one that cannot be decoded, because it is damaged or not
-IP, is reported as ERROR and the rest goes on; a capture that is cut ends the
+IP, is reported as ERROR and the rest goes on. Packets that the capture holds only
+the beginning of, without all headers, and packets whose headers are short are
+classified without the missing fields, and counted ("cut" and "short"); the
+kernel would drop the latter where a rule reads the header. A capture that is cut ends the
 run with exit code 1 behind what came before. An interrupted run (Ctrl-C) ends
 with the summary of what was done, and exit code 1.
 
@@ -291,6 +294,12 @@ const maxWarnings = 5
 func (r *classification) count(c *chunk) {
 	for i, o := range c.outcomes {
 		r.sum.add(o)
+		switch c.entries[i].noteFor(o) {
+		case noteCut:
+			r.sum.cut++
+		case noteShort:
+			r.sum.short++
+		}
 		if o.kind != bad {
 			continue
 		}
@@ -313,12 +322,24 @@ func (r *classification) warn() {
 	if n := r.sum.notIP; n > 0 {
 		r.app.complain(fmt.Errorf("%s: %s not IP (ARP and the like)", r.sum.packetsFile, are(n, "packet")))
 	}
+	if n := r.sum.cut; n > 0 {
+		r.app.complain(fmt.Errorf("%s cut by the capture inside the headers: fields that are missing count as absent", were(n, "packet")))
+	}
+	if n := r.sum.short; n > 0 {
+		r.app.complain(fmt.Errorf("%s short or broken headers: the kernel would drop them where a rule reads the header; here those fields are absent", have(n, "packet")))
+	}
 }
 
 // are writes "1 packet is", "2 packets are".
-func are(n int, thing string) string {
+func are(n int, thing string) string { return verb(n, thing, "is", "are") }
+
+func were(n int, thing string) string { return verb(n, thing, "was", "were") }
+
+func have(n int, thing string) string { return verb(n, thing, "has", "have") }
+
+func verb(n int, thing, one, many string) string {
 	if n == 1 {
-		return "1 " + thing + " is"
+		many = one
 	}
-	return plural(n, thing) + " are"
+	return plural(n, thing) + " " + many
 }

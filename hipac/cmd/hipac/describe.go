@@ -37,11 +37,13 @@ func describePacket(p *packet.Packet) string {
 	case p.MoreFragments:
 		b.WriteString(" first fragment")
 	}
-	if p.Notes&packet.ShortHeader != 0 {
-		b.WriteString(" short header")
-	}
-	if p.Notes&packet.Cut != 0 && !ports && p.Has&packet.HasICMP == 0 && !p.Frag() {
+	switch n := noteOf(p); {
+	case n == noteCut:
 		b.WriteString(" cut")
+	case p.Notes&packet.ShortHeader != 0:
+		b.WriteString(" short header")
+	case n == noteShort:
+		b.WriteString(" broken header")
 	}
 	if p.Known&packet.KnownIn != 0 {
 		writeIface(&b, " in ", p.InIface)

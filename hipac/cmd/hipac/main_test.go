@@ -159,7 +159,7 @@ func TestAReaderThatGoesAwayEndsTheRunQuietly(t *testing.T) {
 func TestAnInterruptEndsWithTheSummaryOfWhatWasDone(t *testing.T) {
 	rules := file(t, "r", nativeRules)
 	for _, tt := range []struct{ output, want string }{
-		{"json", `{"summary":{"packets":4,"damaged":0,"not_ip":0,"interrupted":true,`},
+		{"json", `{"summary":{"packets":4,"damaged":0,"not_ip":0,"cut":0,"short":0,"interrupted":true,`},
 		{"id", "1\n0\nUNKNOWN\t2\n3\n"},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -34,6 +34,7 @@ type entry struct {
 	info   capture.Info
 	err    *capture.PacketError // the packet cannot be decoded
 	packet packet.Packet        // of a capture, when details were asked for
+	note   note                 // of a capture
 }
 
 // chunk is a run of packets and what became of them.
@@ -242,8 +243,12 @@ func (p *packetReader) read(ctx context.Context, size int, free <-chan *chunk, o
 			}
 		}
 		c.keys = append(c.keys, key...)
-		if p.packet != nil && (p.details < 0 || p.number <= p.details) && damaged == nil {
-			c.entries[len(c.entries)-1].packet = *p.packet()
+		if p.packet != nil && damaged == nil {
+			e := &c.entries[len(c.entries)-1]
+			e.note = noteOf(p.packet())
+			if p.details < 0 || p.number <= p.details {
+				e.packet = *p.packet()
+			}
 		}
 		if len(c.entries) == size {
 			alive = send() && take()

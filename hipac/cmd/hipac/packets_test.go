@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/csv"
+	"encoding/json"
 	"io"
 	"net/netip"
 	"strings"
@@ -114,6 +116,103 @@ func TestDamagedPacketsAreCountedReportedAndKeepTheirLine(t *testing.T) {
 	text := invoke(t, pcap(t, frames...), "--rules", r, "--packets", "-")
 	require.Contains(t, text.stdout, "\n10 packets, 7 damaged, 1 not IP\n")
 	require.Contains(t, text.stdout, "80.0%  ERROR\n")
+}
+
+func TestARunWithNothingButDamagedPacketsSaysSo(t *testing.T) {
+	r := file(t, "r", nativeRules)
+	short := frame(tcp(1, 80, synFlag))[:20]
+	got := invoke(t, pcap(t, short, arp()), "--rules", r, "--packets", "-")
+	require.Equal(t, exitOK, got.code)
+	require.Contains(t, got.stdout, "\n2 packets, 1 damaged, 1 not IP\nNo packet was classified: none can be decoded.\n")
+	require.NotContains(t, got.stdout, "a packet, without reading")
+	some := invoke(t, pcap(t, short, frame(tcp(1, 80, synFlag))), "--rules", r, "--packets", "-")
+	require.NotContains(t, some.stdout, "No packet was classified")
+	require.NotContains(t, invoke(t, pcap(t), "--rules", r, "--packets", "-").stdout, "No packet was classified")
+}
+
+// cutFrames are frames with a part of their headers, and their notes: as long
+// as the packet says, or cut by a capture.
+func cutFrames(t *testing.T) (frames [][]byte, wire []int, notes []string) {
+	add := func(note string, f []byte, keep int) {
+		frames, wire, notes = append(frames, f[:keep]), append(wire, len(f)), append(notes, note)
+	}
+	const ip = 14 + 20
+	long := udp(1, 80)
+	long.Length = 1000
+	add("", frame(tcp(1, 80, synFlag)), ip+20)
+	add("", frame(long), ip+8) // nothing of the headers is missing
+	add("cut", frame(tcp(1, 80, synFlag)), ip+3)
+	add("cut", frame(tcp(1, 80, synFlag)), ip+13) // ports and no flags
+	add("cut", frame(udp(1, 80)), ip)
+	add("cut", frame(icmp(8, 0)), ip+1)
+	add("cut", frame(packet.Packet{Proto: packet.SCTP, SrcPort: 1, DstPort: 80}), ip+2)
+	gre := frame(packet.Packet{Proto: 47, Length: 60})
+	add("", gre, ip)
+	later := udp(0, 0)
+	later.FragOffset, later.Length = 3, 400
+	add("", frame(later), ip)
+	short := frame(udp(1, 2))[:ip+4]
+	binary.BigEndian.PutUint16(short[16:], 24)
+	add("short", short, len(short))
+	tiny := tcp(0, 0, 0)
+	tiny.FragOffset, tiny.Length = 1, 40
+	add("short", frame(tiny), len(frame(tiny)))
+	return frames, wire, notes
+}
+
+// cutPcap is pcap with the lengths on the wire.
+func cutPcap(t *testing.T, frames [][]byte, wire []int) string {
+	b := []byte(pcap(t, frames...))
+	at := 24
+	for i, f := range frames {
+		binary.LittleEndian.PutUint32(b[at+12:], uint32(wire[i]))
+		at += 16 + len(f)
+	}
+	return string(b)
+}
+
+func TestPacketsWithoutAllTheirHeadersAreReported(t *testing.T) {
+	frames, wire, notes := cutFrames(t)
+	r := file(t, "r", "*filter\n-A FORWARD -p tcp -m tcp --dport 80 -j DROP\nCOMMIT\n")
+	in := cutPcap(t, frames, wire)
+	const stderr = "hipac: 5 packets were cut by the capture inside the headers: fields that are missing count as absent\n" +
+		"hipac: 2 packets have short or broken headers: the kernel would drop them where a rule reads the header; here those fields are absent\n"
+	outputs := map[string]string{}
+	for _, form := range []string{"text", "json", "csv", "id"} {
+		got := invoke(t, in, "--rules", r, "--packets", "-", "--output", form)
+		require.Equal(t, exitOK, got.code)
+		require.Equal(t, stderr, got.stderr, form)
+		outputs[form] = got.stdout
+	}
+	require.Contains(t, outputs["text"], "\n11 packets, 5 cut inside the headers, 2 with short or broken headers\n")
+	require.Equal(t, 5, strings.Count(outputs["text"], " cut  "))
+	records, err := csv.NewReader(strings.NewReader(outputs["csv"])).ReadAll()
+	require.NoError(t, err)
+	objects := strings.Split(outputs["json"], "\n")
+	for i, want := range notes {
+		require.Equal(t, want, records[i+1][len(csvHeader)-1], "packet %d", i+1)
+		var p packetJSON
+		require.NoError(t, json.Unmarshal([]byte(objects[i]), &p))
+		require.Equal(t, want == "cut", p.Cut, "packet %d", i+1)
+		require.Equal(t, want == "short", p.Short, "packet %d", i+1)
+	}
+	require.Contains(t, objects[len(notes)], `"cut":5,"short":2,`)
+	// Nothing is said of packets that no rule looks at.
+	got := invoke(t, in, "--rules", r, "--packets", "-", "--family", "6")
+	require.Empty(t, got.stderr)
+}
+
+func TestExtensionHeadersThatBreakOffAreNoted(t *testing.T) {
+	p := tcp(1, 80, synFlag)
+	p.SetAddrs(netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2"))
+	data := p.AppendEthernet(nil)
+	data[14+6] = 60 // destination options, whose length is the port's first byte
+	data[14+40+1] = 200
+	var decoded packet.Packet
+	require.NoError(t, decoded.Decode(data, packet.LinkEthernet))
+	require.Equal(t, noteShort, noteOf(&decoded))
+	require.NoError(t, decoded.Decode(data[:14+41], packet.LinkEthernet))
+	require.Equal(t, noteCut, noteOf(&decoded))
 }
 
 func TestUnknownLinkTypesAreAnError(t *testing.T) {

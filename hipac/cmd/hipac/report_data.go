@@ -44,7 +44,7 @@ type csvReport struct {
 	describer *describer
 }
 
-var csvHeader = []string{"packet", "time", "summary", "verdict", "chain", "rule", "text", "comment"}
+var csvHeader = []string{"packet", "time", "summary", "verdict", "chain", "rule", "text", "comment", "unknown", "note"}
 
 func (r *csvReport) packets(out *bufio.Writer, c *chunk) error {
 	w := csv.NewWriter(out)
@@ -55,7 +55,7 @@ func (r *csvReport) packets(out *bufio.Writer, c *chunk) error {
 		chain, rule := r.prog.ref(o)
 		text, comment := r.prog.describe(o)
 		err := w.Write([]string{strconv.Itoa(e.info.Number), timestamp(e.info.Time), r.describer.describeEntry(e, rules.Key(c.keys[i*n:i*n+n])),
-			r.prog.verdict(o), chain, rule, text, comment})
+			r.prog.verdict(o), chain, rule, text, comment, r.prog.unknown(o), e.noteFor(o).String()})
 		if err != nil {
 			return err
 		}
@@ -100,6 +100,8 @@ type packetJSON struct {
 	Comment string            `json:"comment,omitempty"`
 	Unknown string            `json:"unknown,omitempty"`
 	Error   string            `json:"error,omitempty"`
+	Cut     bool              `json:"cut,omitempty"`   // see note
+	Short   bool              `json:"short,omitempty"` // see note
 }
 
 // ruleNumber returns a rule's number as a number, other words as they are.
@@ -127,6 +129,8 @@ func (r *jsonReport) packets(out *bufio.Writer, c *chunk) error {
 		p.Rule = ruleNumber(rule)
 		p.Text, p.Comment = r.prog.describe(o)
 		p.Unknown = r.prog.unknown(o)
+		missing := e.noteFor(o)
+		p.Cut, p.Short = missing == noteCut, missing == noteShort
 		if e.err != nil {
 			p.Error = e.err.Error()
 		} else if !e.info.Outside {
@@ -149,6 +153,8 @@ type summaryJSON struct {
 	Packets       int            `json:"packets"`
 	Damaged       int            `json:"damaged"`
 	NotIP         int            `json:"not_ip"`
+	Cut           int            `json:"cut"`
+	Short         int            `json:"short"`
 	Interrupted   bool           `json:"interrupted,omitempty"`
 	Error         string         `json:"error,omitempty"`
 	Verdicts      []verdictCount `json:"verdicts"`
@@ -174,7 +180,7 @@ func (r *jsonReport) finish(out *bufio.Writer, s *summary) error {
 		list[i].Number = ruleNumber(list[i].Rule)
 	}
 	return enc.Encode(map[string]summaryJSON{"summary": {
-		Packets: s.packets, Damaged: s.damaged, NotIP: s.notIP, Interrupted: s.interrupted, Error: s.failure,
+		Packets: s.packets, Damaged: s.damaged, NotIP: s.notIP, Cut: s.cut, Short: s.short, Interrupted: s.interrupted, Error: s.failure,
 		Verdicts: s.verdicts(), Rules: list,
 		RulesFile: s.rulesFile, RulesFormat: s.rulesFormat, PacketsFile: s.packetsFile, PacketsFormat: s.format,
 		Engine: s.prog.engine, BuildNS: s.prog.build.Nanoseconds(), ClassifyNS: s.time.Nanoseconds(), PerPacketNS: s.perPacket().Nanoseconds(),

@@ -181,6 +181,9 @@ func (r *textReport) finish(out *bufio.Writer, s *summary) error {
 		out.WriteByte('\n')
 	}
 	fmt.Fprintf(out, "%s\n", r.colors.paint(bold, r.headline(s)))
+	if s.packets > 0 && s.classified() == 0 {
+		out.WriteString(r.colors.paint(yellow, "No packet was classified: none can be decoded.") + "\n")
+	}
 	for _, v := range s.verdicts() {
 		name := printable(v.Verdict)
 		fmt.Fprintf(out, "  %s  %s\n", share(v.Packets, s.packets), r.colors.paint(verdictColor(name), name))
@@ -207,6 +210,12 @@ func (r *textReport) headline(s *summary) string {
 	}
 	if s.notIP > 0 {
 		parts = append(parts, fmt.Sprintf("%d not IP", s.notIP))
+	}
+	if s.cut > 0 {
+		parts = append(parts, fmt.Sprintf("%d cut inside the headers", s.cut))
+	}
+	if s.short > 0 {
+		parts = append(parts, fmt.Sprintf("%d with short or broken headers", s.short))
 	}
 	text := strings.Join(parts, ", ")
 	switch {

@@ -19,6 +19,7 @@ type summary struct {
 
 	packets        int
 	damaged, notIP int
+	cut, short     int // see note
 	counts         map[outcome]int
 	time           time.Duration // of classification alone
 	interrupted    bool
