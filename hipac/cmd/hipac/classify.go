@@ -19,13 +19,13 @@ import (
 type classifyCmd struct {
 	ruleFlags   `group:"Rules"`
 	packetFlags `group:"Packets"`
-	Table       string `placeholder:"NAME" help:"iptables: the table (default filter)." group:"Rules"`
-	Chain       string `placeholder:"NAME" help:"iptables: the built-in chain that packets enter at (default FORWARD, or the table's first)." group:"Rules"`
-	Engine      engine `enum:"tree,index,linear" default:"tree" placeholder:"NAME" help:"How to look up: tree (fast), index, linear (slow and simple); all give the same answers."`
-	Output      string `enum:"text,json,csv,id" default:"text" placeholder:"FORM" help:"text for people, json (a JSON object a line), csv, or id (one line per packet, see above)."`
-	Color       string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colours in text: auto (on a terminal, unless NO_COLOR is set), always, never."`
+	Table       string `placeholder:"NAME" help:"iptables: the table; filter when not given." group:"Rules"`
+	Chain       string `placeholder:"NAME" help:"iptables: the built-in chain that packets enter at; when not given FORWARD, or the table's first." group:"Rules"`
+	Engine      engine `enum:"tree,index,linear" default:"tree" placeholder:"NAME" help:"How to look up: tree (fast, the default), index, linear (slow and simple); all give the same answers."`
+	Output      string `enum:"text,json,csv,id" default:"text" placeholder:"FORM" help:"text for people (the default), json (a JSON object a line), csv, or id (one line per packet, see above)."`
+	Color       string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colours in text: auto (the default: on a terminal, unless NO_COLOR is set), always, never."`
 	Verbose     bool   `short:"v" help:"text: print a line per packet however many there are; without it only up to 50."`
-	Top         int    `default:"10" placeholder:"N" help:"text: how many of the rules that decided to list."`
+	Top         int    `default:"10" placeholder:"N" help:"text: how many of the rules that decided to list (default 10)."`
 }
 
 // Help is shown in front of the flags.
@@ -47,17 +47,20 @@ kernel would drop the latter where a rule reads the header. A capture that is cu
 run with exit code 1 behind what came before. An interrupted run (Ctrl-C) ends
 with the summary of what was done, and exit code 1.
 
---output id prints exactly one line per packet:
+--output id prints exactly one line per packet. For native and ClassBench rules:
 
-    NUMBER                the first rule of a list that matches, counted from 1
-    0                     no rule matches
-    UNKNOWN<TAB>NUMBER    that rule asks for something unknown
-    VERDICT<TAB>CHAIN/NUMBER, VERDICT<TAB>CHAIN/policy
-                          iptables: the rule or the policy that decides
-    UNKNOWN<TAB>CHAIN/NUMBER
-                          that rule asks for something unknown
-    NONE<TAB>CHAIN/family the table does not see packets of this family
-    ERROR                 the packet cannot be decoded
+    NUMBER                     the first rule that matches, counted from 1
+    0                          no rule matches
+    UNKNOWN<TAB>NUMBER         that rule asks for something unknown
+    ERROR                      the packet cannot be decoded
+
+For iptables rules, where VERDICT is ACCEPT, DROP or REJECT:
+
+    VERDICT<TAB>CHAIN/NUMBER   the rule of the chain that decides, from 1
+    VERDICT<TAB>CHAIN/policy   no rule does, but the policy of the chain
+    UNKNOWN<TAB>CHAIN/NUMBER   that rule asks for something unknown
+    NONE<TAB>CHAIN/family      the table does not see packets of this family
+    ERROR                      the packet cannot be decoded
 
 Fields that a packet does not have, such as the ports of ICMP, meet no
 condition, negated or not. Interfaces and connection states are not in a
@@ -127,7 +130,7 @@ func (cmd *classifyCmd) Run(a *app) error {
 		}
 		if demo {
 			r.quiet = true // the table shows the one damaged packet
-			t.title = "A built-in firewall decides a built-in capture; \"hipac classify --help\" says how to use your own.\n"
+			t.title = demoTitle
 		}
 	}
 	return r.run()

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,6 +111,18 @@ func writeDemo(t *testing.T, w io.Writer) {
 		require.NoError(t, ng.WritePacket(gopacket.CaptureInfo{Timestamp: at, CaptureLength: len(data), Length: wire, InterfaceIndex: index[p.iface]}, data))
 	}
 	require.NoError(t, ng.Flush())
+}
+
+func TestTheCommandOfTheDemoGivesTheSame(t *testing.T) {
+	demo := output(t, "")
+	_, command, ok := strings.Cut(demo, "\n  hipac ")
+	require.True(t, ok)
+	command, table, _ := strings.Cut(command, "\n\n")
+	t.Chdir("../../..")
+	got := invoke(t, "", strings.Fields(command)...)
+	require.Equal(t, exitOK, got.code)
+	require.Equal(t, "hipac: hipac/cmd/hipac/demo/office.pcapng: packet 23 at byte 4072: truncated packet: ends inside the IP header\n", got.stderr)
+	require.Equal(t, table, strings.ReplaceAll(got.stdout, "hipac/cmd/hipac/demo/", ""))
 }
 
 func TestDemoCaptureIsWhatItsGeneratorMakes(t *testing.T) {

@@ -37,6 +37,8 @@ type cli struct {
 	Classify classifyCmd `cmd:"" default:"withargs" help:"Say which rule decides each packet."`
 	Stats    statsCmd    `cmd:"" help:"Show what the compiler makes of a rule set."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
+
+	PrintVersion versionFlag `name:"version" help:"Print the version."`
 }
 
 const description = `hipac decides packets by firewall rules: the first rule that matches.

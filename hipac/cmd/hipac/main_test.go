@@ -129,7 +129,10 @@ func TestHelpIsPrintedAndIsNoError(t *testing.T) {
 }
 
 func TestVersionNamesTheProgram(t *testing.T) {
-	require.Regexp(t, `^hipac \S+.* go1\.`, output(t, "", "version"))
+	version := output(t, "", "version")
+	require.Regexp(t, `^hipac \S+.* go1\.`, version)
+	require.Equal(t, version, output(t, "", "--version"))
+	require.Equal(t, version, output(t, "", "stats", "--version"))
 }
 
 // brokenPipe is the writer of a pipe whose reader has gone.

@@ -22,11 +22,11 @@ import (
 // packetFlags are the flags about packets.
 type packetFlags struct {
 	Packets          string `placeholder:"FILE" help:"Packets; - for standard input."`
-	PacketsFormat    string `enum:"auto,classbench,pcap,pcapng,csv" default:"auto" placeholder:"FORMAT" help:"Format of the packets: auto (by content), classbench, pcap, pcapng, csv."`
+	PacketsFormat    string `enum:"auto,classbench,pcap,pcapng,csv" default:"auto" placeholder:"FORMAT" help:"Format of the packets: auto (by content, the default), classbench, pcap, pcapng, csv."`
 	InInterface      string `placeholder:"NAME" help:"The interface that packets came in by, where the file does not say."`
 	OutInterface     string `placeholder:"NAME" help:"The interface that packets leave by, where the file does not say."`
 	Ctstate          string `placeholder:"STATE" help:"The connection state of all packets, such as NEW, where the file does not say."`
-	CaptureInterface string `enum:"none,in,out,direction" default:"none" placeholder:"ROLE" help:"What the interface names in a pcapng file are to the packets: none, in, out, direction (where the file tells it for the packet)."`
+	CaptureInterface string `enum:"none,in,out,direction" default:"none" placeholder:"ROLE" help:"What the interface names in a pcapng file are to the packets: none (the default), in, out, direction (where the file tells it for the packet)."`
 }
 
 // entry is one packet of a chunk.
@@ -141,13 +141,16 @@ func newPacketReader(r io.Reader, name string, f *packetFlags, s *rules.Schema) 
 }
 
 // sniffPackets returns the format of the input: the one that was asked for,
-// or the one that its beginning shows. It takes nothing from in.
+// or the one that its beginning shows. It takes nothing from in. Which of two
+// text formats it is, is for the user to say; a capture is what it is.
 func sniffPackets(in *bufio.Reader, asked string) (capture.Format, error) {
+	format := capture.Unknown
 	for _, f := range []capture.Format{capture.Pcap, capture.Pcapng, capture.CSVFlows, capture.ClassBench} {
 		if f.String() == asked {
-			return f, nil
+			format = f
 		}
 	}
+	binary := func(f capture.Format) bool { return f == capture.Pcap || f == capture.Pcapng }
 	// The four bytes that tell captures come first, so that a live capture does
 	// not have to fill a buffer before it is known.
 	magic, err := in.Peek(4)
@@ -155,13 +158,29 @@ func sniffPackets(in *bufio.Reader, asked string) (capture.Format, error) {
 		return capture.Unknown, err
 	}
 	f, err := capture.Sniff(bufio.NewReader(bytes.NewReader(magic)))
-	if err == nil && (f == capture.Pcap || f == capture.Pcapng) {
+	isCapture := err == nil && binary(f)
+	switch {
+	case isCapture && (format == capture.Unknown || format == f):
 		return f, nil
+	case !isCapture && (format == capture.CSVFlows || format == capture.ClassBench):
+		return format, nil
 	}
-	if f, err = capture.Sniff(in); err != nil {
+	if f, err = capture.Sniff(in); format != capture.Unknown {
+		if err != nil {
+			return f, fmt.Errorf("--packets-format %s: %w", format, err)
+		}
+		return f, fmt.Errorf("--packets-format %s: the packets are %s", format, formatTitles[f])
+	}
+	if err != nil {
 		return f, fmt.Errorf("cannot tell the format of the packets: %w; --packets-format says which it is", err)
 	}
 	return f, nil
+}
+
+// formatTitles says what a file of a format is.
+var formatTitles = map[capture.Format]string{
+	capture.Pcap: "a pcap capture", capture.Pcapng: "a pcapng capture",
+	capture.CSVFlows: "text, by its looks CSV", capture.ClassBench: "text, by its looks a ClassBench trace",
 }
 
 // setDefaults reads the values that flags give to packets without them.

@@ -61,8 +61,22 @@ func TestEveryPacketFormatIsKnownByItsContentAndByName(t *testing.T) {
 		require.Equal(t, auto, named)
 	}
 	// What a file is not, it cannot be made by its name.
-	require.Equal(t, exitData, invoke(t, trace, "--rules", r, "--packets", "-", "--packets-format", "pcap").code)
-	require.Equal(t, exitData, invoke(t, ng, "--rules", r, "--packets", "-", "--packets-format", "csv").code)
+	one := pcap(t, frame(tcp(1234, 80, synFlag)))
+	for _, tt := range []struct{ format, packets, what string }{
+		{"pcap", ng, "a pcapng capture"},
+		{"pcapng", one, "a pcap capture"},
+		{"csv", ng, "a pcapng capture"},
+		{"classbench", one, "a pcap capture"},
+		{"pcap", trace, "text, by its looks a ClassBench trace"},
+		{"pcapng", "src,dst\n", "text, by its looks CSV"},
+	} {
+		got := invoke(t, tt.packets, "--rules", r, "--packets", "-", "--packets-format", tt.format)
+		require.Equal(t, result{code: exitData, stderr: "hipac: standard input: --packets-format " + tt.format + ": the packets are " + tt.what + "\n"}, got)
+	}
+	got := invoke(t, "\x1f\x8b\x08\x00", "--rules", r, "--packets", "-", "--packets-format", "pcap")
+	require.Equal(t, exitData, got.code)
+	require.Contains(t, got.stderr, "--packets-format pcap: the input is compressed")
+	require.Equal(t, exitData, invoke(t, "", "--rules", r, "--packets", "-", "--packets-format", "pcap").code)
 }
 
 func TestEveryRuleFormatIsKnownByItsContentAndByName(t *testing.T) {

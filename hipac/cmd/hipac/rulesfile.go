@@ -27,8 +27,8 @@ const (
 // ruleFlags are the flags about rules that commands share.
 type ruleFlags struct {
 	Rules        string `placeholder:"FILE" help:"Rule file; - for standard input."`
-	RulesFormat  string `enum:"auto,native,classbench,iptables" default:"auto" placeholder:"FORMAT" help:"Format of the rules: auto (by content), native, classbench, iptables."`
-	Fields       int    `enum:"5,6" default:"5" placeholder:"5|6" help:"ClassBench: match the first 5 columns, or 6 with the flags."`
+	RulesFormat  string `enum:"auto,native,classbench,iptables" default:"auto" placeholder:"FORMAT" help:"Format of the rules: auto (by content, the default), native, classbench, iptables."`
+	Fields       int    `enum:"5,6" default:"5" placeholder:"5|6" help:"ClassBench: match the first 5 columns (the default), or 6 with the flags."`
 	Family       int    `enum:"0,4,6" default:"0" placeholder:"4|6" help:"iptables: whether iptables or ip6tables reads the file; by content when not given."`
 	AllowUnknown bool   `help:"Keep rules that ask for something not modelled; packets that they would decide are UNKNOWN. Without it such a file is refused."`
 }

@@ -15,7 +15,7 @@ import (
 type statsCmd struct {
 	ruleFlags `group:"Rules"`
 	Table     string `placeholder:"NAME" help:"iptables: only this table." group:"Rules"`
-	Output    string `enum:"text,json" default:"text" placeholder:"FORM" help:"text or json."`
+	Output    string `enum:"text,json" default:"text" placeholder:"FORM" help:"text (the default) or json."`
 }
 
 // Help is shown in front of the flags.

@@ -1,17 +1,36 @@
 package main
 
-// The command version.
+// The command version, and the flag --version.
 
 import (
 	"fmt"
+	"io"
 	"runtime/debug"
+
+	"github.com/alecthomas/kong"
 )
 
 type versionCmd struct{}
 
-// Run prints the module's version, the commit it was built from and the
-// toolchain, as far as the build recorded them.
-func (versionCmd) Run(a *app) error {
+// Run prints the version.
+func (versionCmd) Run(a *app) error { return printVersion(a.stdout) }
+
+// versionFlag is the flag --version, which does what the command does.
+type versionFlag bool
+
+// BeforeReset runs before the rest of the command line is looked at, as for
+// --help.
+func (versionFlag) BeforeReset(k *kong.Kong) error {
+	if err := printVersion(k.Stdout); err != nil {
+		return err
+	}
+	k.Exit(exitOK)
+	return nil
+}
+
+// printVersion prints the module's version, the commit it was built from and
+// the toolchain, as far as the build recorded them.
+func printVersion(out io.Writer) error {
 	version, commit, toolchain := "(unknown)", "", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		toolchain = " " + info.GoVersion
@@ -29,6 +48,6 @@ func (versionCmd) Run(a *app) error {
 		}
 		commit += modified
 	}
-	_, err := fmt.Fprintf(a.stdout, "hipac %s%s%s\n", version, commit, toolchain)
+	_, err := fmt.Fprintf(out, "hipac %s%s%s\n", version, commit, toolchain)
 	return err
 }
