@@ -65,7 +65,8 @@ For iptables rules, where VERDICT is ACCEPT, DROP or REJECT:
 Fields that a packet does not have, such as the ports of ICMP, meet no
 condition, negated or not. Interfaces and connection states are not in a
 packet: --in-interface, --out-interface, --ctstate and --capture-interface say
-what they are; conditions on them do not hold otherwise.`
+what they are; conditions on them do not hold otherwise. A field that rules ask
+for and that no packet has is named in the end.`
 }
 
 var errInterrupted = errors.New("interrupted")
@@ -295,8 +296,13 @@ const maxWarnings = 5
 
 // count adds a chunk to the summary and reports its damaged packets.
 func (r *classification) count(c *chunk) {
+	w := r.prog.schema().KeyLen()
 	for i, o := range c.outcomes {
 		r.sum.add(o)
+		if o.kind != bad && o.kind != foreign && !c.entries[i].info.Outside {
+			r.sum.absent &= c.keys[i*w]
+			r.sum.keys = true
+		}
 		switch c.entries[i].noteFor(o) {
 		case noteCut:
 			r.sum.cut++
@@ -330,6 +336,11 @@ func (r *classification) warn() {
 	}
 	if n := r.sum.short; n > 0 {
 		r.app.complain(fmt.Errorf("%s short or broken headers: the kernel would drop them where a rule reads the header; here those fields are absent", have(n, "packet")))
+	}
+	if r.sum.keys {
+		for _, line := range absentFields(r.prog.schema(), r.prog.asks(), r.sum.absent, r.sum.format) {
+			r.app.complain(line)
+		}
 	}
 }
 

@@ -161,7 +161,7 @@ COMMIT
 `)
 	csv := "src,dst,iif\n10.0.0.1,10.0.0.2,\n10.0.0.1,10.0.0.2,eth1\n"
 	ids := func(args ...string) string {
-		return output(t, csv, append([]string{"--rules", r, "--packets", "-", "--output", "id"}, args...)...)
+		return invoke(t, csv, append([]string{"--rules", r, "--packets", "-", "--output", "id"}, args...)...).stdout
 	}
 	require.Equal(t, "ACCEPT\tFORWARD/policy\nREJECT\tFORWARD/2\n", ids())
 	require.Equal(t, "ACCEPT\tFORWARD/policy\nREJECT\tFORWARD/2\n", ids("--in-interface", "eth0"))

@@ -49,6 +49,10 @@ type program interface {
 	// unknown returns what the rule of an unsure outcome asks for.
 	unknown(o outcome) string
 
+	// asks says how many rules that a packet can come to have a condition on
+	// each field.
+	asks() []int
+
 	// what is a line about the rules: "25 rules in 6 chains of table filter".
 	what() string
 	// stats is what the compiler says; false for the linear engine.

@@ -19,7 +19,9 @@ type summary struct {
 
 	packets        int
 	damaged, notIP int
-	cut, short     int // see note
+	cut, short     int    // see note
+	absent         uint32 // a bit for each field that no packet has
+	keys           bool   // there was a packet to look at fields of
 	counts         map[outcome]int
 	time           time.Duration // of classification alone
 	interrupted    bool
@@ -27,7 +29,7 @@ type summary struct {
 }
 
 func newSummary(prog *compiled, file *ruleFile, in *packetReader) *summary {
-	return &summary{prog: prog, rulesFile: file.name, rulesFormat: file.format, packetsFile: in.name, format: in.format, counts: map[outcome]int{}}
+	return &summary{prog: prog, rulesFile: file.name, rulesFormat: file.format, packetsFile: in.name, format: in.format, counts: map[outcome]int{}, absent: ^uint32(0)}
 }
 
 func (s *summary) add(o outcome) {
