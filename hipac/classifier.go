@@ -76,11 +76,14 @@ func Build[T any](ctx context.Context, l *rules.List[T], opts *Options) (*Classi
 	}
 	c := &Classifier[T]{schema: l.Schema(), families: familiesOf(l.Schema()), rules: infoOf(l), list: l, opts: o}
 	conds := func(i int) []rules.Cond { return l.At(i).Conds }
-	boxes := lower.Lower(c.schema, lower.Source{
+	boxes, err := lower.Lower(ctx, c.schema, lower.Source{
 		Len:   l.Len(),
 		Conds: conds,
 		Skip:  func(i int) bool { return l.At(i).Continue },
-	})
+	}, o.MemoryLimit)
+	if err != nil {
+		return nil, buildError(err, o.MemoryLimit)
+	}
 	c.stats.addList(l.Len(), c.schema, boxes)
 	if o.Engine == Index {
 		if c.index, err = index.Build(ctx, c.schema, l.Len(), conds, o.MemoryLimit); err != nil {
@@ -89,7 +92,7 @@ func Build[T any](ctx context.Context, l *rules.List[T], opts *Options) (*Classi
 		return c, nil
 	}
 	b := tree.NewBuilder(ctx, o.config(false))
-	b.Grow(boxes, 0, l.Len())
+	b.Grow(boxes, 0)
 	if c.decide, err = c.families.build(b, boxes, 0); err != nil {
 		return nil, buildError(err, o.MemoryLimit)
 	}
@@ -233,16 +236,20 @@ func buildAll[T any](ctx context.Context, l *rules.List[T], f families, o Option
 	a := &allMatches{}
 	b := tree.NewBuilder(ctx, o.config(true))
 	src := lower.Source{Len: l.Len(), Conds: func(i int) []rules.Cond { return l.At(i).Conds }}
-	boxes := lower.Lower(l.Schema(), src)
-	b.Grow(boxes, 0, l.Len())
-	var err error
+	boxes, err := lower.Lower(ctx, l.Schema(), src, o.MemoryLimit)
+	if err != nil {
+		return nil, err
+	}
+	b.Grow(boxes, 0)
 	if a.every, err = f.build(b, boxes, 0); err != nil {
 		return nil, err
 	}
 	src.Skip = func(i int) bool { return !l.At(i).Continue }
-	boxes = lower.Lower(l.Schema(), src)
+	if boxes, err = lower.Lower(ctx, l.Schema(), src, o.MemoryLimit); err != nil {
+		return nil, err
+	}
 	boxes.Program = lower.Program{} // already there
-	b.Grow(boxes, 0, l.Len())
+	b.Grow(boxes, 0)
 	if a.continues, err = f.build(b, boxes, 0); err != nil {
 		return nil, err
 	}
@@ -260,7 +267,10 @@ func (c *Classifier[T]) matches() *allMatches {
 		// There is nobody to give an error to; see Options.AllMatches.
 		o := c.opts
 		o.MemoryLimit = math.MaxInt64
-		c.all, _ = buildAll(context.Background(), c.list, c.families, o)
+		var err error
+		if c.all, err = buildAll(context.Background(), c.list, c.families, o); err != nil {
+			panic("hipac: compiling all matches: " + err.Error()) // beyond 2^32 words
+		}
 	})
 	if c.all == nil {
 		panic("hipac: LookupAll and Executed are not available with Options.FirstMatchOnly")

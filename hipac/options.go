@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/hipac-go/classifier/hipac/internal/index"
+	"github.com/hipac-go/classifier/hipac/internal/lower"
 	"github.com/hipac-go/classifier/hipac/internal/tree"
 )
 
@@ -69,7 +70,7 @@ type Options struct {
 	FirstMatchOnly bool
 
 	// LeafRows is the number of rules that are compared one by one at the end
-	// of a lookup rather than separated further. 0 means 8.
+	// of a lookup rather than separated further, at most 512. 0 means 8.
 	LeafRows int
 
 	// Replication is the number of copies per rule that a build may make to
@@ -102,7 +103,7 @@ func (o *Options) config(keepHidden bool) tree.Config {
 
 // buildError gives a builder's error its public name.
 func buildError(err error, limit int64) error {
-	if errors.Is(err, tree.ErrMemory) || errors.Is(err, index.ErrMemory) {
+	if errors.Is(err, lower.ErrMemory) || errors.Is(err, index.ErrMemory) {
 		return fmt.Errorf("%w: %d bytes", ErrMemoryLimit, limit)
 	}
 	return err

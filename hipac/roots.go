@@ -75,11 +75,11 @@ func (f families) build(b *tree.Builder, boxes *lower.Boxes, family int) (r root
 	}
 	if family != 4 {
 		// An entry that wants IPv4 in all fields is for the other tree.
+		want := make(map[int]uint32, len(fixed))
+		for _, x := range fixed {
+			want[x.Word] = x.Value
+		}
 		only4 := func(e int) bool {
-			want := make(map[int]uint32, len(fixed))
-			for _, x := range fixed {
-				want[x.Word] = x.Value
-			}
 			for _, d := range dims {
 				v := want[boxes.Dims[d].Word]
 				if boxes.Dims[d].Spans[e] != (lower.Span{Lo: v, Hi: v}) {

@@ -18,8 +18,7 @@ import (
 )
 
 // Table is a compiled rules.Table. It is immutable and safe for any number of
-// goroutines; evaluation takes no lock, and allocates nothing unless jumps
-// nest deeper than 16.
+// goroutines; evaluation takes no lock.
 type Table struct {
 	source   *rules.Table
 	families families
@@ -70,7 +69,10 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 			// A rule that comes back hides nothing.
 			Hides: func(r int) bool { return l.At(r).Value.Kind != rules.Jump || l.At(r).Unknown != "" },
 		}
-		boxes := lower.Lower(t.Schema, flow)
+		boxes, err := lower.Lower(ctx, t.Schema, flow, o.MemoryLimit)
+		if err != nil {
+			return nil, buildError(err, o.MemoryLimit)
+		}
 		c.stats.addList(l.Len(), t.Schema, boxes)
 		if o.Engine == Index {
 			if c.chains[i].index, err = index.Build(ctx, t.Schema, l.Len(), flow.Conds, o.MemoryLimit); err != nil {
@@ -79,7 +81,7 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 			base += uint32(l.Len())
 			continue
 		}
-		decide.Grow(boxes, base, l.Len())
+		decide.Grow(boxes, base)
 		if c.chains[i].decide, err = c.families.build(decide, boxes, family); err != nil {
 			return nil, buildError(err, o.MemoryLimit)
 		}
@@ -92,16 +94,19 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 	decide.KeepHidden()
 	for i := range t.Chains {
 		l := t.Chains[i].Rules
-		boxes := lower.Lower(t.Schema, lower.Source{
+		boxes, err := lower.Lower(ctx, t.Schema, lower.Source{
 			Len:   l.Len(),
 			Conds: func(r int) []rules.Cond { return l.At(r).Conds },
 			Skip:  func(r int) bool { return !l.At(r).Continue },
-		})
+		}, o.MemoryLimit)
+		if err != nil {
+			return nil, buildError(err, o.MemoryLimit)
+		}
 		if boxes.Len() == 0 {
 			c.chains[i].pass = roots{}
 			continue
 		}
-		decide.Grow(boxes, c.chains[i].base, l.Len())
+		decide.Grow(boxes, c.chains[i].base)
 		if c.chains[i].pass, err = c.families.build(decide, boxes, family); err != nil {
 			return nil, buildError(err, o.MemoryLimit)
 		}
@@ -127,55 +132,69 @@ func (t *Table) Source() *rules.Table { return t.source }
 // returned is where evaluation of a chain stands after a Return.
 const returned = ^uint32(0)
 
-// frame is a place to come back to.
+// manyJumps is the number of jumps out of one visit to a chain after which all
+// rules of the chain that match are looked up at once, rather than one by one
+// from where evaluation stands: the one costs a lookup each, the other memory.
+const manyJumps = 32
+
+// frame is where evaluation of a chain stands.
 type frame struct {
 	chain int32
-	next  uint32 // rank
+	jumps int32  // taken from this visit
+	next  uint32 // rank of the next rule
+	ahead int32  // 1 + index in walk.lists, 0 for none
+}
+
+// walk is an evaluation under way.
+type walk struct {
+	*Table
+	k        rules.Key
+	executed func(rules.Place)  // or nil
+	lists    [][]uint32         // flow-changing rules that match, of some visits
+	passing  map[int32][]uint32 // counting rules that match, by chain
 }
 
 // Evaluate sends a packet through the table from the chain at index entry,
-// and returns what rules.Table.Evaluate does.
+// and returns what rules.Table.Evaluate does. It allocates nothing unless
+// jumps nest deeper than 16, or a packet takes more than 32 of them in one
+// chain.
 func (t *Table) Evaluate(k rules.Key, entry int) rules.Result {
-	return t.walk(k, entry, nil)
+	w := walk{Table: t, k: k}
+	return w.run(entry)
 }
 
 // Trace is Evaluate, and calls executed for every rule executed, in order,
-// the deciding one included.
+// the deciding one included. It allocates.
 func (t *Table) Trace(k rules.Key, entry int, executed func(rules.Place)) rules.Result {
-	return t.walk(k, entry, executed)
+	w := walk{Table: t, k: k, executed: executed, passing: map[int32][]uint32{}}
+	return w.run(entry)
 }
 
-func (t *Table) walk(k rules.Key, entry int, executed func(rules.Place)) rules.Result {
-	if len(k) != t.source.Schema.KeyLen() || !t.source.Admits(k) {
+func (w *walk) run(entry int) rules.Result {
+	if len(w.k) != w.source.Schema.KeyLen() || !w.source.Admits(w.k) {
 		return rules.Result{By: rules.Place{Chain: entry, Rule: -1}}
 	}
 	var buf [16]frame
 	stack := buf[:0]
-	at := entry
-	next := t.chains[at].base
+	at := w.enter(entry)
 	for {
-		c := &t.chains[at]
-		rank := tree.NoMatch
-		if next != returned {
-			rank = t.next(at, k, next)
-		}
-		if executed != nil && next != returned {
-			t.passed(k, at, next, rank, executed)
+		rank := w.next(&at)
+		if w.executed != nil && at.next != returned {
+			w.passed(&at, rank)
 		}
 		if rank == tree.NoMatch {
 			if len(stack) == 0 {
-				return rules.Result{Verdict: t.source.Chains[entry].Policy, By: rules.Place{Chain: entry, Rule: -1}}
+				return rules.Result{Verdict: w.source.Chains[entry].Policy, By: rules.Place{Chain: entry, Rule: -1}}
 			}
-			f := stack[len(stack)-1]
+			at = stack[len(stack)-1]
 			stack = stack[:len(stack)-1]
-			at, next = int(f.chain), f.next
 			continue
 		}
-		here := rules.Place{Chain: at, Rule: int(rank - c.base)}
-		if executed != nil {
-			executed(here)
+		here := rules.Place{Chain: int(at.chain), Rule: int(rank - w.chains[at.chain].base)}
+		if w.executed != nil {
+			w.executed(here)
 		}
-		r := t.source.Chains[at].Rules.At(here.Rule)
+		r := w.source.Chains[here.Chain].Rules.At(here.Rule)
 		if r.Unknown != "" {
 			return rules.Result{Verdict: rules.Unknown, By: here}
 		}
@@ -183,54 +202,78 @@ func (t *Table) walk(k rules.Key, entry int, executed func(rules.Place)) rules.R
 		case rules.Decide:
 			return rules.Result{Verdict: r.Value.Verdict, By: here}
 		case rules.Jump:
-			stack = append(stack, frame{int32(at), rank + 1})
-			at = r.Value.Chain
-			next = t.chains[at].base
+			at.next = rank + 1
+			at.jumps++
+			stack = append(stack, at)
+			at = w.enter(r.Value.Chain)
 		case rules.Goto:
-			at = r.Value.Chain
-			next = t.chains[at].base
-		default: // Return; a rule that goes on would not be in this tree
-			next = returned
+			at = w.enter(r.Value.Chain)
+		default: // Return: rules that pass are not in this tree
+			at.next = returned
 		}
 	}
 }
 
-// next returns the rank, from the given one on, of the next rule of the chain
-// that matches and changes the flow.
-func (t *Table) next(at int, k rules.Key, from uint32) uint32 {
-	c := &t.chains[at]
-	if c.index == nil {
-		return t.tree.FirstFrom(c.decide.rootFor(t.families, k), k, from)
-	}
-	l := t.source.Chains[at].Rules
-	r, ok := c.index.First(k, from-c.base, func(r uint32) bool { return !l.At(int(r)).Continue })
-	if !ok {
+func (w *walk) enter(chain int) frame {
+	return frame{chain: int32(chain), next: w.chains[chain].base}
+}
+
+// next returns the rank of the next rule that matches and changes the flow.
+func (w *walk) next(at *frame) uint32 {
+	if at.next == returned {
 		return tree.NoMatch
 	}
-	return c.base + r
+	c := &w.chains[at.chain]
+	if at.ahead == 0 {
+		if c.index == nil && at.jumps < manyJumps {
+			return w.tree.FirstFrom(c.decide.rootFor(w.families, w.k), w.k, at.next)
+		}
+		w.lists = append(w.lists, w.matching(at.chain, false))
+		at.ahead = int32(len(w.lists))
+	}
+	list := w.lists[at.ahead-1]
+	i, _ := slices.BinarySearch(list, at.next)
+	if i == len(list) {
+		return tree.NoMatch
+	}
+	return list[i]
 }
 
-// passed reports the rules that only count, of the ranks from up to before.
-func (t *Table) passed(k rules.Key, chain int, from, before uint32, executed func(rules.Place)) {
-	c := &t.chains[chain]
-	if c.index != nil {
-		l := t.source.Chains[chain].Rules
-		for it := c.index.Match(k).Iterator(); it.HasNext(); {
-			if r := it.Next(); c.base+r >= from && c.base+r < before && l.At(int(r)).Continue {
-				executed(rules.Place{Chain: chain, Rule: int(r)})
-			}
+// matching returns the ranks of the rules of a chain that match, in order:
+// those that pass the packet on, or the others.
+func (w *walk) matching(chain int32, pass bool) (out []uint32) {
+	c := &w.chains[chain]
+	if c.index == nil {
+		r := c.decide
+		if pass {
+			r = c.pass
 		}
-		return
+		out = w.tree.All(r.rootFor(w.families, w.k), w.k, nil)
+		slices.Sort(out)
+		return out
 	}
-	if c.pass == (roots{}) {
-		return
-	}
-	var buf [64]uint32
-	found := t.tree.All(c.pass.rootFor(t.families, k), k, buf[:0])
-	slices.Sort(found)
-	for _, rank := range found {
-		if rank >= from && rank < before {
-			executed(rules.Place{Chain: chain, Rule: int(rank - c.base)})
+	l := w.source.Chains[chain].Rules
+	for it := c.index.Match(w.k).Iterator(); it.HasNext(); {
+		if r := it.Next(); l.At(int(r)).Continue == pass {
+			out = append(out, c.base+r)
 		}
+	}
+	return out
+}
+
+// passed reports the rules that only count, from where evaluation stands up to
+// the rank before.
+func (w *walk) passed(at *frame, before uint32) {
+	found, ok := w.passing[at.chain]
+	if !ok {
+		found = w.matching(at.chain, true)
+		w.passing[at.chain] = found
+	}
+	i, _ := slices.BinarySearch(found, at.next)
+	for _, rank := range found[i:] {
+		if rank >= before {
+			break
+		}
+		w.executed(rules.Place{Chain: int(at.chain), Rule: int(rank - w.chains[at.chain].base)})
 	}
 }

@@ -100,11 +100,13 @@ func (t *Table) Find(name string) int {
 	return -1
 }
 
-// Check reports the first chain whose rules are of another schema than the
-// table's, that jumps to a missing one, that can come back to itself, that
-// nests deeper than limits.MaxDepth, or that could make a packet walk more than
-// limits.MaxWalk rules (chains that call the next one twice double the walk at
-// every step). It takes time linear in the number of rules.
+// Check reports the first rule whose Continue does not fit its action (it is
+// true for Pass and for nothing else), or the first chain whose rules are of
+// another schema than the table's, that jumps to a missing one, that can come
+// back to itself, that nests deeper than limits.MaxDepth, or that could make a
+// packet walk more than limits.MaxWalk rules (chains that call the next one
+// twice double the walk at every step). It takes time linear in the number of
+// rules.
 func (t *Table) Check(limits Limits) error {
 	limits = limits.OrDefault()
 	if t.Schema == nil {
@@ -152,8 +154,12 @@ func (t *Table) Check(limits Limits) error {
 				}
 				continue
 			}
-			a := &c.Rules.At(top.rule).Value
+			r := c.Rules.At(top.rule)
+			a := &r.Value
 			top.rule++
+			if a.Kind > Return || r.Continue != (a.Kind == Pass) {
+				return fmt.Errorf("table %s: chain %s: rule %d: only a rule that passes packets on continues", t.Name, c.Name, top.rule)
+			}
 			if a.Kind != Jump && a.Kind != Goto {
 				continue
 			}

@@ -84,11 +84,7 @@ func less(a, b *elementary) bool { return a.lo.Less(b.lo) }
 
 // New returns an empty index.
 func New(s *rules.Schema) *Index {
-	x := &Index{schema: s, fields: make([]field, s.Len()), rules: map[uint32][]rules.Cond{}, every: roaring.New()}
-	for i := range x.fields {
-		x.fields[i].any = roaring.New()
-	}
-	return x
+	return &Index{schema: s, fields: make([]field, s.Len()), rules: map[uint32][]rules.Cond{}, every: roaring.New()}
 }
 
 // ErrMemory is returned by Build when the limit does not suffice.
@@ -105,36 +101,45 @@ const (
 // or when it would take more than about limit bytes.
 func Build(ctx context.Context, s *rules.Schema, n int, conds func(i int) []rules.Cond, limit int64) (*Index, error) {
 	x := New(s)
-	ok := func(i int) error {
-		switch {
-		case i&255 != 0:
+	work := 0
+	ok := func(more int) error {
+		if work += more; work < 1<<12 {
 			return nil
-		case x.bytes() > limit:
+		}
+		work = 0
+		if x.bytes() > limit {
 			return ErrMemory
 		}
 		return ctx.Err()
 	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	// All bounds first, so that the number of elementary intervals that a rule
 	// covers is known before it is entered.
-	lowered := make([][]entry, n)
 	for i := range n {
-		if err := ok(i); err != nil {
-			return nil, err
-		}
-		lowered[i] = x.lower(conds(i))
-		for _, e := range lowered[i] {
+		for _, e := range x.lower(conds(i)) {
 			for _, iv := range e.ranges {
-				x.fields[e.field].bound(iv, s.Field(e.field))
+				x.fields[e.field].bound(iv, s.Field(e.field), x.every)
+				if err := ok(1); err != nil {
+					return nil, err
+				}
 			}
 		}
 	}
 	for i := range n {
-		if err := ok(i); err != nil {
+		more, err := x.enter(uint32(i), conds(i), ok)
+		if err == nil {
+			err = ok(more)
+		}
+		if err != nil {
 			return nil, err
 		}
-		x.enter(uint32(i), conds(i), lowered[i])
 	}
-	return x, ok(0)
+	if err := ok(1 << 12); err != nil {
+		return nil, err
+	}
+	return x, nil
 }
 
 // bytes estimates the memory of the index.
@@ -152,13 +157,12 @@ func (x *Index) bytes() int64 {
 
 // Add enters a rule under a number that is not in use.
 func (x *Index) Add(rule uint32, conds []rules.Cond) {
-	lowered := x.lower(conds)
-	for _, e := range lowered {
+	for _, e := range x.lower(conds) {
 		for _, iv := range e.ranges {
-			x.fields[e.field].bound(iv, x.schema.Field(e.field))
+			x.fields[e.field].bound(iv, x.schema.Field(e.field), x.every)
 		}
 	}
-	x.enter(rule, conds, lowered)
+	x.enter(rule, conds, func(int) error { return nil })
 }
 
 // Remove takes a rule out, given the conditions it was added with.
@@ -182,8 +186,8 @@ func (x *Index) Remove(rule uint32, conds []rules.Cond) {
 		}
 	}
 	for i := range x.fields {
-		if constrained>>i&1 == 0 {
-			x.fields[i].any.Remove(rule)
+		if f := &x.fields[i]; f.used && constrained>>i&1 == 0 {
+			f.any.Remove(rule)
 		}
 	}
 }
@@ -252,14 +256,14 @@ func intersect(a, b []rules.Interval) []rules.Interval {
 	return out
 }
 
-// enter puts a rule into the sets of its intervals, whose bounds are there.
-func (x *Index) enter(rule uint32, conds []rules.Cond, lowered []entry) {
-	x.every.Add(rule)
+// enter puts a rule into the sets of its intervals, whose bounds are there. It
+// asks ok as it goes, with the work done since, and returns what is left of it.
+func (x *Index) enter(rule uint32, conds []rules.Cond, ok func(int) error) (work int, err error) {
 	constrained := uint32(0)
-	for _, e := range lowered {
+	for _, e := range x.lower(conds) {
 		constrained |= 1 << e.field
 		f := &x.fields[e.field]
-		f.use(x.schema.Field(e.field))
+		f.use(x.every)
 		if e.asked {
 			x.rules[rule] = conds
 		}
@@ -267,6 +271,9 @@ func (x *Index) enter(rule uint32, conds []rules.Cond, lowered []entry) {
 			f.orAbsent.Add(rule)
 		}
 		for _, iv := range e.ranges {
+			if err := ok(maxSpecific); err != nil {
+				return 0, err
+			}
 			var cover [maxSpecific]*elementary
 			n := 0
 			f.overlapping(iv, func(el *elementary) bool {
@@ -287,16 +294,19 @@ func (x *Index) enter(rule uint32, conds []rules.Cond, lowered []entry) {
 		}
 	}
 	for i := range x.fields {
-		if constrained>>i&1 == 0 {
-			x.fields[i].any.Add(rule)
+		if f := &x.fields[i]; f.used && constrained>>i&1 == 0 {
+			f.any.Add(rule)
 		}
 	}
+	x.every.Add(rule)
+	return 1, nil
 }
 
-// use prepares a field for its first condition.
-func (f *field) use(desc *rules.Field) {
+// use prepares a field for its first condition; no rule so far has one.
+func (f *field) use(every *roaring.Bitmap) {
 	if !f.used {
 		f.used = true
+		f.any = every.Clone()
 		f.orAbsent = roaring.New()
 		f.tree = btree.NewG(degree, less)
 		f.tree.ReplaceOrInsert(&elementary{refs: 1}) // 0 is always a bound
@@ -305,8 +315,8 @@ func (f *field) use(desc *rules.Field) {
 }
 
 // bound makes lo and hi+1 bounds of elementary intervals.
-func (f *field) bound(iv rules.Interval, desc *rules.Field) {
-	f.use(desc)
+func (f *field) bound(iv rules.Interval, desc *rules.Field, every *roaring.Bitmap) {
+	f.use(every)
 	f.split(iv.Lo)
 	if iv.Hi != desc.Max() {
 		f.split(iv.Hi.Next())

@@ -254,10 +254,10 @@ func describe(x *Index) string {
 	out := fmt.Sprint(x.every.ToArray())
 	for i := range x.fields {
 		f := &x.fields[i]
-		out += fmt.Sprint("\nfield ", i, f.any.ToArray())
 		if !f.used {
 			continue
 		}
+		out += fmt.Sprint("\nfield ", i, f.any.ToArray())
 		f.tree.Ascend(func(el *elementary) bool {
 			all := answer{sets: []*set{&el.set}}
 			f.at(el.lo, x.schema.Field(i).Bits, &all)

@@ -209,8 +209,12 @@ func covers(a, b []entry) bool {
 		if at < 0 || b[at].orAbsent && !want.orAbsent {
 			return false
 		}
+		have := want.ranges // both ascending
 		for _, iv := range b[at].ranges {
-			if !slices.ContainsFunc(want.ranges, func(w rules.Interval) bool { return w.Covers(iv) }) {
+			for len(have) > 0 && have[0].Hi.Less(iv.Lo) {
+				have = have[1:]
+			}
+			if len(have) == 0 || !have[0].Covers(iv) {
 				return false
 			}
 		}

@@ -19,10 +19,14 @@
 package lower
 
 import (
-	"math/bits"
+	"context"
+	"errors"
 
 	"github.com/hipac-go/classifier/rules"
 )
+
+// ErrMemory means that compiling would take more memory than is allowed.
+var ErrMemory = errors.New("memory limit exceeded")
 
 // Span is a closed interval of word values.
 type Span struct{ Lo, Hi uint32 }
@@ -68,8 +72,10 @@ type Source struct {
 }
 
 // Lower makes the boxes of the rules of a schema. It takes O(rules x
-// conditions) time and 8 bytes per rule and constrained word.
-func Lower(s *rules.Schema, src Source) *Boxes {
+// conditions) time and 8 bytes per rule and constrained word. It fails when
+// the context ends, and with ErrMemory when the programs, which stay, take
+// more than limit bytes.
+func Lower(ctx context.Context, s *rules.Schema, src Source, limit int64) (*Boxes, error) {
 	b := &Boxes{Schema: s, Program: Program{schema: s}}
 	dimOf := make([]int, s.KeyLen()) // 1 + index in b.Dims
 	for i := range src.Len {
@@ -101,6 +107,9 @@ func Lower(s *rules.Schema, src Source) *Boxes {
 	b.Hides = make([]bool, 0, src.Len)
 	box := make([]Span, len(b.Dims))
 	for i := range src.Len {
+		if i&255 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if src.Skip != nil && src.Skip(i) {
 			continue
 		}
@@ -134,6 +143,9 @@ func Lower(s *rules.Schema, src Source) *Boxes {
 		b.Hides = append(b.Hides, src.Hides == nil || src.Hides(i))
 		if inexact {
 			b.Program.add(uint32(i), conds)
+			if size := 4 * int64(len(b.Program.code)); size > limit || size > maxProgram {
+				return nil, ErrMemory
+			}
 		}
 	}
 	// Words that no rule cuts (an IPv6 prefix leaves the last ones full) are
@@ -148,21 +160,20 @@ func Lower(s *rules.Schema, src Source) *Boxes {
 		}
 	}
 	b.Dims = kept
-	return b
+	return b, nil
 }
 
 // lowerCond cuts box, the words of one field, down to the hull of c. exact
 // says that the hull is c itself, ok that c holds for some packet.
 func lowerCond(f *rules.Field, c *rules.Cond, box []Span, dims []Dim) (exact, ok bool) {
-	if c.AllowsAbsent() {
-		return false, true // holds at 0 too: left to the program
-	}
 	ranges, ranged := c.Intervals()
 	want, mask, masked := c.Mask()
 	switch {
 	case !ranged && !masked:
 		ranges, ranged = []rules.Interval{f.Full()}, true
-	case masked && !ranged && !c.Negated():
+	case masked && (c.Negated() || c.AllowsAbsent()):
+		return false, true // left to the program
+	case masked && !ranged:
 		if want.And(mask.Not()) != (rules.Value{}) {
 			return true, false
 		}
@@ -173,10 +184,16 @@ func lowerCond(f *rules.Field, c *rules.Cond, box []Span, dims []Dim) (exact, ok
 		ranges, ranged, masked = []rules.Interval{{Lo: want, Hi: want.Or(free)}}, true, false
 	}
 	if c.Negated() {
-		if masked {
-			return false, true
-		}
 		ranges = rules.Complement(f, ranges)
+	}
+	if c.AllowsAbsent() {
+		// Absent fields are 0: the hull reaches down to it.
+		hull := rules.Interval{}
+		if len(ranges) > 0 {
+			hull.Hi = ranges[len(ranges)-1].Hi
+		}
+		_, ok = cutInterval(hull, box, dims)
+		return false, ok
 	}
 	if len(ranges) == 0 {
 		return true, false
@@ -222,6 +239,3 @@ func cutMask(want, free rules.Value, box []Span) bool {
 
 // word returns word j of n, most significant first.
 func word(v rules.Value, n, j int) uint32 { return uint32(v.Shr(32 * (n - 1 - j)).Lo) }
-
-// Bits returns the number of bits of the word.
-func (d *Dim) Bits() int { return bits.Len32(d.Full.Hi) }

@@ -1,6 +1,7 @@
 package lower
 
 import (
+	"context"
 	"math/rand/v2"
 	"testing"
 
@@ -73,7 +74,7 @@ func TestBoxNeedAndProgramTogetherAreTheRule(t *testing.T) {
 	for i := range conds {
 		conds[i] = randomConds(r)
 	}
-	b := Lower(odd, Source{Len: n, Conds: func(i int) []rules.Cond { return conds[i] }})
+	b := must(Lower(context.Background(), odd, Source{Len: n, Conds: func(i int) []rules.Cond { return conds[i] }}, 1<<30))
 	require.Equal(t, n, b.Len()+len(b.Never))
 	entry := map[int]int{}
 	for e, rank := range b.Rank {
@@ -122,7 +123,7 @@ func TestPrefixesOfEveryLengthAreExact(t *testing.T) {
 		f := odd.Field(i)
 		for length := range f.Bits + 1 {
 			c := rules.In(i, rules.PrefixInterval(rules.Ones(128).And(f.Max()), length, f.Bits))
-			b := Lower(odd, Source{Len: 1, Conds: func(int) []rules.Cond { return []rules.Cond{c} }})
+			b := must(Lower(context.Background(), odd, Source{Len: 1, Conds: func(int) []rules.Cond { return []rules.Cond{c} }}, 1<<30))
 			require.False(t, b.Inexact[0], "%s/%d", f.Name, length)
 			require.Zero(t, b.Program.Rules())
 		}
@@ -131,7 +132,7 @@ func TestPrefixesOfEveryLengthAreExact(t *testing.T) {
 
 func TestWordsThatNoRuleCutsAreNoDimensions(t *testing.T) {
 	c := rules.In(5, rules.PrefixInterval(rules.Value{Hi: 0x20010db8 << 32}, 40, 128))
-	b := Lower(odd, Source{Len: 1, Conds: func(int) []rules.Cond { return []rules.Cond{c} }})
+	b := must(Lower(context.Background(), odd, Source{Len: 1, Conds: func(int) []rules.Cond { return []rules.Cond{c} }}, 1<<30))
 	require.Len(t, b.Dims, 2, "32 bits of the first word and 8 of the second")
 	require.Equal(t, Span{0x20010db8, 0x20010db8}, b.Dims[0].Spans[0])
 	require.Equal(t, Span{0, 0x00ffffff}, b.Dims[1].Spans[0])
@@ -145,7 +146,7 @@ func TestRulesThatCannotMatchHaveNoEntry(t *testing.T) {
 		{rules.In(1, rules.Span(5, 9)), rules.In(1, rules.Span(10, 20))},
 		{rules.In(1, rules.Span(5, 9))},
 	}
-	b := Lower(odd, Source{Len: len(conds), Conds: func(i int) []rules.Cond { return conds[i] }})
+	b := must(Lower(context.Background(), odd, Source{Len: len(conds), Conds: func(i int) []rules.Cond { return conds[i] }}, 1<<30))
 	require.Equal(t, []uint32{0, 1, 2, 3}, b.Never)
 	require.Equal(t, []uint32{4}, b.Rank)
 }
@@ -154,7 +155,7 @@ func TestProgramsAreFoundInAnyOrderAfterSort(t *testing.T) {
 	cond := func(x uint64) []rules.Cond { return []rules.Cond{rules.In(1, rules.Point(1+x)).Negate()} }
 	var p Program
 	for _, base := range []uint32{20, 0, 10} {
-		b := Lower(odd, Source{Len: 3, Conds: func(i int) []rules.Cond { return cond(uint64(base) + uint64(i)) }})
+		b := must(Lower(context.Background(), odd, Source{Len: 3, Conds: func(i int) []rules.Cond { return cond(uint64(base) + uint64(i)) }}, 1<<30))
 		p.Grow(&b.Program, base)
 	}
 	p.Sort()
@@ -166,4 +167,35 @@ func TestProgramsAreFoundInAnyOrderAfterSort(t *testing.T) {
 		}
 		require.True(t, p.Holds(5, k), "a rule without a program holds")
 	}
+}
+
+func must(b *Boxes, err error) *Boxes {
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func TestLowerKeepsItsLimitAndItsContext(t *testing.T) {
+	var points []rules.Interval
+	for i := range uint64(1000) {
+		points = append(points, rules.Point(2*i))
+	}
+	src := Source{Len: 600, Conds: func(int) []rules.Cond { return []rules.Cond{rules.In(1, points...)} }}
+	_, err := Lower(context.Background(), odd, src, 1<<20)
+	require.ErrorIs(t, err, ErrMemory)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = Lower(ctx, odd, src, 1<<30)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// The box of a condition that holds for absent fields reaches down to 0, and
+// is still cut above.
+func TestOrAbsentKeepsTheUpperEndOfItsBox(t *testing.T) {
+	c := rules.In(1, rules.Span(70, 80)).OrAbsent()
+	b := must(Lower(context.Background(), odd, Source{Len: 1, Conds: func(int) []rules.Cond { return []rules.Cond{c} }}, 1<<30))
+	require.Equal(t, Span{0, 80}, b.Dims[0].Spans[0])
+	require.True(t, b.Inexact[0])
+	require.Zero(t, b.Need[0])
 }

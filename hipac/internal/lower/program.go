@@ -22,6 +22,9 @@ const (
 	flagMasked
 )
 
+// maxProgram bounds the bytes of a program, whose offsets have 32 bits.
+const maxProgram = 8 << 30
+
 // Program holds the conditions of the inexact rules of a list.
 type Program struct {
 	schema *rules.Schema
@@ -40,6 +43,10 @@ func (p *Program) Bytes() int { return 4 * (cap(p.ranks) + cap(p.start) + cap(p.
 // be called before the next Holds.
 func (p *Program) Grow(q *Program, base uint32) {
 	p.schema = q.schema
+	if len(p.code) == 0 && base == 0 {
+		*p = *q
+		return
+	}
 	at := uint32(len(p.code))
 	for i := range q.ranks {
 		p.ranks = append(p.ranks, q.ranks[i]+base)

@@ -7,7 +7,6 @@ package tree
 
 import (
 	"context"
-	"fmt"
 	"math"
 
 	"github.com/hipac-go/classifier/hipac/internal/lower"
@@ -50,6 +49,7 @@ func (c Config) orDefault() Config {
 	if c.MaxBytes == 0 {
 		c.MaxBytes = 1 << 34
 	}
+	c.LeafRows = min(max(c.LeafRows, 1), chainRows)
 	return c
 }
 
@@ -80,7 +80,7 @@ type Builder struct {
 // NewBuilder returns a builder that gives up when the context ends.
 func NewBuilder(ctx context.Context, cfg Config) *Builder {
 	b := &Builder{cfg: cfg.orDefault(), ctx: ctx, classes: map[uint32]uint16{0: 0}}
-	b.tree.needs = []uint32{0}
+	b.tree.needs, b.tree.class = []uint32{0}, []uint16{}
 	b.plan.leafRows = b.cfg.LeafRows
 	return b
 }
@@ -94,28 +94,43 @@ type Fixed struct {
 	Value uint32
 }
 
-// Grow makes room for the ranks base to base+n of the boxes, which are given
-// to Root next. It must be called once per set of boxes, before its roots.
-func (b *Builder) Grow(boxes *lower.Boxes, base uint32, n int) {
+// Grow takes the next set of boxes, whose ranks begin at base. It must be
+// called once per set, before its roots.
+func (b *Builder) Grow(boxes *lower.Boxes, base uint32) {
 	b.boxes, b.base, b.dims = boxes, base, boxes.Dims
 	b.tree.program.Grow(&boxes.Program, base)
-	if more := int(base) + n - len(b.tree.class); more > 0 {
-		b.tree.class = append(b.tree.class, make([]uint16, more)...)
-	}
+	t := &b.tree
 	for e, rank := range boxes.Rank {
 		need := boxes.Need[e]
-		class, ok := b.classes[need]
-		if !ok {
-			if len(b.tree.needs) > math.MaxUint16 {
-				b.err = fmt.Errorf("more than %d different sets of constrained fields", math.MaxUint16)
-				return
+		if _, ok := b.classes[need]; !ok && t.class != nil {
+			if len(t.needs) > math.MaxUint16 { // no more classes: one need per rank
+				byRank := make([]uint32, len(t.class))
+				for i, class := range t.class {
+					byRank[i] = t.needs[class]
+				}
+				t.class, t.needs = nil, byRank
+			} else {
+				b.classes[need] = uint16(len(t.needs))
+				t.needs = append(t.needs, need)
 			}
-			class = uint16(len(b.tree.needs))
-			b.classes[need] = class
-			b.tree.needs = append(b.tree.needs, need)
 		}
-		b.tree.class[base+rank] = class
+		at := int(base + rank)
+		if t.class == nil {
+			t.needs = extend(t.needs, at+1)
+			t.needs[at] = need
+		} else {
+			t.class = extend(t.class, at+1)
+			t.class[at] = b.classes[need]
+		}
 	}
+}
+
+// extend makes s at least n long.
+func extend[E any](s []E, n int) []E {
+	if n <= len(s) {
+		return s
+	}
+	return append(s, make([]E, n-len(s))...)
 }
 
 // Root builds a tree for the keys in which the words of fixed have their
@@ -145,7 +160,8 @@ next:
 		}
 		entries = append(entries, int32(e))
 	}
-	ref := b.node(entries, b.cfg.Replication*float64(len(entries))+16-float64(len(entries)), 0, maxSpans)
+	ref := b.node(entries, max(b.cfg.Replication-1, 0)*float64(len(entries))+16, 0, maxSpans)
+	b.ok()
 	return ref, b.err
 }
 
@@ -154,6 +170,9 @@ func (b *Builder) Tree() *Tree {
 	t := b.tree
 	t.program.Sort()
 	t.slots, t.lines, t.leaves = fit(t.slots), fit(t.lines), fit(t.leaves)
+	if t.class != nil {
+		t.class = fit(t.class)
+	}
 	return &t
 }
 
@@ -175,7 +194,7 @@ func (b *Builder) ok() bool {
 	const most = 1<<32 - 1<<20
 	tooLong := uint64(len(b.tree.slots)) > most || uint64(len(b.tree.leaves)) > most
 	if b.err == nil && (tooLong || b.tree.used() > b.cfg.MaxBytes) {
-		b.err = ErrMemory
+		b.err = lower.ErrMemory
 	}
 	return b.err == nil
 }
@@ -411,6 +430,9 @@ func (b *Builder) interval(entries []int32, c cut, extra float64, depth, spans i
 // chain builds the last resort: leaves in order of rank, each behind the last
 // as its span.
 func (b *Builder) chain(entries []int32) Ref {
+	if !b.ok() {
+		return 0
+	}
 	if len(entries) <= chainRows {
 		return b.leaf(entries)
 	}

@@ -29,6 +29,10 @@ func (t *Tree) FirstFrom(root Ref, key []uint32, from uint32) uint32 {
 			case kindTable:
 				off := ref.offset()
 				if ref.hasSpan() {
+					if from > 0 && ref.bits() == 0 && uint32(t.slots[off-2])>>1 <= from && Ref(t.slots[off]).kind() == kindLeaf {
+						ref = Ref(t.slots[off-1]) // a chain, whose first leaf is all below from
+						continue
+					}
 					pending[n] = off
 					n++
 				}
@@ -77,13 +81,16 @@ func (t *Tree) leaf(ref Ref, key []uint32, best, from uint32) uint32 {
 	if ref.isQuick() {
 		return t.quickLeaf(ref, key, best, from)
 	}
+	if ref.isSparse() {
+		return t.sparseLeaf(ref, key, best, from)
+	}
 	rows, wide, narrow := ref.rows(), ref.wide(), ref.narrow()
 	columns := wide + narrow
 	header := (columns + 3) / 4
 	stride := 1 + 2*wide + narrow
 	off := ref.offset()
 	cols := t.leaves[off : off+header]
-	data := t.leaves[off+header : off+header+rows*stride]
+	data := above(t.leaves[off+header:off+header+rows*stride], stride, from)
 next:
 	for len(data) >= int(stride) {
 		row := data[:stride]
@@ -122,7 +129,7 @@ func (t *Tree) quickLeaf(ref Ref, key []uint32, best, from uint32) uint32 {
 	off += quickHeader
 	if ref.narrow() == 3 {
 		e := key[t.leaves[off-1]&0xff]
-		data := t.leaves[off : off+quickRow3*ref.rows()]
+		data := above(t.leaves[off:off+quickRow3*ref.rows()], quickRow3, from)
 		for len(data) >= quickRow3 {
 			r := (*[quickRow3]uint32)(data)
 			data = data[quickRow3:]
@@ -135,7 +142,7 @@ func (t *Tree) quickLeaf(ref Ref, key []uint32, best, from uint32) uint32 {
 		}
 		return best
 	}
-	data := t.leaves[off : off+quickRow2*ref.rows()]
+	data := above(t.leaves[off:off+quickRow2*ref.rows()], quickRow2, from)
 	for len(data) >= quickRow2 {
 		r := (*[quickRow2]uint32)(data)
 		data = data[quickRow2:]
@@ -144,6 +151,45 @@ func (t *Tree) quickLeaf(ref Ref, key []uint32, best, from uint32) uint32 {
 		}
 		if a-r[1] <= r[2] && b-r[3] <= r[4] && narrow(c, r[5]) && narrow(d, r[6]) && t.accept(r[0], key, from) {
 			return r[0]
+		}
+	}
+	return best
+}
+
+// above returns the rows whose ranks are from or more. Rows are in order.
+func above(data []uint32, stride, from uint32) []uint32 {
+	if from == 0 {
+		return data
+	}
+	lo, hi := uint32(0), uint32(len(data))/stride
+	for lo < hi {
+		if mid := (lo + hi) / 2; data[mid*stride]>>1 < from {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return data[lo*stride:]
+}
+
+// sparseLeaf is leaf for sparse leaves.
+func (t *Tree) sparseLeaf(ref Ref, key []uint32, best, from uint32) uint32 {
+	data := t.leaves[ref.offset():]
+next:
+	for range ref.rows() {
+		tag, columns := data[0], data[1]
+		row := data[2 : 2+3*columns]
+		data = data[2+3*columns:]
+		if tag >= best {
+			return best
+		}
+		for ; len(row) >= 3; row = row[3:] {
+			if key[row[0]]-row[1] > row[2] {
+				continue next
+			}
+		}
+		if t.accept(tag, key, from) {
+			return tag
 		}
 	}
 	return best

@@ -51,8 +51,8 @@
 // interval node, some compares per leaf. Depth is at most maxDepth, spans nest
 // at most maxSpans deep; what cannot be separated within the budget becomes a
 // chain of leaves in order of rank, so that the worst case, over all rule
-// sets, is a walk along that chain: never more comparisons than there are
-// rules, plus maxDepth steps per span.
+// sets, is a walk along that chain: never more rows than there are rules, plus
+// maxDepth steps per span.
 //
 // References: nf-HiPAC (Bellion, Heinz 2002); Gupta, McKeown, "Packet
 // Classification using Hierarchical Intelligent Cuttings" (HotI 1999); Singh
@@ -61,16 +61,11 @@
 package tree
 
 import (
-	"errors"
-
 	"github.com/hipac-go/classifier/hipac/internal/lower"
 )
 
 // NoMatch is the rank returned when no rule matches.
 const NoMatch = ^uint32(0)
-
-// ErrMemory is returned by a Builder whose budget is spent.
-var ErrMemory = errors.New("memory limit exceeded")
 
 // Ref names a node:
 //
@@ -81,7 +76,8 @@ var ErrMemory = errors.New("memory limit exceeded")
 //	table       35-39 shift, 40-44 bits, 45-52 word
 //	interval    45-52 word
 //	leaf        35-44 rows, 45-52 wide columns, 53-58 narrow columns; when bit
-//	            59 is set it is a quick one, of 2 wide and 2 or 3 narrow columns
+//	            59 is set it is a quick one, of 2 wide and 2 or 3 narrow columns,
+//	            when bit 60 is set a sparse one
 type Ref uint64
 
 type kind uint64
@@ -95,6 +91,7 @@ const (
 const (
 	spanBit    = 1 << 34
 	quickBit   = 1 << 59
+	sparseBit  = 1 << 60
 	maxRows    = 1<<10 - 1 // rows that a leaf reference can count
 	maxTabBits = 18        // bits of the largest table: 2 MiB of slots
 )
@@ -109,6 +106,7 @@ func (r Ref) rows() uint32   { return uint32(r>>35) & maxRows }
 func (r Ref) wide() uint32   { return uint32(r>>45) & 0xff }
 func (r Ref) narrow() uint32 { return uint32(r>>53) & 0x3f }
 func (r Ref) isQuick() bool  { return r&quickBit != 0 }
+func (r Ref) isSparse() bool { return r&sparseBit != 0 }
 func (r Ref) isEmpty() bool  { return r.kind() == kindLeaf && r.rows() == 0 }
 func (r Ref) withSpan() Ref  { return r | spanBit }
 func tableRef(off, word, shift, bits int) Ref {
@@ -136,7 +134,7 @@ type Tree struct {
 	lines   []line
 	leaves  []uint32
 	program lower.Program // of the inexact rules
-	class   []uint16      // by rank: index in needs
+	class   []uint16      // by rank: index in needs; nil when that is by rank itself
 	needs   []uint32
 }
 
@@ -153,5 +151,8 @@ func (t *Tree) used() int64 {
 
 // need returns the fields that the rule of the rank wants present.
 func (t *Tree) need(rank uint32) uint32 {
+	if t.class == nil {
+		return t.needs[rank]
+	}
 	return t.needs[t.class[rank]]
 }

@@ -145,9 +145,10 @@ func contains(list []int32, e int32) bool {
 func TestARuleIsNotHiddenByOneThatNeedsMoreFields(t *testing.T) {
 	s := rules.MustSchema(rules.Field{Name: "a", Bits: 8}, rules.Field{Name: "b", Bits: 8})
 	conds := [][]rules.Cond{{s.Present(0)}, {}}
-	boxes := lower.Lower(s, lower.Source{Len: 2, Conds: func(i int) []rules.Cond { return conds[i] }})
+	boxes, err := lower.Lower(context.Background(), s, lower.Source{Len: 2, Conds: func(i int) []rules.Cond { return conds[i] }}, 1<<30)
+	require.NoError(t, err)
 	b := NewBuilder(context.Background(), Config{})
-	b.Grow(boxes, 0, 2)
+	b.Grow(boxes, 0)
 	root, err := b.Root(nil, nil)
 	require.NoError(t, err)
 	tree := b.Tree()
@@ -170,9 +171,10 @@ func TestNoPathIsDeeperThanTheStack(t *testing.T) {
 			conds[i] = append(conds[i], rules.In(f, rules.Span(min(a, b), max(a, b))))
 		}
 	}
-	boxes := lower.Lower(s, lower.Source{Len: n, Conds: func(i int) []rules.Cond { return conds[i] }})
+	boxes, err := lower.Lower(context.Background(), s, lower.Source{Len: n, Conds: func(i int) []rules.Cond { return conds[i] }}, 1<<30)
+	require.NoError(t, err)
 	b := NewBuilder(context.Background(), Config{LeafRows: 1, Replication: 40})
-	b.Grow(boxes, 0, n)
+	b.Grow(boxes, 0)
 	root, err := b.Root(nil, nil)
 	require.NoError(t, err)
 	tree := b.Tree()
@@ -206,4 +208,47 @@ func TestNoPathIsDeeperThanTheStack(t *testing.T) {
 	walk(root, 0)
 	require.Greater(t, deepest, 1)
 	require.LessOrEqual(t, deepest, maxPending)
+}
+
+// At most one span waits per node of a path, and one of a chain.
+func TestTheStackHoldsAPathOfSpans(t *testing.T) {
+	require.GreaterOrEqual(t, maxPending, maxDepth+2)
+	b := NewBuilder(context.Background(), Config{})
+	b.tree.slots = append(b.tree.slots, 0, 0)
+	inner := leafRef(0, 0, 0, 0)
+	for range maxDepth + 1 { // nested tables of one slot, each with an empty span
+		off := len(b.tree.slots) + 2
+		b.tree.slots = append(b.tree.slots, 0, uint64(leafRef(0, 0, 0, 0)), uint64(inner))
+		inner = tableRef(off, 0, 0, 0).withSpan()
+	}
+	require.Equal(t, NoMatch, b.tree.First(inner, []uint32{0}))
+	require.Empty(t, b.tree.All(inner, []uint32{0}, nil))
+}
+
+// A leaf of few columns per row stores those only.
+func TestSparseLeavesHoldOnlyTheColumnsOfTheirRows(t *testing.T) {
+	fields := make([]rules.Field, 16)
+	for i := range fields {
+		fields[i] = rules.Field{Name: string(rune('a' + i)), Bits: 32}
+	}
+	s := rules.MustSchema(fields...)
+	boxes, err := lower.Lower(context.Background(), s, lower.Source{Len: 16, Conds: func(i int) []rules.Cond {
+		return []rules.Cond{rules.In(i, rules.Span(5, 9))}
+	}}, 1<<30)
+	require.NoError(t, err)
+	b := NewBuilder(context.Background(), Config{LeafRows: 16})
+	b.Grow(boxes, 0)
+	root, err := b.Root(nil, nil)
+	require.NoError(t, err)
+	require.True(t, root.isSparse())
+	tree := b.Tree()
+	require.Len(t, tree.leaves, 16*5)
+	for i := range 16 {
+		for x, want := range map[uint64]uint32{4: NoMatch, 5: uint32(i), 9: uint32(i), 10: NoMatch} {
+			k := s.NewKey()
+			s.Set(k, i, rules.U64(x))
+			require.Equal(t, want, tree.First(root, k))
+			require.Equal(t, NoMatch, tree.FirstFrom(root, k, uint32(i)+1))
+		}
+	}
 }
