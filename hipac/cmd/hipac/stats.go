@@ -41,7 +41,7 @@ many nodes cut it.
 the same chain, that matches all packets that they match; and rules of user
 chains that none of the packets match which jumps bring to the chain. Where a
 condition is no single interval it may miss some; what it lists is certain. JSON
-has all of them. It takes some 10 to 15 seconds for 100,000 rules, and Ctrl-C
+has all of them. It is slow, 3 to 15 seconds for 100,000 rules, and Ctrl-C
 ends it.`
 }
 
