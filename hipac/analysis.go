@@ -20,6 +20,9 @@ type Analysis[T any] struct {
 // Analyze makes the field index of a list: O(n log n) for n rules, some
 // seconds and some hundred bytes a rule at 100,000. It fails when the context
 // ends, and with ErrMemoryLimit beyond DefaultMemoryLimit.
+//
+// For an analysis, every rule of a list that is not marked Continue decides. In
+// the list of a chain a jump does not: mark jumps Continue in a copy of it.
 func Analyze[T any](ctx context.Context, l *rules.List[T]) (*Analysis[T], error) {
 	x, err := index.Build(ctx, l.Schema(), l.Len(), func(i int) []rules.Cond { return l.At(i).Conds }, DefaultMemoryLimit)
 	if err != nil {

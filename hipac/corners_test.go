@@ -3,6 +3,8 @@ package hipac_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -228,5 +230,45 @@ func TestRulesWhoseContinueDoesNotFitAreRefused(t *testing.T) {
 		table := &rules.Table{Schema: rules.IPv4Tuple, Chains: []rules.Chain{{Name: "A", Policy: rules.Drop, Rules: l}}}
 		_, err = hipac.BuildTable(context.Background(), table, nil)
 		require.ErrorContains(t, err, "continues")
+	}
+}
+
+// A table below one that skipped bits cuts all that is left of its slot; the
+// bits skipped above are still unseen.
+func TestBitsSkippedAboveStayUnseenBelow(t *testing.T) {
+	s := rules.IPv4Tuple
+	for seed := range uint64(12) {
+		r := rand.New(rand.NewPCG(seed, 6))
+		b := rules.NewBuilder[int](s)
+		var keys []rules.Key
+		// Thinly spread addresses, and a crowd that fills some of their slots.
+		var points []uint32
+		for range 500 {
+			points = append(points, r.Uint32N(1<<16))
+		}
+		for x := range uint32(64) {
+			points = append(points, 3<<10|x)
+		}
+		slices.Sort(points)
+		for _, x := range slices.Compact(points) {
+			src := 10<<24 | x
+			_, err := b.Add(rules.Rule[int]{Conds: []rules.Cond{rules.In(0, rules.Point(uint64(src)))}})
+			require.NoError(t, err)
+			for _, flip := range []uint32{0, 1 << 31, 1 << 23, 1 << 16} {
+				k := rules.Tuple4{Src: src ^ flip}.Key()
+				keys = append(keys, k[:])
+			}
+		}
+		l := b.List()
+		for _, opts := range []*hipac.Options{{LeafRows: 1}, {LeafRows: 1, Replication: 1}, {LeafRows: 3}} {
+			c := build(t, l, opts)
+			for i, k := range keys {
+				got, found := c.Position(k)
+				require.Equal(t, i%4 == 0, found, "key %x", []uint32(k))
+				if found {
+					require.Equal(t, i/4, got)
+				}
+			}
+		}
 	}
 }
