@@ -14,6 +14,7 @@ import (
 	"github.com/hipac-go/classifier/hipac/internal/lower"
 	"github.com/hipac-go/classifier/hipac/internal/tree"
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/packet"
 )
 
 // Classifier finds the first of a list of rules that matches a packet, in a
@@ -24,6 +25,7 @@ import (
 // take no lock and allocate nothing. Make one with Build.
 type Classifier[T any] struct {
 	schema   *rules.Schema
+	binder   *packet.Binder
 	families families
 	tree     *tree.Tree
 	decide   roots        // the terminal rules
@@ -74,7 +76,7 @@ func Build[T any](ctx context.Context, l *rules.List[T], opts *Options) (*Classi
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c := &Classifier[T]{schema: l.Schema(), families: familiesOf(l.Schema()), rules: infoOf(l), list: l, opts: o}
+	c := &Classifier[T]{schema: l.Schema(), binder: packet.NewBinder(l.Schema()), families: familiesOf(l.Schema()), rules: infoOf(l), list: l, opts: o}
 	conds := func(i int) []rules.Cond { return l.At(i).Conds }
 	boxes, err := lower.Lower(ctx, c.schema, lower.Source{
 		Len:   l.Len(),
@@ -183,12 +185,15 @@ func (c *Classifier[T]) Position(k rules.Key) (int, bool) {
 	return int(rank), true
 }
 
+// shortKey is the length of keys for which a lookup clears little memory.
+const shortKey = 16
+
 // LookupTuple looks up a 5-tuple. It is for schemas with fields named src,
 // dst, sport, dport and proto; a tuple whose addresses the schema cannot hold
 // matches nothing.
 func (c *Classifier[T]) LookupTuple(t rules.Tuple) (Match[T], bool) {
-	if n := c.schema.KeyLen(); n <= 16 {
-		var buf [16]uint32
+	if n := c.schema.KeyLen(); n <= shortKey {
+		var buf [shortKey]uint32
 		return c.lookupTuple(t, buf[:n])
 	}
 	var buf [rules.MaxKeyWords]uint32

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/packet"
 )
 
 func build[T any](t *testing.T, l *rules.List[T], opts *hipac.Options) *hipac.Classifier[T] {
@@ -355,4 +356,28 @@ func TestBadOptionsAreRefused(t *testing.T) {
 		_, err := hipac.Build(context.Background(), l, &o)
 		require.ErrorContains(t, err, "options", "%+v", o)
 	}
+}
+
+func TestADecodedPacketFindsTheRuleOfItsKey(t *testing.T) {
+	var made packet.Packet
+	made.SetAddrs(netip.MustParseAddr("10.0.0.9"), netip.MustParseAddr("192.0.2.1"))
+	made.Proto, made.SrcPort, made.DstPort, made.TTL = packet.TCP, 4242, 443, 64
+	var p packet.Packet
+	require.NoError(t, p.DecodeIP(made.AppendIP(nil)))
+	for _, s := range []*rules.Schema{rules.IPv4Tuple, rules.IPTuple, rules.Firewall} {
+		c := build(t, listOf(t, s, "dport=80", "src=10.0.0.0/8 dport=443 proto=tcp", "any"), nil)
+		m, ok := c.LookupPacket(&p)
+		require.True(t, ok)
+		require.Equal(t, 1, m.Position)
+		require.Zero(t, testing.AllocsPerRun(100, func() { c.LookupPacket(&p) }))
+	}
+	_, ok := build(t, listOf(t, rules.IPv6Tuple, "any"), nil).LookupPacket(&p)
+	require.False(t, ok, "an IPv4 packet is outside an IPv6 rule set")
+
+	l, err := rules.NewList(rules.Firewall, rules.Rule[rules.Action]{Conds: rules.Firewall.MustConds("dport=443"), Value: rules.Action{Kind: rules.Decide, Verdict: rules.Reject}})
+	require.NoError(t, err)
+	table, err := hipac.BuildTable(context.Background(), &rules.Table{Schema: rules.Firewall, Chains: []rules.Chain{{Name: "FORWARD", Policy: rules.Accept, Rules: l}}}, nil)
+	require.NoError(t, err)
+	require.Equal(t, rules.Reject, table.EvaluatePacket(&p, 0).Verdict)
+	require.Zero(t, testing.AllocsPerRun(100, func() { table.EvaluatePacket(&p, 0) }))
 }

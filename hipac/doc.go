@@ -4,9 +4,9 @@
 //
 // Make rules with package rules, compile them with [Build], and look packets
 // up. A lookup takes a [rules.Key], a packet's field values laid out by the
-// rules' schema; [rules.Tuple], [rules.Tuple4] and package rules/packet make
-// keys. Chains that call one another, as iptables has them, are a
-// [rules.Table] and compile with [BuildTable].
+// rules' schema, a 5-tuple ([rules.Tuple]) or a packet decoded by package
+// rules/packet ([Classifier.LookupPacket]). Chains that call one another, as
+// iptables has them, are a [rules.Table] and compile with [BuildTable].
 //
 // # What it answers
 //

@@ -15,12 +15,14 @@ import (
 	"github.com/hipac-go/classifier/hipac/internal/lower"
 	"github.com/hipac-go/classifier/hipac/internal/tree"
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/packet"
 )
 
 // Table is a compiled rules.Table. It is immutable and safe for any number of
 // goroutines; evaluation takes no lock.
 type Table struct {
 	source   *rules.Table
+	binder   *packet.Binder
 	families families
 	tree     *tree.Tree
 	chains   []chain
@@ -45,7 +47,7 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 	if err := t.Check(rules.Limits{MaxDepth: math.MaxInt, MaxWalk: math.MaxInt}); err != nil {
 		return nil, err
 	}
-	c := &Table{source: t, families: familiesOf(t.Schema), chains: make([]chain, len(t.Chains))}
+	c := &Table{source: t, binder: packet.NewBinder(t.Schema), families: familiesOf(t.Schema), chains: make([]chain, len(t.Chains))}
 	total := 0
 	for i := range t.Chains {
 		total += t.Chains[i].Rules.Len()
@@ -148,7 +150,6 @@ type frame struct {
 // walk is an evaluation under way.
 type walk struct {
 	*Table
-	k        rules.Key
 	executed func(rules.Place)  // or nil
 	lists    [][]uint32         // flow-changing rules that match, of some visits
 	passing  map[int32][]uint32 // counting rules that match, by chain
@@ -159,28 +160,28 @@ type walk struct {
 // jumps nest deeper than 16, or a packet takes more than 32 of them in one
 // chain.
 func (t *Table) Evaluate(k rules.Key, entry int) rules.Result {
-	w := walk{Table: t, k: k}
-	return w.run(entry)
+	w := walk{Table: t}
+	return w.run(k, entry)
 }
 
 // Trace is Evaluate, and calls executed for every rule executed, in order,
 // the deciding one included. It allocates.
 func (t *Table) Trace(k rules.Key, entry int, executed func(rules.Place)) rules.Result {
-	w := walk{Table: t, k: k, executed: executed, passing: map[int32][]uint32{}}
-	return w.run(entry)
+	w := walk{Table: t, executed: executed, passing: map[int32][]uint32{}}
+	return w.run(k, entry)
 }
 
-func (w *walk) run(entry int) rules.Result {
-	if len(w.k) != w.source.Schema.KeyLen() || !w.source.Admits(w.k) {
+func (w *walk) run(k rules.Key, entry int) rules.Result {
+	if len(k) != w.source.Schema.KeyLen() || !w.source.Admits(k) {
 		return rules.Result{By: rules.Place{Chain: entry, Rule: -1}}
 	}
 	var buf [16]frame
 	stack := buf[:0]
 	at := w.enter(entry)
 	for {
-		rank := w.next(&at)
+		rank := w.next(k, &at)
 		if w.executed != nil && at.next != returned {
-			w.passed(&at, rank)
+			w.passed(k, &at, rank)
 		}
 		if rank == tree.NoMatch {
 			if len(stack) == 0 {
@@ -219,16 +220,16 @@ func (w *walk) enter(chain int) frame {
 }
 
 // next returns the rank of the next rule that matches and changes the flow.
-func (w *walk) next(at *frame) uint32 {
+func (w *walk) next(k rules.Key, at *frame) uint32 {
 	if at.next == returned {
 		return tree.NoMatch
 	}
 	c := &w.chains[at.chain]
 	if at.ahead == 0 {
 		if c.index == nil && at.jumps < manyJumps {
-			return w.tree.FirstFrom(c.decide.rootFor(w.families, w.k), w.k, at.next)
+			return w.tree.FirstFrom(c.decide.rootFor(w.families, k), k, at.next)
 		}
-		w.lists = append(w.lists, w.matching(at.chain, false))
+		w.lists = append(w.lists, w.matching(k, at.chain, false))
 		at.ahead = int32(len(w.lists))
 	}
 	list := w.lists[at.ahead-1]
@@ -241,19 +242,19 @@ func (w *walk) next(at *frame) uint32 {
 
 // matching returns the ranks of the rules of a chain that match, in order:
 // those that pass the packet on, or the others.
-func (w *walk) matching(chain int32, pass bool) (out []uint32) {
+func (w *walk) matching(k rules.Key, chain int32, pass bool) (out []uint32) {
 	c := &w.chains[chain]
 	if c.index == nil {
 		r := c.decide
 		if pass {
 			r = c.pass
 		}
-		out = w.tree.All(r.rootFor(w.families, w.k), w.k, nil)
+		out = w.tree.All(r.rootFor(w.families, k), k, nil)
 		slices.Sort(out)
 		return out
 	}
 	l := w.source.Chains[chain].Rules
-	for it := c.index.Match(w.k).Iterator(); it.HasNext(); {
+	for it := c.index.Match(k).Iterator(); it.HasNext(); {
 		if r := it.Next(); l.At(int(r)).Continue == pass {
 			out = append(out, c.base+r)
 		}
@@ -263,10 +264,10 @@ func (w *walk) matching(chain int32, pass bool) (out []uint32) {
 
 // passed reports the rules that only count, from where evaluation stands up to
 // the rank before.
-func (w *walk) passed(at *frame, before uint32) {
+func (w *walk) passed(k rules.Key, at *frame, before uint32) {
 	found, ok := w.passing[at.chain]
 	if !ok {
-		found = w.matching(at.chain, true)
+		found = w.matching(k, at.chain, true)
 		w.passing[at.chain] = found
 	}
 	i, _ := slices.BinarySearch(found, at.next)
