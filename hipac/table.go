@@ -47,6 +47,9 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 	if err := t.Check(rules.Limits{MaxDepth: math.MaxInt, MaxWalk: math.MaxInt}); err != nil {
 		return nil, err
 	}
+	own := *t // the caller may change t
+	own.Chains = slices.Clone(t.Chains)
+	t = &own
 	c := &Table{source: t, binder: packet.NewBinder(t.Schema), families: familiesOf(t.Schema), chains: make([]chain, len(t.Chains))}
 	total := 0
 	for i := range t.Chains {
@@ -128,7 +131,7 @@ func familyOf(t *rules.Table) int {
 	return t.Family
 }
 
-// Source returns the table that was compiled.
+// Source returns the table that was compiled. It must not be changed.
 func (t *Table) Source() *rules.Table { return t.source }
 
 // returned is where evaluation of a chain stands after a Return.

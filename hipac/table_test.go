@@ -115,3 +115,14 @@ func TestTablesThatCheckRefusesAreRefused(t *testing.T) {
 	_, err = hipac.BuildTable(context.Background(), &rules.Table{Schema: rules.IPv4Tuple, Chains: []rules.Chain{{Name: "A", Rules: l}}}, nil)
 	require.ErrorContains(t, err, "does not exist")
 }
+
+func TestACompiledTableDoesNotFollowChangesOfItsSource(t *testing.T) {
+	drop, err := rules.NewList(rules.IPv4Tuple, rules.Rule[rules.Action]{Value: rules.Action{Kind: rules.Decide, Verdict: rules.Drop}})
+	require.NoError(t, err)
+	table := &rules.Table{Schema: rules.IPv4Tuple, Chains: []rules.Chain{{Name: "A", Policy: rules.Accept, Rules: drop}}}
+	c, err := hipac.BuildTable(context.Background(), table, nil)
+	require.NoError(t, err)
+	table.Chains[0].Rules = rules.NewBuilder[rules.Action](rules.IPv4Tuple).List()
+	table.Schema = nil
+	require.Equal(t, rules.Drop, c.Evaluate(rules.IPv4Tuple.NewKey(), 0).Verdict)
+}
