@@ -430,6 +430,14 @@ func (b *Builder) interval(entries []int32, c cut, extra float64, depth, spans i
 // chain builds the last resort: leaves in order of rank, each behind the last
 // as its span.
 func (b *Builder) chain(entries []int32) Ref {
+	if len(entries) > pruneRows && !b.cfg.KeepHidden {
+		entries = b.dropEqual(entries)
+	}
+	return b.link(entries)
+}
+
+// link builds the leaves of a chain.
+func (b *Builder) link(entries []int32) Ref {
 	if !b.ok() {
 		return 0
 	}
@@ -439,7 +447,7 @@ func (b *Builder) chain(entries []int32) Ref {
 	off := len(b.tree.slots) + 2
 	head := b.leaf(entries[:chainRows])
 	b.tree.slots = append(b.tree.slots, 0, 0, uint64(head))
-	rest := b.chain(entries[chainRows:])
+	rest := b.link(entries[chainRows:])
 	b.tree.slots[off-1] = uint64(rest)
 	b.tree.slots[off-2] = uint64(b.tag(entries[chainRows]))
 	return tableRef(off, 0, 0, 0).withSpan()
