@@ -253,7 +253,7 @@ var (
 	//	frag                        1 in a fragment that is not the first, else 0
 	//	tcpflags                    byte 13 of the TCP header
 	//	icmptype icmpcode           of ICMP and, for IPv6 packets, ICMPv6
-	//	ctstate                     connection state, one bit of seven
+	//	ctstate                     connection state, see CTStates
 	//	mark                        firewall mark
 	//	dscp ecn                    the two parts of TOS / traffic class
 	//	length                      IP total length in bytes
