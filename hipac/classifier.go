@@ -4,6 +4,7 @@ package hipac
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -21,8 +22,8 @@ import (
 // time nearly independent of the number of rules. T is the type of the
 // caller's own value of a rule.
 //
-// A Classifier is immutable and safe for any number of goroutines; lookups
-// take no lock and allocate nothing. Make one with Build.
+// A Classifier is immutable and safe for any number of goroutines; lookups of
+// the first match take no lock and allocate nothing. Make one with Build.
 type Classifier[T any] struct {
 	schema   *rules.Schema
 	binder   *packet.Binder
@@ -56,8 +57,8 @@ type Match[T any] struct {
 	// Value is the rule's value.
 	Value T
 	// Unknown is true when the rule asks for something that is not modelled,
-	// so that nobody can say whether it matches (see rules.Rule.Unknown). All
-	// earlier rules do not match.
+	// so that nobody can say whether it matches (see rules.Rule.Unknown). When
+	// Lookup returns it, no earlier terminal rule matches.
 	Unknown bool
 }
 
@@ -69,6 +70,9 @@ func Build[T any](ctx context.Context, l *rules.List[T], opts *Options) (*Classi
 	o, err := opts.orDefault()
 	if err != nil {
 		return nil, err
+	}
+	if l == nil {
+		return nil, errors.New("no list of rules")
 	}
 	if l.Len() > maxRules {
 		return nil, fmt.Errorf("%w: %d", ErrTooManyRules, l.Len())

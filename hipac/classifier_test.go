@@ -2,6 +2,7 @@ package hipac_test
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"reflect"
@@ -353,9 +354,16 @@ func TestHostileSetsStayBoundedAndRight(t *testing.T) {
 	}
 }
 
+func TestNothingToCompileIsAnError(t *testing.T) {
+	_, err := hipac.Build[int](context.Background(), nil, nil)
+	require.Error(t, err)
+	_, err = hipac.BuildTable(context.Background(), nil, nil)
+	require.Error(t, err)
+}
+
 func TestBadOptionsAreRefused(t *testing.T) {
 	l := listOf(t, rules.IPv4Tuple, "any")
-	for _, o := range []hipac.Options{{Engine: 9}, {MemoryLimit: -1}, {LeafRows: -1}, {Replication: -2}, {AllMatches: true, FirstMatchOnly: true}} {
+	for _, o := range []hipac.Options{{Engine: 9}, {MemoryLimit: -1}, {LeafRows: -1}, {LeafRows: 513}, {Replication: -2}, {Replication: math.NaN()}, {Replication: 2000}, {AllMatches: true, FirstMatchOnly: true}} {
 		_, err := hipac.Build(context.Background(), l, &o)
 		require.ErrorContains(t, err, "options", "%+v", o)
 	}

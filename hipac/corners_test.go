@@ -18,7 +18,7 @@ import (
 
 func requireFirst(t *testing.T, l *rules.List[int], keys []rules.Key) {
 	t.Helper()
-	for _, opts := range []*hipac.Options{nil, {LeafRows: 1}, {LeafRows: 5000}, {Engine: hipac.Index}} {
+	for _, opts := range []*hipac.Options{nil, {LeafRows: 1}, {LeafRows: 512}, {Engine: hipac.Index}} {
 		c := build(t, l, opts)
 		for _, k := range keys {
 			want, ok := l.First(k)

@@ -21,18 +21,19 @@
 // # Concurrency
 //
 // Everything that Build returns is immutable: any number of goroutines may
-// call any method, without locks. To change rules, build anew and swap a
-// pointer (atomic.Pointer).
+// call any method. Lookups of the first match take no lock and allocate
+// nothing; the first call of LookupAll, Matches or Executed compiles what they
+// need while others wait for it (Options.AllMatches has Build do that). To
+// change rules, build anew and swap a pointer (atomic.Pointer).
 //
 // # Cost
 //
 // The rules become one tree in flat arrays without pointers (the idea and its
-// bounds stand at the head of package internal/tree): some 40 to 120 bytes a
+// bounds stand at the head of package internal/tree): some 40 to 140 bytes a
 // rule, and one cache line or so per level, of which there are few. Memory is
 // linear in the number of rules whatever they are (Options.Replication,
-// Options.MemoryLimit). Rules that cannot be told apart cheaply end up in
-// chains that are walked in order, so no rule set makes a lookup slower than
-// walking the list.
+// Options.MemoryLimit). Rules that cannot be told apart cheaply end up in chains
+// that are walked in order: at worst a lookup compares every rule once.
 //
 // The second engine, [Index], answers from per-field interval indexes and
 // roaring bitmaps; it is slower, and there to check the first.

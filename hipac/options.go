@@ -74,7 +74,7 @@ type Options struct {
 	LeafRows int
 
 	// Replication is the number of copies per rule that a build may make to
-	// save lookups work. 0 means 4; memory is linear in it.
+	// save lookups work, at most 1024. 0 means 4; memory is linear in it.
 	Replication float64
 }
 
@@ -89,8 +89,10 @@ func (o *Options) orDefault() (Options, error) {
 	switch {
 	case out.Engine > Index:
 		return out, fmt.Errorf("options: there is no engine %d", out.Engine)
-	case out.MemoryLimit < 0, out.LeafRows < 0, !(out.Replication >= 0):
-		return out, errors.New("options: MemoryLimit, LeafRows and Replication must not be negative")
+	case out.MemoryLimit < 0, out.LeafRows < 0 || out.LeafRows > 512:
+		return out, errors.New("options: MemoryLimit is negative, or LeafRows is not in 0..512")
+	case !(out.Replication >= 0 && out.Replication <= 1024): // NaN neither
+		return out, errors.New("options: Replication is not in 0..1024")
 	case out.AllMatches && out.FirstMatchOnly:
 		return out, errors.New("options: AllMatches and FirstMatchOnly exclude each other")
 	}

@@ -7,6 +7,7 @@ package hipac
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -43,6 +44,9 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 	o, err := opts.orDefault()
 	if err != nil {
 		return nil, err
+	}
+	if t == nil {
+		return nil, errors.New("no table")
 	}
 	if err := t.Check(rules.Limits{MaxDepth: math.MaxInt, MaxWalk: math.MaxInt}); err != nil {
 		return nil, err
@@ -159,7 +163,8 @@ type walk struct {
 }
 
 // Evaluate sends a packet through the table from the chain at index entry,
-// and returns what rules.Table.Evaluate does. It allocates nothing unless
+// 0 <= entry < len(Chains), and returns what rules.Table.Evaluate does; it
+// panics on an entry that there is not. It allocates nothing unless
 // jumps nest deeper than 16, or a packet takes more than 32 of them in one
 // chain.
 func (t *Table) Evaluate(k rules.Key, entry int) rules.Result {

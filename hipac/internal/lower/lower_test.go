@@ -152,20 +152,27 @@ func TestRulesThatCannotMatchHaveNoEntry(t *testing.T) {
 }
 
 func TestProgramsAreFoundInAnyOrderAfterSort(t *testing.T) {
-	cond := func(x uint64) []rules.Cond { return []rules.Cond{rules.In(1, rules.Point(1+x)).Negate()} }
-	var p Program
-	for _, base := range []uint32{20, 0, 10} {
-		b := must(Lower(context.Background(), odd, Source{Len: 3, Conds: func(i int) []rules.Cond { return cond(uint64(base) + uint64(i)) }}, 1<<30))
-		p.Grow(&b.Program, base)
-	}
-	p.Sort()
-	k := odd.NewKey()
-	for x := range uint64(25) {
-		odd.Set(k, 1, rules.U64(1+x))
-		for _, rank := range []uint32{0, 1, 2, 10, 11, 12, 20, 21, 22} {
-			require.Equal(t, uint64(rank) != x, p.Holds(rank, k), "rank %d value %d", rank, x)
+	for _, step := range []uint32{10, 1000} { // with a table of ranks, and without
+		var p Program
+		for _, base := range []uint32{2 * step, 0, step} {
+			b := must(Lower(context.Background(), odd, Source{Len: 3, Conds: func(i int) []rules.Cond {
+				return []rules.Cond{rules.In(1, rules.Point(1+uint64(base)+uint64(i))).Negate()}
+			}}, 1<<30))
+			p.Grow(&b.Program, base)
+		}
+		p.Sort()
+		require.Equal(t, step == 10, p.dense != nil)
+		k := odd.NewKey()
+		for _, base := range []uint32{0, step, 2 * step} {
+			for i := range uint32(3) {
+				for _, x := range []uint32{0, 1, step, step + 1, 2*step + 2} {
+					odd.Set(k, 1, rules.U64(1+uint64(x)))
+					require.Equal(t, base+i != x, p.Holds(base+i, k), "rank %d value %d", base+i, x)
+				}
+			}
 		}
 		require.True(t, p.Holds(5, k), "a rule without a program holds")
+		require.True(t, p.Holds(9*step, k))
 	}
 }
 

@@ -30,6 +30,7 @@ type Program struct {
 	schema *rules.Schema
 	ranks  []uint32 // ascending
 	start  []uint32 // of each rank, in code
+	dense  []uint32 // by rank, 1 + start or 0: when many rules have a program
 	code   []uint32
 }
 
@@ -37,7 +38,9 @@ type Program struct {
 func (p *Program) Rules() int { return len(p.ranks) }
 
 // Bytes returns the memory that p holds.
-func (p *Program) Bytes() int { return 4 * (cap(p.ranks) + cap(p.start) + cap(p.code)) }
+func (p *Program) Bytes() int {
+	return 4 * (cap(p.ranks) + cap(p.start) + cap(p.dense) + cap(p.code))
+}
 
 // Grow appends the programs of q with its ranks moved up by base. Sort must
 // be called before the next Holds.
@@ -55,8 +58,20 @@ func (p *Program) Grow(q *Program, base uint32) {
 	p.code = append(p.code, q.code...)
 }
 
-// Sort puts the programs in order of rank.
+// Sort puts the programs in order of rank, for Holds to find them. Where one
+// rule in eight or more has one, it makes a table of all ranks.
 func (p *Program) Sort() {
+	p.sort()
+	if n := len(p.ranks); n > 0 && int(p.ranks[n-1])/8 <= n {
+		p.dense = make([]uint32, p.ranks[n-1]+1)
+		for i, rank := range p.ranks {
+			p.dense[rank] = p.start[i] + 1
+		}
+		p.ranks, p.start = nil, nil
+	}
+}
+
+func (p *Program) sort() {
 	if slices.IsSorted(p.ranks) {
 		return
 	}
@@ -133,18 +148,11 @@ func (p *Program) value(v rules.Value, n int) {
 // without one holds. It allocates nothing; its cost is one binary search per
 // condition.
 func (p *Program) Holds(rank uint32, key []uint32) bool {
-	lo, hi := 0, len(p.ranks)
-	for lo < hi {
-		if mid := int(uint(lo+hi) / 2); p.ranks[mid] < rank {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	if lo == len(p.ranks) || p.ranks[lo] != rank {
+	start, ok := p.find(rank)
+	if !ok {
 		return true
 	}
-	code := p.code[p.start[lo]:]
+	code := p.code[start:]
 	conds := int(code[0])
 	code = code[1:]
 	for range conds {
@@ -175,6 +183,28 @@ func (p *Program) Holds(rank uint32, key []uint32) bool {
 		}
 	}
 	return true
+}
+
+// find returns where the program of the rule begins.
+func (p *Program) find(rank uint32) (uint32, bool) {
+	if p.dense != nil {
+		if int(rank) >= len(p.dense) {
+			return 0, false
+		}
+		return p.dense[rank] - 1, p.dense[rank] != 0
+	}
+	lo, hi := 0, len(p.ranks)
+	for lo < hi {
+		if mid := int(uint(lo+hi) / 2); p.ranks[mid] < rank {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo == len(p.ranks) || p.ranks[lo] != rank {
+		return 0, false
+	}
+	return p.start[lo], true
 }
 
 // inRanges reports whether v lies in one of the ascending disjoint intervals.

@@ -52,7 +52,9 @@
 // at most maxSpans deep; what cannot be separated within the budget becomes a
 // chain of leaves in order of rank, so that the worst case, over all rule
 // sets, is a walk along that chain: never more rows than there are rules, plus
-// maxDepth steps per span.
+// maxDepth steps per span. A plain walk may be done sooner: it stops at the
+// first match, the tree compares a subtree to its end before it turns to a span
+// with lower ranks.
 //
 // References: nf-HiPAC (Bellion, Heinz 2002); Gupta, McKeown, "Packet
 // Classification using Hierarchical Intelligent Cuttings" (HotI 1999); Singh
