@@ -179,7 +179,7 @@ func (c *Classifier[T]) Position(k rules.Key) (int, bool) {
 		return 0, false
 	}
 	if c.index != nil {
-		i, ok := c.index.First(k, 0, func(i uint32) bool { return !c.list.At(int(i)).Continue })
+		i, ok := c.index.First(k, func(i uint32) bool { return !c.list.At(int(i)).Continue })
 		return int(i), ok
 	}
 	rank := c.tree.First(c.decide.rootFor(c.families, k), k)

@@ -112,7 +112,6 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 			return nil, buildError(err, o.MemoryLimit)
 		}
 		if boxes.Len() == 0 {
-			c.chains[i].pass = roots{}
 			continue
 		}
 		decide.Grow(boxes, c.chains[i].base)

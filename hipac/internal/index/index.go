@@ -128,11 +128,7 @@ func Build(ctx context.Context, s *rules.Schema, n int, conds func(i int) []rule
 		}
 	}
 	for i := range n {
-		more, err := x.enter(uint32(i), conds(i), ok)
-		if err == nil {
-			err = ok(more)
-		}
-		if err != nil {
+		if err := x.enter(uint32(i), conds(i), ok); err != nil {
 			return nil, err
 		}
 	}
@@ -257,8 +253,8 @@ func intersect(a, b []rules.Interval) []rules.Interval {
 }
 
 // enter puts a rule into the sets of its intervals, whose bounds are there. It
-// asks ok as it goes, with the work done since, and returns what is left of it.
-func (x *Index) enter(rule uint32, conds []rules.Cond, ok func(int) error) (work int, err error) {
+// asks ok as it goes, with the work done since.
+func (x *Index) enter(rule uint32, conds []rules.Cond, ok func(int) error) error {
 	constrained := uint32(0)
 	for _, e := range x.lower(conds) {
 		constrained |= 1 << e.field
@@ -272,7 +268,7 @@ func (x *Index) enter(rule uint32, conds []rules.Cond, ok func(int) error) (work
 		}
 		for _, iv := range e.ranges {
 			if err := ok(maxSpecific); err != nil {
-				return 0, err
+				return err
 			}
 			var cover [maxSpecific]*elementary
 			n := 0
@@ -299,7 +295,7 @@ func (x *Index) enter(rule uint32, conds []rules.Cond, ok func(int) error) (work
 		}
 	}
 	x.every.Add(rule)
-	return 1, nil
+	return ok(1)
 }
 
 // use prepares a field for its first condition; no rule so far has one.

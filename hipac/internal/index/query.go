@@ -222,13 +222,11 @@ func covers(a, b []entry) bool {
 	return true
 }
 
-// First returns the lowest rule >= from that matches the key and that accept,
-// when given, is true for.
-func (x *Index) First(k rules.Key, from uint32, accept func(uint32) bool) (uint32, bool) {
-	it := x.Match(k).Iterator()
-	it.AdvanceIfNeeded(from)
-	for it.HasNext() {
-		if r := it.Next(); accept == nil || accept(r) {
+// First returns the lowest rule that matches the key and that accept is true
+// for.
+func (x *Index) First(k rules.Key, accept func(uint32) bool) (uint32, bool) {
+	for it := x.Match(k).Iterator(); it.HasNext(); {
+		if r := it.Next(); accept(r) {
 			return r, true
 		}
 	}

@@ -48,7 +48,6 @@ type Dim struct {
 // Boxes are the lowered rules of one list, in order. Entry i is the rule at
 // position Rank[i]; rules that can never match have no entry.
 type Boxes struct {
-	Schema  *rules.Schema
 	Dims    []Dim
 	Rank    []uint32
 	Need    []uint32 // fields that must be present, as in key word 0
@@ -76,7 +75,7 @@ type Source struct {
 // the context ends, and with ErrMemory when the programs, which stay, take
 // more than limit bytes.
 func Lower(ctx context.Context, s *rules.Schema, src Source, limit int64) (*Boxes, error) {
-	b := &Boxes{Schema: s, Program: Program{schema: s}}
+	b := &Boxes{Program: Program{schema: s}}
 	dimOf := make([]int, s.KeyLen()) // 1 + index in b.Dims
 	for i := range src.Len {
 		for j := range src.Conds(i) {
@@ -93,11 +92,7 @@ func Lower(ctx context.Context, s *rules.Schema, src Source, limit int64) (*Boxe
 			if dimOf[w] == 0 {
 				continue
 			}
-			full := Span{0, ^uint32(0)}
-			if top := s.Field(f).Bits - 32*(n-1); w == first && top < 32 {
-				full.Hi = 1<<top - 1
-			}
-			b.Dims = append(b.Dims, Dim{Word: w, Field: f, Full: full, Spans: make([]Span, 0, src.Len)})
+			b.Dims = append(b.Dims, Dim{Word: w, Field: f, Full: fullWord(s.Field(f), n, w-first), Spans: make([]Span, 0, src.Len)})
 			dimOf[w] = len(b.Dims)
 		}
 	}
@@ -161,6 +156,15 @@ func Lower(ctx context.Context, s *rules.Schema, src Source, limit int64) (*Boxe
 	}
 	b.Dims = kept
 	return b, nil
+}
+
+// fullWord returns all values of word j of the n of a field.
+func fullWord(f *rules.Field, n, j int) Span {
+	full := Span{0, ^uint32(0)}
+	if top := f.Bits - 32*(n-1); j == 0 && top < 32 {
+		full.Hi = 1<<top - 1
+	}
+	return full
 }
 
 // lowerCond cuts box, the words of one field, down to the hull of c. exact

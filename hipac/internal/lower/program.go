@@ -34,9 +34,6 @@ type Program struct {
 	code   []uint32
 }
 
-// Rules returns the number of rules that have a program.
-func (p *Program) Rules() int { return len(p.ranks) }
-
 // Bytes returns the memory that p holds.
 func (p *Program) Bytes() int {
 	return 4 * (cap(p.ranks) + cap(p.start) + cap(p.dense) + cap(p.code))
@@ -45,7 +42,6 @@ func (p *Program) Bytes() int {
 // Grow appends the programs of q with its ranks moved up by base. Sort must
 // be called before the next Holds.
 func (p *Program) Grow(q *Program, base uint32) {
-	p.schema = q.schema
 	if len(p.code) == 0 && base == 0 {
 		*p = *q
 		return
@@ -128,10 +124,7 @@ func (p *Program) boxed(field int, iv rules.Interval) bool {
 	var box [4]Span
 	var dims [4]Dim
 	for j := range n {
-		dims[j].Full = Span{0, ^uint32(0)}
-		if top := f.Bits - 32*(n-1); j == 0 && top < 32 {
-			dims[j].Full.Hi = 1<<top - 1
-		}
+		dims[j].Full = fullWord(f, n, j)
 		box[j] = dims[j].Full
 	}
 	exact, _ := cutInterval(iv, box[:n], dims[:n])
