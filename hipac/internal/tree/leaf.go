@@ -14,7 +14,7 @@ package tree
 // padded with columns that hold for everything, so that a lookup compares rows
 // of seven or eight words without a loop over columns. That takes a quarter
 // off the time of lookups and adds a tenth to their memory.
-
+//
 // A sparse leaf is for schemas of many fields whose rules each ask for a few:
 // its rows bring their own columns, which takes less where most would hold for
 // everything.
@@ -42,12 +42,13 @@ func (b *Builder) leaf(entries []int32) Ref {
 	if len(wide) <= 2 && len(narrow) <= 3 {
 		return b.quickLeaf(entries, wide, narrow)
 	}
-	if columns := append(wide[:len(wide):len(wide)], narrow...); b.sparseWords(entries, columns) < len(entries)*(1+2*len(wide)+len(narrow)) {
+	columns := append(wide[:len(wide):len(wide)], narrow...)
+	if b.sparseWords(entries, columns) < len(entries)*(1+2*len(wide)+len(narrow)) {
 		return b.sparseLeaf(entries, columns)
 	}
 	off := len(b.tree.leaves)
 	out := b.tree.leaves
-	for i, d := range append(wide[:len(wide):len(wide)], narrow...) {
+	for i, d := range columns {
 		if i%4 == 0 {
 			out = append(out, 0)
 		}
