@@ -59,6 +59,10 @@ type Options struct {
 	// DefaultMemoryLimit.
 	MemoryLimit int64
 
+	// Batch is the way to run LookupBatch with the engine Tree. A build fails
+	// when the processor cannot run it.
+	Batch Batch
+
 	// AllMatches compiles what LookupAll and Executed need at once. Without it
 	// the first call of one of them does, in the time and memory of a Build,
 	// without a limit, and the classifier keeps the rule list alive for it.
@@ -96,7 +100,9 @@ func (o *Options) orDefault() (Options, error) {
 	case out.AllMatches && out.FirstMatchOnly:
 		return out, errors.New("options: AllMatches and FirstMatchOnly exclude each other")
 	}
-	return out, nil
+	var err error
+	out.Batch, err = out.Batch.resolve()
+	return out, err
 }
 
 func (o *Options) config(keepHidden bool) tree.Config {
