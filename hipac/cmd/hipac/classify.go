@@ -13,19 +13,20 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/hipac-go/classifier/rules/files"
 	"github.com/hipac-go/classifier/rules/packet"
 )
 
 type classifyCmd struct {
-	ruleFlags   `group:"Rules"`
-	packetFlags `group:"Packets"`
-	Table       string `placeholder:"NAME" help:"iptables: the table; filter when not given." group:"Rules"`
-	Chain       string `placeholder:"NAME" help:"iptables: the built-in chain that packets enter at; when not given FORWARD, or the table's first." group:"Rules"`
-	Engine      engine `enum:"tree,index,linear" default:"tree" placeholder:"NAME" help:"How to look up: tree (fast, the default), index, linear (slow and simple); all give the same answers."`
-	Output      string `enum:"text,json,csv,id" default:"text" placeholder:"FORM" help:"text for people (the default), json (a JSON object a line), csv, or id (one line per packet, see above)."`
-	Color       string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colours in text: auto (the default: on a terminal, unless NO_COLOR is set), always, never."`
-	Verbose     bool   `short:"v" help:"text: print a line per packet however many there are; without it only up to 50."`
-	Top         int    `default:"10" placeholder:"N" help:"text: how many of the rules that decided to list (default 10)."`
+	files.RuleFlags   `group:"Rules"`
+	files.PacketFlags `group:"Packets"`
+	Table             string `placeholder:"NAME" help:"iptables: the table; filter when not given." group:"Rules"`
+	Chain             string `placeholder:"NAME" help:"iptables: the built-in chain that packets enter at; when not given FORWARD, or the table's first." group:"Rules"`
+	Engine            engine `enum:"tree,index,linear" default:"tree" placeholder:"NAME" help:"How to look up: tree (fast, the default), index, linear (slow and simple); all give the same answers."`
+	Output            string `enum:"text,json,csv,id" default:"text" placeholder:"FORM" help:"text for people (the default), json (a JSON object a line), csv, or id (one line per packet, see above)."`
+	Color             string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colours in text: auto (the default: on a terminal, unless NO_COLOR is set), always, never."`
+	Verbose           bool   `short:"v" help:"text: print a line per packet however many there are; without it only up to 50."`
+	Top               int    `default:"10" placeholder:"N" help:"text: how many of the rules that decided to list (default 10)."`
 }
 
 // Help is shown in front of the flags.
@@ -77,21 +78,21 @@ func (cmd *classifyCmd) Run(a *app) error {
 	switch {
 	case demo:
 	case cmd.Rules == "":
-		return badUsage("--packets needs --rules FILE")
+		return files.BadUsage("--packets needs --rules FILE")
 	case cmd.Packets == "":
-		return badUsage("--rules needs --packets FILE")
+		return files.BadUsage("--rules needs --packets FILE")
 	case cmd.Rules == "-" && cmd.Packets == "-":
-		return badUsage("rules and packets cannot both be standard input")
+		return files.BadUsage("rules and packets cannot both be standard input")
 	}
 	if cmd.Top < 0 {
-		return badUsage("--top %d is negative", cmd.Top)
+		return files.BadUsage("--top %d is negative", cmd.Top)
 	}
-	var file *ruleFile
+	var file *files.Rules
 	var err error
 	if demo {
-		file, err = readRulesFrom(bytes.NewReader(demoRules), demoRulesName, &cmd.ruleFlags)
+		file, err = files.ReadRules(bytes.NewReader(demoRules), demoRulesName, &cmd.RuleFlags)
 	} else {
-		file, err = a.readRules(&cmd.ruleFlags)
+		file, err = a.readRules(&cmd.RuleFlags)
 	}
 	if err != nil {
 		return err
@@ -105,9 +106,9 @@ func (cmd *classifyCmd) Run(a *app) error {
 		if cmd.CaptureInterface == "none" {
 			cmd.CaptureInterface = "in"
 		}
-		in, err = newPacketReader(bytes.NewReader(demoCapture), demoCaptureName, &cmd.packetFlags, prog.schema())
+		in, err = newPacketReader(bytes.NewReader(demoCapture), demoCaptureName, &cmd.PacketFlags, prog.schema())
 	} else {
-		in, err = a.openPackets(&cmd.packetFlags, prog.schema())
+		in, err = a.openPackets(&cmd.PacketFlags, prog.schema())
 	}
 	if err != nil {
 		return err
@@ -202,7 +203,7 @@ func (r *classification) run() error {
 					return err
 				}
 			}
-			bar.at(r.in.at.n.Load(), r.sum.packets)
+			bar.at(r.in.BytesRead(), r.sum.packets)
 			free <- c
 		case <-ctx.Done():
 		}

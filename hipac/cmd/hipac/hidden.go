@@ -12,6 +12,7 @@ import (
 
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/files"
 )
 
 // deadRule is a rule that can never decide.
@@ -39,22 +40,22 @@ type deadRules struct {
 
 // findDead finds them in the table, or in the list when there is none. For
 // 100,000 rules it takes 3 to 15 seconds.
-func (a *app) findDead(file *ruleFile, t *rules.Table) (*deadRules, error) {
+func (a *app) findDead(file *files.Rules, t *rules.Table) (*deadRules, error) {
 	d := &deadRules{Hidden: []deadRule{}, Unreached: []deadRule{}, UnreachedChains: []deadChain{}}
 	var err error
 	switch {
 	case t != nil:
 		err = d.inTable(a.ctx, file, t)
-	case file.native != nil:
-		err = inList(a.ctx, d, file.native)
+	case file.Native != nil:
+		err = inList(a.ctx, d, file.Native)
 	default:
-		err = inList(a.ctx, d, file.classbench)
+		err = inList(a.ctx, d, file.ClassBench)
 	}
 	if a.ctx.Err() != nil {
 		return nil, errInterrupted
 	}
 	if err != nil {
-		return nil, fileError(file.name, err)
+		return nil, files.Error(file.Name, err)
 	}
 	return d, nil
 }
@@ -75,7 +76,7 @@ func inList[T any](ctx context.Context, d *deadRules, l *rules.List[T]) error {
 	return ctx.Err()
 }
 
-func (d *deadRules) inTable(ctx context.Context, file *ruleFile, t *rules.Table) error {
+func (d *deadRules) inTable(ctx context.Context, file *files.Rules, t *rules.Table) error {
 	var builtin []int
 	for i := range t.Chains {
 		if t.Chains[i].Policy != rules.NoVerdict {
@@ -115,7 +116,7 @@ func (d *deadRules) inTable(ctx context.Context, file *ruleFile, t *rules.Table)
 			for to = from; to < c.Rules.Len() && c.Rules.At(to).Value.Number == number; to++ {
 			}
 			dead := deadRule{Chain: c.Name, Rule: number}
-			dead.Text, _ = file.set.Rule(t.Name, c.Name, number)
+			dead.Text, _ = file.Tables.Rule(t.Name, c.Name, number)
 			if met != nil && !slices.Contains(met[from:to], true) {
 				d.Unreached = append(d.Unreached, dead)
 			}
@@ -201,7 +202,7 @@ func (d *deadRules) write(out *bytes.Buffer, chains bool, top, columns int) {
 	writeDead(out, d.Unreached, top, columns)
 	shown := d.UnreachedChains[:min(top, len(d.UnreachedChains))]
 	for _, c := range shown {
-		fmt.Fprintf(out, "  chain %s, %s: not reached by any jump\n", printable(c.Chain), plural(c.Rules, "rule"))
+		fmt.Fprintf(out, "  chain %s, %s: not reached by any jump\n", files.Printable(c.Chain), plural(c.Rules, "rule"))
 	}
 	writeMore(out, len(d.UnreachedChains), len(shown), "chain")
 }
@@ -211,7 +212,7 @@ func writeDead(out *bytes.Buffer, list []deadRule, top, columns int) {
 	names := make([]string, len(shown))
 	most := 0
 	for i := range shown {
-		names[i] = printable(place(shown[i].Chain, fmt.Sprint(shown[i].Rule)))
+		names[i] = files.Printable(place(shown[i].Chain, fmt.Sprint(shown[i].Rule)))
 		most = max(most, width(names[i]))
 	}
 	for i := range shown {
@@ -219,11 +220,11 @@ func writeDead(out *bytes.Buffer, list []deadRule, top, columns int) {
 		if by := shown[i].By; len(by) > 0 {
 			hiders := make([]string, len(by))
 			for j, n := range by {
-				hiders[j] = printable(place(shown[i].Chain, fmt.Sprint(n)))
+				hiders[j] = files.Printable(place(shown[i].Chain, fmt.Sprint(n)))
 			}
 			end = "  hidden by " + strings.Join(hiders, ", ")
 		}
-		text := printable(shown[i].Text)
+		text := files.Printable(shown[i].Text)
 		if columns > 0 {
 			text = cut(text, max(columns-most-width(end)-4, 12))
 		}

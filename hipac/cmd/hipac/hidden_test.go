@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hipac-go/classifier/rules/files"
 )
 
 const deadTable = `*filter
@@ -120,10 +122,10 @@ func TestAnInterruptEndsTheSearchForHiddenRules(t *testing.T) {
 	for _, rules := range []string{set, deadTable} {
 		ended := false
 		for looks := 0; !ended; looks++ {
-			f, err := readRulesFrom(strings.NewReader(rules), "r", &ruleFlags{RulesFormat: formatAuto, Fields: 5})
+			f, err := files.ReadRules(strings.NewReader(rules), "r", &files.RuleFlags{RulesFormat: "auto", Fields: 5})
 			require.NoError(t, err)
 			a := testApp(&interruptedAt{t.Context(), looks}, nil, &bytes.Buffer{}, &bytes.Buffer{})
-			table, _, err := f.choose("", "")
+			table, _, err := f.Choose("", "")
 			require.NoError(t, err)
 			if _, err = a.findDead(f, table); err == nil {
 				ended = true

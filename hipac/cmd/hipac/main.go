@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/signal"
 	"strings"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/hipac-go/classifier/rules/files"
 	"github.com/hipac-go/classifier/rules/iptables"
 )
 
@@ -101,21 +101,14 @@ func (a *app) run(args []string) (code int) {
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		return a.fail(usageError{err.Error() + ` ("hipac --help" tells more)`})
+		return a.fail(files.UsageError{Reason: err.Error() + ` ("hipac --help" tells more)`})
 	}
 	return a.fail(command.Run(a))
 }
 
-// usageError is an error in the arguments rather than in the data.
-type usageError struct{ reason string }
-
-func (e usageError) Error() string { return e.reason }
-
-func badUsage(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
-
 // fail prints an error, if any, and returns the exit code for it.
 func (a *app) fail(err error) int {
-	var usage usageError
+	var usage files.UsageError
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE):
 		return exitOK
@@ -135,24 +128,8 @@ func (a *app) fail(err error) int {
 // its own.
 func (a *app) complain(err error) {
 	for _, line := range strings.Split(err.Error(), "\n") {
-		fmt.Fprintf(a.stderr, "hipac: %s\n", printable(line))
+		fmt.Fprintf(a.stderr, "hipac: %s\n", files.Printable(line))
 	}
-}
-
-// open opens a file, or standard input for "-". The name is the one for errors.
-func (a *app) open(path string) (r io.Reader, name string, closeFile func(), err error) {
-	if path == "-" {
-		return a.stdin, "standard input", func() {}, nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, "", nil, fileError(path, err)
-	}
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		f.Close()
-		return nil, "", nil, fmt.Errorf("%s: is a directory", path)
-	}
-	return f, path, func() { f.Close() }, nil
 }
 
 // within returns what f does, or errInterrupted when the context ends first: a
@@ -174,13 +151,4 @@ func within[T any](ctx context.Context, f func() (T, error)) (T, error) {
 		var none T
 		return none, errInterrupted
 	}
-}
-
-// fileError is an error about a file without the name of the system call.
-func fileError(path string, err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
-	}
-	return fmt.Errorf("%s: %w", path, err)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/files"
 )
 
 // outcome is what became of a packet. It is small and comparable, so that
@@ -83,31 +84,31 @@ type compiled struct {
 }
 
 // compile compiles the rules that file holds as the flags ask.
-func (a *app) compile(file *ruleFile, e engine, table, chain string) (*compiled, error) {
-	t, entry, err := file.choose(table, chain)
+func (a *app) compile(file *files.Rules, e engine, table, chain string) (*compiled, error) {
+	t, entry, err := file.Choose(table, chain)
 	if err != nil {
 		return nil, err
 	}
 	return a.compileAs(file, e, t, entry)
 }
 
-func (a *app) compileAs(file *ruleFile, e engine, t *rules.Table, entry int) (c *compiled, err error) {
+func (a *app) compileAs(file *files.Rules, e engine, t *rules.Table, entry int) (c *compiled, err error) {
 	c = &compiled{engine: e}
 	start := a.now()
 	switch {
 	case t != nil:
-		c.program, err = newTableProgram(a.ctx, file.set, t, entry, e)
-	case file.native != nil:
-		c.program, err = newListProgram(a.ctx, file.native, e, func(value string) string { return value })
+		c.program, err = newTableProgram(a.ctx, file.Tables, t, entry, e)
+	case file.Native != nil:
+		c.program, err = newListProgram(a.ctx, file.Native, e, func(value string) string { return value })
 	default:
-		c.program, err = newListProgram(a.ctx, file.classbench, e, nil)
+		c.program, err = newListProgram(a.ctx, file.ClassBench, e, nil)
 	}
 	c.build = a.now().Sub(start)
 	if err != nil {
 		if a.ctx.Err() != nil {
 			return nil, errInterrupted
 		}
-		return nil, fileError(file.name, err)
+		return nil, files.Error(file.Name, err)
 	}
 	return c, nil
 }

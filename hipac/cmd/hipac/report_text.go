@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/files"
 )
 
 // maxLines is the number of packets up to which each gets a line.
@@ -63,7 +64,7 @@ func (r *textReport) packets(out *bufio.Writer, c *chunk) error {
 }
 
 func (r *textReport) row(e *entry, k rules.Key, o outcome) row {
-	line := row{number: fmt.Sprint(e.info.Number), packet: printable(r.describer.describeEntry(e, k)), verdict: printable(r.prog.verdict(o)), kind: o.kind}
+	line := row{number: fmt.Sprint(e.info.Number), packet: files.Printable(r.describer.describeEntry(e, k)), verdict: files.Printable(r.prog.verdict(o)), kind: o.kind}
 	if t := e.info.Time; !t.IsZero() {
 		if r.start.IsZero() {
 			r.start = t
@@ -71,15 +72,15 @@ func (r *textReport) row(e *entry, k rules.Key, o outcome) row {
 		r.timed = true
 		line.time = fmt.Sprintf("%.3f", t.Sub(r.start).Seconds())
 	}
-	if line.by = printable(place(r.prog.ref(o))); o.kind == bad {
+	if line.by = files.Printable(place(r.prog.ref(o))); o.kind == bad {
 		return line
 	}
 	text, comment := r.prog.describe(o)
-	line.rule = printable(text)
+	line.rule = files.Printable(text)
 	if why := r.prog.unknown(o); why != "" {
-		line.rule += "  (unknown: " + printable(why) + ")"
+		line.rule += "  (unknown: " + files.Printable(why) + ")"
 	} else if comment != "" && !strings.Contains(text, comment) {
-		line.rule += "  # " + printable(comment)
+		line.rule += "  # " + files.Printable(comment)
 	}
 	return line
 }
@@ -185,12 +186,12 @@ func (r *textReport) finish(out *bufio.Writer, s *summary) error {
 		out.WriteString(r.colors.paint(yellow, "No packet was classified: none can be decoded.") + "\n")
 	}
 	for _, v := range s.verdicts() {
-		name := printable(v.Verdict)
+		name := files.Printable(v.Verdict)
 		fmt.Fprintf(out, "  %s  %s\n", share(v.Packets, s.packets), r.colors.paint(verdictColor(name), name))
 	}
 	r.topRules(out, s)
-	fmt.Fprintf(out, "\nrules    %s (%s, %s)\n", s.prog.what(), printable(s.rulesFile), s.rulesFormat)
-	fmt.Fprintf(out, "packets  %s, %s\n", printable(s.packetsFile), s.format)
+	fmt.Fprintf(out, "\nrules    %s (%s, %s)\n", s.prog.what(), files.Printable(s.rulesFile), s.rulesFormat)
+	fmt.Fprintf(out, "packets  %s, %s\n", files.Printable(s.packetsFile), s.format)
 	how := string(s.prog.engine)
 	if s.prog.engine != engineLinear {
 		how += ", built in " + roundTime(s.prog.build)
@@ -239,20 +240,20 @@ func (r *textReport) topRules(out *bufio.Writer, s *summary) {
 	}
 	by, verdict := 0, 0
 	for _, c := range list {
-		by = max(by, width(printable(place(c.Chain, c.Rule))))
-		verdict = max(verdict, width(printable(c.Verdict)))
+		by = max(by, width(files.Printable(place(c.Chain, c.Rule))))
+		verdict = max(verdict, width(files.Printable(c.Verdict)))
 	}
 	fmt.Fprintf(out, "\n%s\n", r.colors.paint(bold, "Decided by"))
 	for _, c := range list {
-		name := printable(c.Verdict)
-		text := printable(c.Text)
+		name := files.Printable(c.Verdict)
+		text := files.Printable(c.Text)
 		if c.Comment != "" && !strings.Contains(c.Text, c.Comment) {
-			text += "  # " + printable(c.Comment)
+			text += "  # " + files.Printable(c.Comment)
 		}
 		if r.columns > 0 {
 			text = cut(text, max(r.columns-by-verdict-24, 12))
 		}
-		line := fmt.Sprintf("  %s  %s  %s  %s", share(c.Packets, s.packets), pad(printable(place(c.Chain, c.Rule)), by),
+		line := fmt.Sprintf("  %s  %s  %s  %s", share(c.Packets, s.packets), pad(files.Printable(place(c.Chain, c.Rule)), by),
 			r.colors.paint(verdictColor(name), pad(name, verdict)), r.colors.paint(dim, text))
 		out.WriteString(strings.TrimRight(line, " ") + "\n")
 	}

@@ -10,14 +10,15 @@ import (
 
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/files"
 )
 
 type statsCmd struct {
-	ruleFlags `group:"Rules"`
-	Table     string `placeholder:"NAME" help:"iptables: only this table." group:"Rules"`
-	Hidden    bool   `help:"Also list the rules that can never decide; slow for long lists."`
-	Top       int    `default:"10" placeholder:"N" help:"text, with --hidden: how many rules of each kind to list (default 10)."`
-	Output    string `enum:"text,json" default:"text" placeholder:"FORM" help:"text (the default) or json."`
+	files.RuleFlags `group:"Rules"`
+	Table           string `placeholder:"NAME" help:"iptables: only this table." group:"Rules"`
+	Hidden          bool   `help:"Also list the rules that can never decide; slow for long lists."`
+	Top             int    `default:"10" placeholder:"N" help:"text, with --hidden: how many rules of each kind to list (default 10)."`
+	Output          string `enum:"text,json" default:"text" placeholder:"FORM" help:"text (the default) or json."`
 }
 
 // Help is shown in front of the flags.
@@ -78,23 +79,23 @@ type fieldStats struct {
 // Run compiles and reports.
 func (cmd *statsCmd) Run(a *app) error {
 	if cmd.Top < 0 {
-		return badUsage("--top %d is negative", cmd.Top)
+		return files.BadUsage("--top %d is negative", cmd.Top)
 	}
-	var file *ruleFile
+	var file *files.Rules
 	var err error
 	if cmd.Rules == "" {
-		file, err = readRulesFrom(bytes.NewReader(demoRules), demoRulesName, &cmd.ruleFlags)
+		file, err = files.ReadRules(bytes.NewReader(demoRules), demoRulesName, &cmd.RuleFlags)
 	} else {
-		file, err = a.readRules(&cmd.ruleFlags)
+		file, err = a.readRules(&cmd.RuleFlags)
 	}
 	if err != nil {
 		return err
 	}
 	tables := []*rules.Table{nil}
-	if file.set != nil && cmd.Table == "" {
-		tables = file.set.Tables
+	if file.Tables != nil && cmd.Table == "" {
+		tables = file.Tables.Tables
 	} else {
-		t, _, err := file.choose(cmd.Table, "")
+		t, _, err := file.Choose(cmd.Table, "")
 		if err != nil {
 			return err
 		}
@@ -104,7 +105,7 @@ func (cmd *statsCmd) Run(a *app) error {
 	for _, t := range tables {
 		entry := 0
 		if t != nil {
-			if entry, err = entryChain(t, ""); err != nil {
+			if entry, err = files.EntryChain(t, ""); err != nil {
 				return err
 			}
 		}
@@ -124,10 +125,10 @@ func (cmd *statsCmd) Run(a *app) error {
 		enc := json.NewEncoder(a.stdout)
 		enc.SetIndent("", "  ")
 		enc.SetEscapeHTML(false)
-		return enc.Encode(map[string]any{"rules_file": file.name, "rules_format": file.format, "tables": list})
+		return enc.Encode(map[string]any{"rules_file": file.Name, "rules_format": file.Format, "tables": list})
 	}
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "%s, %s\n", printable(file.name), file.format)
+	fmt.Fprintf(&out, "%s, %s\n", files.Printable(file.Name), file.Format)
 	for i := range list {
 		out.WriteByte('\n')
 		list[i].write(&out)
@@ -171,7 +172,7 @@ func (t *tableStats) addFields(s hipac.Stats, schema *rules.Schema) {
 
 func (t *tableStats) write(out *bytes.Buffer) {
 	if t.Table != "" {
-		fmt.Fprintf(out, "table %s, %s\n", printable(t.Table), plural(t.Chains, "chain"))
+		fmt.Fprintf(out, "table %s, %s\n", files.Printable(t.Table), plural(t.Chains, "chain"))
 	}
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintf(w, "rules\t%d\t%d never match, %d not intervals\n", t.Rules, t.Never, t.Inexact)

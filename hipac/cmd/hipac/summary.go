@@ -7,6 +7,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/hipac-go/classifier/rules/files"
 )
 
 // summary counts what became of packets.
@@ -28,8 +30,8 @@ type summary struct {
 	failure        string // of reading the packets
 }
 
-func newSummary(prog *compiled, file *ruleFile, in *packetReader) *summary {
-	return &summary{prog: prog, rulesFile: file.name, rulesFormat: file.format, packetsFile: in.name, format: in.format, counts: map[outcome]int{}, absent: ^uint32(0)}
+func newSummary(prog *compiled, file *files.Rules, in *packetReader) *summary {
+	return &summary{prog: prog, rulesFile: file.Name, rulesFormat: file.Format, packetsFile: in.Name(), format: in.Format().String(), counts: map[outcome]int{}, absent: ^uint32(0)}
 }
 
 func (s *summary) add(o outcome) {

@@ -1,15 +1,12 @@
 package main
 
-// The terminal: whether there is one, colours, progress, and text from
-// strangers made safe to print.
+// The terminal: whether there is one, colours, and progress.
 
 import (
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/schollz/progressbar/v3"
@@ -65,27 +62,7 @@ func (a *app) useColors(when string) colors {
 	return colors(a.isTerminal(a.stdout) && a.env("NO_COLOR") == "" && a.env("TERM") != "dumb")
 }
 
-// printable returns s with what a terminal could take for a command written
-// as an escape.
-func printable(s string) string {
-	safe := func(r rune) bool { return unicode.IsPrint(r) && r != utf8.RuneError }
-	if strings.IndexFunc(s, func(r rune) bool { return !safe(r) }) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for i, r := range s {
-		if safe(r) {
-			b.WriteRune(r)
-			continue
-		}
-		_, size := utf8.DecodeRuneInString(s[i:])
-		q := strconv.Quote(s[i : i+size])
-		b.WriteString(q[1 : len(q)-1])
-	}
-	return b.String()
-}
-
-// width returns the number of columns that printable text takes.
+// width returns the number of columns that files.Printable text takes.
 func width(s string) int { return utf8.RuneCountInString(s) }
 
 // pad returns s with blanks up to n columns.

@@ -51,12 +51,6 @@ func TestProgressIsForTerminalsOnly(t *testing.T) {
 	require.Empty(t, run(false, false))
 }
 
-func TestPrintableEscapesWhatATerminalWouldObey(t *testing.T) {
-	require.Equal(t, "plain — text", printable("plain — text"))
-	require.Equal(t, `a\x1b[31m\n\x9b\xff`, printable("a\x1b[31m\n\x9b\xff"))
-	require.Equal(t, `\u202e`, printable("\u202e"))
-}
-
 func TestLongTextIsCutToTheTerminal(t *testing.T) {
 	require.Equal(t, "abcdef", cut("abcdef", 0))
 	require.Equal(t, "abcdef", cut("abcdef", 6))

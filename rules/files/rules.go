@@ -1,0 +1,175 @@
+package files
+
+// Rule files: which format one is in, reading it, and choosing what of it
+// packets are sent through.
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/classbench"
+	"github.com/hipac-go/classifier/rules/iptables"
+	"github.com/hipac-go/classifier/rules/native"
+)
+
+// Names of the rule formats.
+const (
+	Native     = "native"
+	ClassBench = "classbench"
+	Iptables   = "iptables"
+)
+
+// formatAuto is the format of a file that is told by its content.
+const formatAuto = "auto"
+
+// RuleFlags are the flags about a rule file.
+type RuleFlags struct {
+	Rules        string `placeholder:"FILE" help:"Rule file; - for standard input."`
+	RulesFormat  string `enum:"auto,native,classbench,iptables" default:"auto" placeholder:"FORMAT" help:"Format of the rules: auto (by content, the default), native, classbench, iptables."`
+	Fields       int    `enum:"5,6" default:"5" placeholder:"5|6" help:"ClassBench: match the first 5 columns (the default), or 6 with the flags."`
+	Family       int    `enum:"0,4,6" default:"0" placeholder:"4|6" help:"iptables: whether iptables or ip6tables reads the file; by content when not given."`
+	AllowUnknown bool   `help:"Keep rules that ask for something not modelled; packets that they would decide are UNKNOWN. Without it such a file is refused."`
+}
+
+// Rules is what a rule file holds: one of the three is not nil.
+type Rules struct {
+	Name   string // for errors
+	Format string // Native, ClassBench or Iptables
+
+	Native     *rules.List[string]
+	ClassBench *rules.List[classbench.Flags]
+	Tables     *iptables.Ruleset
+}
+
+// ReadRules reads a rule file; the name is the one for errors.
+func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
+	const head = 64 << 10
+	in := bufio.NewReaderSize(r, head)
+	file := &Rules{Name: name, Format: f.RulesFormat}
+	prefix, err := in.Peek(head)
+	if err != nil && err != io.EOF {
+		return nil, readError(name, err)
+	}
+	if file.Format == formatAuto {
+		if file.Format, err = sniffRules(prefix, name); err != nil {
+			return nil, readError(name, err)
+		}
+	}
+	if f.Fields == 6 && file.Format != ClassBench {
+		return nil, BadUsage("--fields 6 is for ClassBench rules, and %s holds %s rules", name, file.Format)
+	}
+	if f.Family != 0 && file.Format != Iptables {
+		return nil, BadUsage("--family is for iptables rules, and %s holds %s rules", name, file.Format)
+	}
+	switch file.Format {
+	case Native:
+		opts := native.Options{File: name, AllowUnknown: f.AllowUnknown}
+		if native.IsJSON(prefix) {
+			file.Native, err = native.ReadJSON(in, opts)
+		} else {
+			file.Native, err = native.Read(in, opts)
+		}
+	case ClassBench:
+		file.ClassBench, err = classbench.Read(in, classbench.Options{File: name, Fields: f.Fields})
+	case Iptables:
+		file.Tables, err = iptables.Read(in, iptables.Options{File: name, Family: f.Family, AllowUnknown: f.AllowUnknown})
+	}
+	if err != nil {
+		return nil, readError(name, err)
+	}
+	return file, nil
+}
+
+// sniffRules tells the format of a rule file by its beginning.
+func sniffRules(head []byte, name string) (string, error) {
+	if len(head) == 0 {
+		return "", fmt.Errorf("the file is empty")
+	}
+	switch {
+	case native.IsJSON(head):
+		if bytes.Contains(head, []byte(`"hipac"`)) {
+			return Native, nil
+		}
+		return "", fmt.Errorf(`JSON, but not of the native format: it has no member "hipac"`)
+	case native.IsText(head):
+		return Native, nil
+	}
+	number := 0
+	for line := range bytes.Lines(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))) {
+		number++
+		line = bytes.TrimSpace(line)
+		switch {
+		case len(line) == 0:
+		case line[0] == '#':
+			if bytes.Contains(line, []byte("tables-save")) {
+				return Iptables, nil
+			}
+		case line[0] == '@':
+			return ClassBench, nil
+		case line[0] == '*', line[0] == ':', line[0] == '[', bytes.HasPrefix(line, []byte("-A ")), bytes.Equal(line, []byte("COMMIT")):
+			return Iptables, nil
+		case bytes.IndexByte(head, 0) >= 0 || head[0] == 0x1f:
+			return "", fmt.Errorf("not a text file (it begins with % x): neither native, classbench nor iptables rules", head[:min(4, len(head))])
+		default:
+			return "", &rules.ParseError{File: name, Line: number, Column: 1, Token: string(line), Reason: `cannot tell the format of the rules: ` +
+				`native rules begin with "hipac 1" or a JSON object with a member "hipac", classbench rules with "@", ` +
+				`iptables rules with "*TABLE"; --rules-format says which it is`}
+		}
+	}
+	return "", fmt.Errorf("no rules: nothing but blank lines and comments; --rules-format says which format it is")
+}
+
+// Choose returns the table and the chain that packets enter at; nil for a
+// list. The empty chain is FORWARD, or the first built-in one of a table
+// without it.
+func (file *Rules) Choose(table, chain string) (*rules.Table, int, error) {
+	if file.Tables == nil {
+		if table != "" || chain != "" {
+			return nil, 0, BadUsage("--table and --chain are for iptables rules, and %s holds %s rules", file.Name, file.Format)
+		}
+		return nil, 0, nil
+	}
+	name := table
+	if name == "" {
+		name = "filter"
+	}
+	t := file.Tables.Table(name)
+	if t == nil {
+		var have []string
+		for _, t := range file.Tables.Tables {
+			have = append(have, t.Name)
+		}
+		if have == nil {
+			return nil, 0, fmt.Errorf("%s: no table in the file", file.Name)
+		}
+		return nil, 0, BadUsage("%s has no table %s; it has %s: choose one with --table", file.Name, name, strings.Join(have, ", "))
+	}
+	entry, err := EntryChain(t, chain)
+	return t, entry, err
+}
+
+// EntryChain returns the index of the built-in chain of the name, or, for the
+// empty one, of FORWARD or the first built-in one.
+func EntryChain(t *rules.Table, chain string) (int, error) {
+	var builtin []string
+	first := -1
+	for i := range t.Chains {
+		if t.Chains[i].Policy == rules.NoVerdict {
+			continue
+		}
+		if builtin = append(builtin, t.Chains[i].Name); first < 0 || chain == "" && t.Chains[i].Name == "FORWARD" {
+			first = i
+		}
+		if t.Chains[i].Name == chain {
+			return i, nil
+		}
+	}
+	if chain == "" && first >= 0 {
+		return first, nil
+	}
+	return 0, BadUsage("packets do not enter table %s at chain %s: choose one of %s with --chain", t.Name, chain, strings.Join(builtin, ", "))
+}
