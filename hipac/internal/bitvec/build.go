@@ -1,0 +1,145 @@
+package bitvec
+
+// Writing a bucket. The bitmaps of a word are made in order of its blocks, each
+// a copy of the one before with the bits flipped of those entries that begin or
+// have ended there: every bitmap is written once, and every entry touched at
+// most twice per word.
+
+import (
+	"slices"
+	"sort"
+
+	"github.com/hipac-go/classifier/hipac/internal/lower"
+)
+
+// Append writes the bucket to the end of dst and returns the longer array; the
+// bucket's offset is the old length. tags gives the tag of the i-th entry of
+// the plan; tags must be ascending and below NoTag. It takes O(dims * (n +
+// blocks * n/64)) time and 16 bytes per entry while it runs.
+func (p *Plan) Append(dst []uint64, tags func(i int) uint32) []uint64 {
+	off := len(dst)
+	dst = slices.Grow(dst, int(p.head.size))[:off+int(p.head.size)]
+	b := dst[off:]
+	p.head.put(b)
+	at := uint32(headerWords + dimWords*len(p.cut))
+	column := uint32(0)
+	w := writer{n: len(p.entries)}
+	stride := p.head.words + p.head.summary
+	for i := range p.cut {
+		c := &p.cut[i]
+		d := dimension{column: noColumn, count: uint32(len(c.blocks)), blocks: at, within: c.within()}
+		if c.dim >= 0 {
+			d.word = uint32(p.dims[c.dim].Word)
+		}
+		d.bitmaps = d.blocks + d.count
+		at = d.bitmaps + d.count*stride
+		if d.within > 0 {
+			d.column = column
+			column++
+			p.rows(b[p.head.rows:], int(d.column), p.dims[c.dim].Spans)
+		}
+		d.put(b[headerWords+dimWords*i:])
+		w.place(p, c)
+		w.bitmaps(b[d.blocks:d.bitmaps], b[d.bitmaps:at], c.blocks, int(p.head.summary))
+	}
+	out := b[p.head.tags:]
+	clear(out)
+	for i := range p.entries {
+		out[i/2] |= uint64(tags(i)) << (i % 2 * 32)
+	}
+	return dst
+}
+
+// rows writes a column of the rows.
+func (p *Plan) rows(out []uint64, column int, spans []lower.Span) {
+	for i, e := range p.entries {
+		s := spans[e]
+		out[i*int(p.head.columns)+column] = uint64(s.Lo) | uint64(s.Hi-s.Lo)<<32
+	}
+}
+
+// writer holds the scratch memory of writing bitmaps.
+type writer struct {
+	n      int
+	flips  []uint32 // positions by the block where their bit changes
+	starts []int    // index in flips by block
+	edges  []edge   // by position
+}
+
+// edge is the blocks where an entry's bit becomes set, and unset again.
+type edge struct{ lo, hi uint16 }
+
+// place finds the blocks of the entries and sorts them by these.
+func (w *writer) place(p *Plan, c *cutDim) {
+	w.edges = slices.Grow(w.edges[:0], w.n)[:w.n]
+	w.starts = append(w.starts[:0], make([]int, len(c.blocks)+1)...)
+	last := uint16(len(c.blocks))
+	for i, e := range p.entries {
+		s := c.reach
+		if c.dim >= 0 {
+			s = p.dims[c.dim].Spans[e]
+		}
+		ed := edge{0, last}
+		if s.Lo > c.reach.Lo {
+			ed.lo = uint16(find(c.blocks, s.Lo))
+		}
+		if s.Hi < c.reach.Hi {
+			ed.hi = uint16(find(c.blocks, s.Hi)) + 1
+		}
+		w.edges[i] = ed
+		w.starts[ed.lo]++
+		w.starts[ed.hi]++
+	}
+	sum := 0
+	for i, n := range w.starts {
+		w.starts[i] = sum
+		sum += n
+	}
+	w.flips = slices.Grow(w.flips[:0], sum)[:sum]
+	for i, ed := range w.edges {
+		w.flips[w.starts[ed.lo]] = uint32(i)
+		w.starts[ed.lo]++
+		w.flips[w.starts[ed.hi]] = uint32(i)
+		w.starts[ed.hi]++
+	}
+	// starts[i] is now the end of block i's.
+}
+
+// find returns the index of the block that holds x.
+func find(blocks []block, x uint32) int {
+	return sort.Search(len(blocks)-1, func(i int) bool { return blocks[i+1].start > x })
+}
+
+// bitmaps writes the blocks and bitmaps of a word.
+func (w *writer) bitmaps(blocks, out []uint64, cut []block, summary int) {
+	stride := len(out) / len(blocks)
+	var before []uint64
+	count := 0
+	from := 0
+	for i := range blocks {
+		row := out[i*stride : (i+1)*stride]
+		if i == 0 {
+			clear(row)
+		} else {
+			copy(row, before)
+		}
+		sum, vec := row[:summary], row[summary:]
+		for _, pos := range w.flips[from:w.starts[i]] {
+			x := vec[pos/64] ^ 1<<(pos%64)
+			vec[pos/64] = x
+			count += int(x>>(pos%64)&1)*2 - 1
+			bit := uint64(1) << (pos / 64 % 64)
+			if x != 0 {
+				sum[pos/4096] |= bit
+			} else {
+				sum[pos/4096] &^= bit
+			}
+		}
+		from = w.starts[i]
+		before = row
+		blocks[i] = uint64(cut[i].start)<<32 | uint64(count)
+		if cut[i].within > 0 {
+			blocks[i] |= looseBit
+		}
+	}
+}

@@ -1,0 +1,248 @@
+package bitvec
+
+// Planning: where the words are cut into blocks, and what a bucket will take,
+// worked out before anything of it is allocated.
+
+import (
+	"math"
+	"slices"
+	"sort"
+
+	"github.com/hipac-go/classifier/hipac/internal/lower"
+)
+
+// Plan is a bucket that has been worked out but not written.
+type Plan struct {
+	dims    []lower.Dim
+	entries []int32
+	cut     []cutDim
+	head    header
+	values  []uint32 // scratch
+}
+
+// cutDim is a dimension cut into blocks.
+type cutDim struct {
+	dim    int // index in Plan.dims, or -1 for a word that is not looked at
+	reach  lower.Span
+	cuts   int     // boundaries
+	blocks []block // at least one
+}
+
+// block is a run of values, up to the next block. The first block has start 0
+// and at 0.
+type block struct {
+	start  uint32
+	at     uint32 // boundaries at start: entries that begin with it, or end before
+	within uint32 // boundaries at its other values
+}
+
+// New plans a bucket of the entries, in their order, which is the order of
+// their tags. reach gives the values that each dimension's word has in the keys
+// that will be looked up, nil for all; a dimension that all entries cover takes
+// nothing. It reports false when the bucket would take more than budget bytes,
+// with fewer blocks where that is short, or is beyond what offsets of 32 bits
+// can name.
+//
+// It takes O(dims * n log n) time and 24 bytes per entry while it runs. dims
+// and entries are kept until Append.
+func New(dims []lower.Dim, reach []lower.Span, entries []int32, budget int64) (*Plan, bool) {
+	p := &Plan{dims: dims, entries: entries}
+	if int64(len(entries)) > math.MaxInt32 {
+		return nil, false
+	}
+	for d := range dims {
+		c := cutDim{dim: d, reach: dims[d].Full}
+		if reach != nil {
+			c.reach = reach[d]
+		}
+		if p.divide(&c, maxBlocks); c.cuts == 0 {
+			continue
+		}
+		if len(p.cut) == maxDims {
+			return nil, false
+		}
+		p.cut = append(p.cut, c)
+	}
+	if len(p.cut) == 0 { // all entries match: one block says so
+		p.cut = append(p.cut, cutDim{dim: -1, reach: lower.Span{Hi: math.MaxUint32}, blocks: make([]block, 1)})
+	}
+	if !p.fit(budget) {
+		return nil, false
+	}
+	p.values = nil
+	return p, true
+}
+
+// divide cuts a dimension into at most count blocks.
+func (p *Plan) divide(c *cutDim, count int) {
+	p.values = boundaries(p.values[:0], p.dims[c.dim].Spans, p.entries, c.reach)
+	c.cuts = len(p.values)
+	c.blocks = partition(distinct(p.values), count)
+}
+
+// boundaries appends the first value of each elementary interval that an
+// entry's span begins or ends with, once for every such span.
+func boundaries(dst []uint32, spans []lower.Span, entries []int32, reach lower.Span) []uint32 {
+	for _, e := range entries {
+		s := spans[e]
+		if s.Lo > reach.Lo {
+			dst = append(dst, s.Lo)
+		}
+		if s.Hi < reach.Hi {
+			dst = append(dst, s.Hi+1)
+		}
+	}
+	return dst
+}
+
+// distinct sorts the boundaries and returns a block for each, and one before.
+func distinct(values []uint32) []block {
+	slices.Sort(values)
+	n := 1
+	for i, v := range values {
+		if i == 0 || v != values[i-1] {
+			n++
+		}
+	}
+	out := make([]block, 1, n)
+	for i, v := range values {
+		if i == 0 || v != values[i-1] {
+			out = append(out, block{start: v})
+		}
+		out[len(out)-1].at++
+	}
+	return out
+}
+
+// partition joins neighbouring blocks until at most count are left, such that
+// the most boundaries within one of them are the fewest possible.
+func partition(in []block, count int) []block {
+	if len(in) <= count {
+		return in
+	}
+	total := 0
+	for _, b := range in {
+		total += int(b.at)
+	}
+	// Each block but the last begins a run, itself and the next block's start,
+	// of more than most boundaries: total/count is always enough.
+	most := sort.Search(total/count, func(most int) bool { return join(in, most, nil) <= count })
+	out := make([]block, 0, count)
+	join(in, most, &out)
+	return out
+}
+
+// join counts the blocks that are left when each may have at most so many
+// boundaries within, and appends them to out.
+func join(in []block, most int, out *[]block) int {
+	n := 0
+	var last block
+	for i, b := range in {
+		if i > 0 && int(last.within)+int(b.at) <= most {
+			last.within += b.at
+			continue
+		}
+		if i > 0 && out != nil {
+			*out = append(*out, last)
+		}
+		last = b
+		n++
+	}
+	if out != nil {
+		*out = append(*out, last)
+	}
+	return n
+}
+
+// within returns the most boundaries within a block.
+func (c *cutDim) within() uint32 {
+	w := uint32(0)
+	for _, b := range c.blocks {
+		w = max(w, b.within)
+	}
+	return w
+}
+
+// fit joins blocks until the bucket takes at most budget bytes, and lays it
+// out. What there is is shared out by the square roots of the numbers of
+// boundaries, which makes the sum of boundaries per block the least.
+func (p *Plan) fit(budget int64) bool {
+	if p.bytes() > budget {
+		n := int64(len(p.entries))
+		perBlock := 8 * (1 + p.rowWords())
+		fixed := 8 * (headerWords + dimWords*int64(len(p.cut)) + n*int64(len(p.cut)) + (n+1)/2)
+		blocks := (budget - fixed) / perBlock
+		share := func(c *cutDim, scale int) int {
+			want := int(float64(scale) * math.Sqrt(float64(c.cuts)) / 256)
+			return min(len(c.blocks), max(minBlocks, want))
+		}
+		sum := func(scale int) (s int64) {
+			for i := range p.cut {
+				s += int64(share(&p.cut[i], scale))
+			}
+			return s
+		}
+		if sum(0) > blocks {
+			return false
+		}
+		// maxBlocks*256: with as much every dimension has all it could have.
+		scale := sort.Search(maxBlocks*256, func(scale int) bool { return sum(scale+1) > blocks })
+		for i := range p.cut {
+			if c := &p.cut[i]; share(c, scale) < len(c.blocks) {
+				p.divide(c, share(c, scale))
+			}
+		}
+	}
+	return p.layout() && p.Bytes() <= budget
+}
+
+// rowWords returns the words of a bitmap and its summary.
+func (p *Plan) rowWords() int64 {
+	w, s := bitmapWords(len(p.entries))
+	return int64(w + s)
+}
+
+// bitmapWords returns the words of a bitmap of n entries and of its summary.
+func bitmapWords(n int) (words, summary int) {
+	words = (n + 64*group - 1) / (64 * group) * group
+	return words, (words + 63) / 64
+}
+
+// bytes returns what the bucket takes.
+func (p *Plan) bytes() int64 {
+	n := int64(len(p.entries))
+	words := headerWords + dimWords*int64(len(p.cut)) + (n+1)/2
+	for i := range p.cut {
+		words += int64(len(p.cut[i].blocks)) * (1 + p.rowWords())
+		if p.cut[i].within() > 0 {
+			words += n
+		}
+	}
+	return 8 * words
+}
+
+// layout fills in the header.
+func (p *Plan) layout() bool {
+	size := p.bytes() / 8
+	if size > math.MaxUint32 {
+		return false
+	}
+	n := len(p.entries)
+	words, summary := bitmapWords(n)
+	columns := 0
+	for i := range p.cut {
+		if p.cut[i].within() > 0 {
+			columns++
+		}
+	}
+	p.head = header{
+		n: uint32(n), dims: uint32(len(p.cut)), words: uint32(words), summary: uint32(summary),
+		columns: uint32(columns), size: uint32(size),
+	}
+	p.head.tags = p.head.size - uint32((n+1)/2)
+	p.head.rows = p.head.tags - uint32(n*columns)
+	return true
+}
+
+// Bytes returns what the bucket will take, exactly.
+func (p *Plan) Bytes() int64 { return 8 * int64(p.head.size) }
