@@ -26,6 +26,7 @@ import (
 // the first match take no lock and allocate nothing. Make one with Build.
 type Classifier[T any] struct {
 	schema   *rules.Schema
+	words    int // of a key
 	binder   *packet.Binder
 	families families
 	tree     *tree.Tree
@@ -80,7 +81,7 @@ func Build[T any](ctx context.Context, l *rules.List[T], opts *Options) (*Classi
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c := &Classifier[T]{schema: l.Schema(), binder: packet.NewBinder(l.Schema()), families: familiesOf(l.Schema()), rules: infoOf(l), list: l, opts: o}
+	c := &Classifier[T]{schema: l.Schema(), words: l.Schema().KeyLen(), binder: packet.NewBinder(l.Schema()), families: familiesOf(l.Schema()), rules: infoOf(l), list: l, opts: o}
 	conds := func(i int) []rules.Cond { return l.At(i).Conds }
 	boxes, err := lower.Lower(ctx, c.schema, lower.Source{
 		Len:   l.Len(),
@@ -97,7 +98,7 @@ func Build[T any](ctx context.Context, l *rules.List[T], opts *Options) (*Classi
 		}
 		return c, nil
 	}
-	b := tree.NewBuilder(ctx, o.config(false))
+	b := tree.NewBuilder(ctx, o.config(l.Schema(), false))
 	b.Grow(boxes, 0)
 	if c.decide, err = c.families.build(b, boxes, 0); err != nil {
 		return nil, buildError(err, o.MemoryLimit)
@@ -175,18 +176,26 @@ func (c *Classifier[T]) Lookup(k rules.Key) (Match[T], bool) {
 
 // Position is Lookup for callers who only want the rule's position.
 func (c *Classifier[T]) Position(k rules.Key) (int, bool) {
-	if len(k) != c.schema.KeyLen() {
+	if len(k) != c.words {
 		return 0, false
 	}
-	if c.index != nil {
+	if c.tree == nil {
 		i, ok := c.index.First(k, func(i uint32) bool { return !c.list.At(int(i)).Continue })
 		return int(i), ok
 	}
-	rank := c.tree.First(c.decide.rootFor(c.families, k), k)
+	rank := c.tree.First(c.root(k), k)
 	if rank == tree.NoMatch {
 		return 0, false
 	}
 	return int(rank), true
+}
+
+// root returns the root for a key.
+func (c *Classifier[T]) root(k rules.Key) tree.Ref {
+	if len(c.families) == 0 {
+		return c.decide.general
+	}
+	return c.decide.rootFor(c.families, k)
 }
 
 // shortKey is the length of keys for which a lookup clears little memory.
@@ -229,7 +238,7 @@ func (c *Classifier[T]) LookupBatch(keys []uint32, positions []int32) int {
 	}
 	for i := range n {
 		k := keys[i*w : i*w+w]
-		positions[i] = int32(c.tree.First(c.decide.rootFor(c.families, k), k)) // NoMatch is -1
+		positions[i] = int32(c.tree.First(c.root(k), k)) // NoMatch is -1
 	}
 	return n
 }
@@ -243,7 +252,7 @@ type allMatches struct {
 
 func buildAll[T any](ctx context.Context, l *rules.List[T], f families, o Options) (*allMatches, error) {
 	a := &allMatches{}
-	b := tree.NewBuilder(ctx, o.config(true))
+	b := tree.NewBuilder(ctx, o.config(l.Schema(), true))
 	src := lower.Source{Len: l.Len(), Conds: func(i int) []rules.Cond { return l.At(i).Conds }}
 	boxes, err := lower.Lower(ctx, l.Schema(), src, o.MemoryLimit)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/hipac-go/classifier/hipac/internal/index"
 	"github.com/hipac-go/classifier/hipac/internal/lower"
 	"github.com/hipac-go/classifier/hipac/internal/tree"
+	"github.com/hipac-go/classifier/rules"
 )
 
 // Errors of a build, for errors.Is. A context that ends gives its own error.
@@ -105,8 +106,23 @@ func (o *Options) orDefault() (Options, error) {
 	return out, err
 }
 
-func (o *Options) config(keepHidden bool) tree.Config {
-	return tree.Config{LeafRows: o.LeafRows, Replication: o.Replication, KeepHidden: keepHidden, MaxBytes: o.MemoryLimit}
+func (o *Options) config(s *rules.Schema, keepHidden bool) tree.Config {
+	return tree.Config{Plain: isPlain(s), LeafRows: o.LeafRows, Replication: o.Replication, KeepHidden: keepHidden, MaxBytes: o.MemoryLimit}
+}
+
+// isPlain reports whether keys of the schema look like those of the IPv4
+// 5-tuple.
+func isPlain(s *rules.Schema) bool {
+	t := rules.IPv4Tuple
+	if s.Len() != t.Len() {
+		return false
+	}
+	for i := range s.Len() {
+		if s.Field(i).Bits != t.Field(i).Bits {
+			return false
+		}
+	}
+	return true
 }
 
 // buildError gives a builder's error its public name.

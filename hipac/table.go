@@ -66,7 +66,7 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 		return nil, err
 	}
 	family := familyOf(t)
-	decide := tree.NewBuilder(ctx, o.config(false))
+	decide := tree.NewBuilder(ctx, o.config(t.Schema, false))
 	base := uint32(0)
 	for i := range t.Chains {
 		l := t.Chains[i].Rules

@@ -33,6 +33,9 @@ type Config struct {
 	// Replication is the number of copies per entry that a build may spend;
 	// default 4.
 	Replication float64
+	// Plain says that keys are those of the IPv4 5-tuple: words 1 to 5 are of
+	// 32, 32, 16, 16 and 8 bits, and there are no others.
+	Plain bool
 	// KeepHidden keeps rules that earlier ones hide, as All needs.
 	KeepHidden bool
 	// MaxBytes bounds the memory of the tree and, roughly, of the build.
@@ -61,8 +64,8 @@ type Builder struct {
 	tree Tree
 	err  error
 
-	classes map[uint32]uint16
-	nodes   int // since the context was last looked at
+	wantOf map[uint32]uint16
+	nodes  int // since the context was last looked at
 
 	// The set being built.
 	boxes *lower.Boxes
@@ -72,6 +75,11 @@ type Builder struct {
 	hull  []lower.Span // per dim: reach without what tables skipped unseen
 	plan  planner
 
+	pending int // spans that wait while a lookup is at the node being built
+
+	allColumns []int // of every leaf, when they fit a short row
+	hole       int   // index of a free block in rows, or -1
+
 	// Scratch memory of split, by slot.
 	edges []bool
 	steps []int32
@@ -79,8 +87,8 @@ type Builder struct {
 
 // NewBuilder returns a builder that gives up when the context ends.
 func NewBuilder(ctx context.Context, cfg Config) *Builder {
-	b := &Builder{cfg: cfg.orDefault(), ctx: ctx, classes: map[uint32]uint16{0: 0}}
-	b.tree.needs, b.tree.class = []uint32{0}, []uint16{}
+	b := &Builder{cfg: cfg.orDefault(), ctx: ctx, wantOf: map[uint32]uint16{0: 0}, hole: -1}
+	b.tree.needs, b.tree.wants, b.tree.plain = []uint32{0}, []uint16{}, cfg.Plain
 	b.plan.leafRows = b.cfg.LeafRows
 	return b
 }
@@ -100,29 +108,47 @@ func (b *Builder) Grow(boxes *lower.Boxes, base uint32) {
 	b.boxes, b.base, b.dims = boxes, base, boxes.Dims
 	b.tree.program.Grow(&boxes.Program, base)
 	t := &b.tree
+	b.allColumns = b.shortColumns()
 	for e, rank := range boxes.Rank {
 		need := boxes.Need[e]
-		if _, ok := b.classes[need]; !ok && t.class != nil {
+		if _, ok := b.wantOf[need]; !ok && t.wants != nil {
 			if len(t.needs) > math.MaxUint16 { // no more classes: one need per rank
-				byRank := make([]uint32, len(t.class))
-				for i, class := range t.class {
+				byRank := make([]uint32, len(t.wants))
+				for i, class := range t.wants {
 					byRank[i] = t.needs[class]
 				}
-				t.class, t.needs = nil, byRank
+				t.wants, t.needs = nil, byRank
 			} else {
-				b.classes[need] = uint16(len(t.needs))
+				b.wantOf[need] = uint16(len(t.needs))
 				t.needs = append(t.needs, need)
 			}
 		}
 		at := int(base + rank)
-		if t.class == nil {
+		if t.wants == nil {
 			t.needs = extend(t.needs, at+1)
 			t.needs[at] = need
 		} else {
-			t.class = extend(t.class, at+1)
-			t.class[at] = b.classes[need]
+			t.wants = extend(t.wants, at+1)
+			t.wants[at] = b.wantOf[need]
 		}
 	}
+}
+
+// shortColumns returns all dims when a short row has room for them: then every
+// leaf has the same columns, and the tree one class.
+func (b *Builder) shortColumns() []int {
+	all := []int{}
+	wide := 0
+	for d := range b.dims {
+		all = append(all, d)
+		if b.dims[d].Full.Hi > 0xffff {
+			wide++
+		}
+	}
+	if wide > 2 || len(all)-wide > narrowCols {
+		return nil
+	}
+	return all
 }
 
 // extend makes s at least n long.
@@ -169,9 +195,9 @@ next:
 func (b *Builder) Tree() *Tree {
 	t := b.tree
 	t.program.Sort()
-	t.slots, t.lines, t.leaves = fit(t.slots), fit(t.lines), fit(t.leaves)
-	if t.class != nil {
-		t.class = fit(t.class)
+	t.slots, t.lines, t.rows, t.classes = fit(t.slots), fit(t.lines), fit(t.rows), fit(t.classes)
+	if t.wants != nil {
+		t.wants = fit(t.wants)
 	}
 	return &t
 }
@@ -192,7 +218,7 @@ func (b *Builder) ok() bool {
 	}
 	// References have 32 bits for an offset; a node adds less than 2^20 words.
 	const most = 1<<32 - 1<<20
-	tooLong := uint64(len(b.tree.slots)) > most || uint64(len(b.tree.leaves)) > most
+	tooLong := uint64(len(b.tree.slots)) > most || uint64(len(b.tree.rows)) > most
 	if b.err == nil && (tooLong || b.tree.used() > b.cfg.MaxBytes) {
 		b.err = lower.ErrMemory
 	}
@@ -213,11 +239,14 @@ func (b *Builder) node(entries []int32, extra float64, depth, spans int) Ref {
 	if depth >= maxDepth {
 		return b.chain(entries)
 	}
+	if b.pending == maxPending-1 { // the last place is for a chain
+		spans = 0
+	}
 	c := b.plan.best(b, entries, extra, spans)
 	switch c.kind {
-	case kindTable:
+	case cutTable:
 		return b.table(entries, c, extra, depth, spans)
-	case kindInterval:
+	case cutInterval:
 		return b.interval(entries, c, extra, depth, spans)
 	}
 	return b.chain(entries)
@@ -238,6 +267,7 @@ func (b *Builder) table(entries []int32, c cut, extra float64, depth, spans int)
 
 	if len(p.span) > 0 {
 		b.tree.slots = append(b.tree.slots, 0, 0)
+		b.pending++
 	}
 	off := len(b.tree.slots)
 	b.tree.slots = append(b.tree.slots, make([]uint64, size)...)
@@ -268,6 +298,7 @@ func (b *Builder) table(entries []int32, c cut, extra float64, depth, spans int)
 	}
 	ref := tableRef(off, dim.Word, int(c.shift), int(c.bits))
 	if len(p.span) > 0 {
+		b.pending--
 		ref = ref.withSpan()
 		b.setSpan(off, p.span, share(len(p.span)), depth, spans)
 	}
@@ -400,6 +431,9 @@ func (b *Builder) interval(entries []int32, c cut, extra float64, depth, spans i
 	for i, x := range c.bounds {
 		l[i] = x - 1
 	}
+	if len(span) > 0 {
+		b.pending++
+	}
 	children := make([]uint64, len(c.bounds)+1)
 	for p := range children {
 		reach, hull := outerReach, outerHull
@@ -420,6 +454,7 @@ func (b *Builder) interval(entries []int32, c cut, extra float64, depth, spans i
 	if len(span) == 0 {
 		return ref
 	}
+	b.pending--
 	// A table of one slot carries the span.
 	off := len(b.tree.slots) + 2
 	b.tree.slots = append(b.tree.slots, 0, 0, uint64(ref))

@@ -4,104 +4,174 @@ package tree
 // that some row still has to test. A word that every row covers for all keys
 // that reach the leaf is no column.
 //
-//	leaf  = columns, four words of the key per header word, wide ones first
-//	row   = tag, per wide column lo and hi-lo, per narrow column lo | (hi-lo)<<16
+// Rows are blocks of 8 words, 32 bytes, so that two share a cache line and
+// vector instructions compare two at once. Which key word a column tests is not
+// in the row but in its class, named by the leaf's reference; a tree has few.
 //
-// Narrow columns are words of at most 16 bits.
+//	short  one block
+//	         word 0     tag
+//	         words 1-3  narrow columns, words of at most 16 bits: lo | (hi-lo)<<16
+//	         words 4-7  two wide columns: lo, hi-lo
+//	long   a block as in a short row, then blocks of
+//	         words 0-7  four wide columns: lo, hi-lo
+//	sparse tag, number of columns, then per column: key word, lo, hi-lo
 //
-// A leaf of at most two wide and three narrow columns, as those of 5-tuples
-// are, is a quick one: it has exactly two wide and two or three narrow ones,
-// padded with columns that hold for everything, so that a lookup compares rows
-// of seven or eight words without a loop over columns. That takes a quarter
-// off the time of lookups and adds a tenth to their memory.
-//
-// A sparse leaf is for schemas of many fields whose rules each ask for a few:
-// its rows bring their own columns, which takes less where most would hold for
-// everything.
-//
-//	row   = tag, number of columns, per column word of the key, lo, hi-lo
+// Unused columns hold for everything. Rows of 5-tuples are short. Sparse rows
+// are for schemas of many fields whose rules each ask for a few: they take less
+// where most columns would hold for everything.
+
+import (
+	"slices"
+)
+
+// blockWords is the number of words in a block.
+const blockWords = 8
+
+// row is a block of a row.
+type row [blockWords]uint32
+
+const (
+	anyNarrow  = 0xffff << 16
+	narrowCols = 3 // of a row's first block
+	maxBlocks  = 8 // of a long row
+	maxClasses = 1 << 8
+)
+
+// class says which key words the columns of a leaf test. An unused column
+// tests word 0, with bounds that hold for everything.
+type class struct {
+	blocks int32
+	// words has the key word of each column at the place of its bounds in the
+	// row: at 1, 2, 3 the narrow ones, at 4, 6, 8, 10, ... the wide ones.
+	words [maxBlocks * blockWords]uint8
+}
+
+const classBytes = 4 + maxBlocks*blockWords
+
+// plainClass is the class of the IPv4 5-tuple: narrow columns in words 3 to 5,
+// wide ones in 1 and 2.
+var plainClass = class{blocks: 1, words: [maxBlocks * blockWords]uint8{1: 3, 2: 4, 3: 5, 4: 1, 6: 2}}
+
+// plainKey is the length of the keys of plain trees.
+const plainKey = 6
+
+// place gives the columns, dims of the boxes, their places in a row. Narrow
+// columns that find no room in the first block go where wide ones do.
+func (b *Builder) place(columns []int) (c class, at []int) {
+	at = make([]int, len(columns))
+	if b.cfg.Plain {
+		for i, d := range columns {
+			at[i] = slices.Index(plainClass.words[:], uint8(b.dims[d].Word))
+		}
+		return plainClass, at
+	}
+	narrow, next := 1, 4
+	for _, wide := range [2]bool{false, true} {
+		for i, d := range columns {
+			if (b.dims[d].Full.Hi > 0xffff) != wide {
+				continue
+			}
+			if !wide && narrow <= narrowCols {
+				at[i] = narrow
+				narrow++
+			} else {
+				at[i] = next
+				next += 2
+			}
+			if at[i] < len(c.words) {
+				c.words[at[i]] = uint8(b.dims[d].Word)
+			}
+		}
+	}
+	c.blocks = int32(max(next+blockWords-1, blockWords) / blockWords)
+	return c, at
+}
+
+// classOf returns the number of the class in the tree, adding it when there is
+// room.
+func (b *Builder) classOf(c class) (int, bool) {
+	if i := slices.Index(b.tree.classes, c); i >= 0 {
+		return i, true
+	}
+	if len(b.tree.classes) == maxClasses {
+		return 0, false
+	}
+	b.tree.classes = append(b.tree.classes, c)
+	return len(b.tree.classes) - 1, true
+}
 
 // leaf writes the rows of the entries; at most maxRows of them.
 func (b *Builder) leaf(entries []int32) Ref {
 	if len(entries) == 0 {
-		return leafRef(0, 0, 0, 0)
+		return 0
 	}
-	var wide, narrow []int // dims
+	columns := b.allColumns
+	if columns == nil {
+		columns = b.columns(entries)
+	}
+	c, at := b.place(columns)
+	if int(c.blocks) > 1 && b.sparseWords(entries, columns) < len(entries)*int(c.blocks)*blockWords || c.blocks > maxBlocks {
+		return b.sparseLeaf(entries, columns)
+	}
+	class, ok := b.classOf(c)
+	if !ok {
+		return b.sparseLeaf(entries, columns)
+	}
+	off := b.room(len(entries) * int(c.blocks))
+	out := b.tree.rows[off:]
+	for i, e := range entries {
+		r := out[i*int(c.blocks):]
+		r[0] = row{b.tag(e), anyNarrow, anyNarrow, anyNarrow, 0, ^uint32(0), 0, ^uint32(0)}
+		for j := 1; j < int(c.blocks); j++ {
+			r[j] = row{0, ^uint32(0), 0, ^uint32(0), 0, ^uint32(0), 0, ^uint32(0)}
+		}
+		for i, d := range columns {
+			s := b.dims[d].Spans[e]
+			block, word := &r[at[i]/blockWords], at[i]%blockWords
+			if at[i] <= narrowCols {
+				block[word] = s.Lo | (s.Hi-s.Lo)<<16
+			} else {
+				block[word], block[word+1] = s.Lo, s.Hi-s.Lo
+			}
+		}
+	}
+	f := formShort
+	if c.blocks > 1 {
+		f = formLong
+	}
+	return leafRef(off, len(entries), f, class)
+}
+
+// columns returns the dims that some entry still has to test.
+func (b *Builder) columns(entries []int32) (out []int) {
 	for d := range b.dims {
 		for _, e := range entries {
 			if !b.dims[d].Spans[e].Covers(b.reach[d]) {
-				if b.dims[d].Full.Hi <= 0xffff {
-					narrow = append(narrow, d)
-				} else {
-					wide = append(wide, d)
-				}
+				out = append(out, d)
 				break
 			}
 		}
 	}
-	if len(wide) <= 2 && len(narrow) <= 3 {
-		return b.quickLeaf(entries, wide, narrow)
-	}
-	columns := append(wide[:len(wide):len(wide)], narrow...)
-	if b.sparseWords(entries, columns) < len(entries)*(1+2*len(wide)+len(narrow)) {
-		return b.sparseLeaf(entries, columns)
-	}
-	off := len(b.tree.leaves)
-	out := b.tree.leaves
-	for i, d := range columns {
-		if i%4 == 0 {
-			out = append(out, 0)
-		}
-		out[len(out)-1] |= uint32(b.dims[d].Word) << (i % 4 * 8)
-	}
-	for _, e := range entries {
-		out = append(out, b.tag(e))
-		for _, d := range wide {
-			s := b.dims[d].Spans[e]
-			out = append(out, s.Lo, s.Hi-s.Lo)
-		}
-		for _, d := range narrow {
-			s := b.dims[d].Spans[e]
-			out = append(out, s.Lo|(s.Hi-s.Lo)<<16)
-		}
-	}
-	b.tree.leaves = out
-	return leafRef(off, len(entries), len(wide), len(narrow))
+	return out
 }
 
-// Layout of quick leaves.
-const (
-	quickHeader = 2 // words: four columns, then one
-	quickRow2   = 7 // words: tag, two wide columns, two narrow ones
-	quickRow3   = 8 // with a third narrow one
-	anyNarrow   = 0xffff << 16
-)
-
-func (b *Builder) quickLeaf(entries []int32, wide, narrow []int) Ref {
-	off := len(b.tree.leaves)
-	out := append(b.tree.leaves, 0, 0)
-	for i, d := range wide {
-		out[off] |= uint32(b.dims[d].Word) << (8 * i)
+// room makes room for n blocks of a leaf and returns the index of the first.
+// Leaves of several blocks begin at a cache line; what that leaves free is
+// kept for a leaf of one.
+func (b *Builder) room(n int) int {
+	t := &b.tree
+	if n == 1 && b.hole >= 0 {
+		off := b.hole
+		b.hole = -1
+		return off
 	}
-	for i, d := range narrow {
-		i += 2
-		out[off+i/4] |= uint32(b.dims[d].Word) << (i % 4 * 8)
+	if n > 1 && len(t.rows)%2 != 0 && b.hole < 0 {
+		b.hole = len(t.rows)
+		t.rows = append(t.rows, row{})
 	}
-	width := max(2, len(narrow))
-	for _, e := range entries {
-		row := [quickRow3]uint32{b.tag(e), 0, ^uint32(0), 0, ^uint32(0), anyNarrow, anyNarrow, anyNarrow}
-		for i, d := range wide {
-			s := b.dims[d].Spans[e]
-			row[1+2*i], row[2+2*i] = s.Lo, s.Hi-s.Lo
-		}
-		for i, d := range narrow {
-			s := b.dims[d].Spans[e]
-			row[5+i] = s.Lo | (s.Hi-s.Lo)<<16
-		}
-		out = append(out, row[:5+width]...)
-	}
-	b.tree.leaves = out
-	return leafRef(off, len(entries), 2, width) | quickBit
+	off := len(t.rows)
+	t.rows = append(t.rows, make([]row, n)...)
+	return off
 }
 
 // sparseWords returns the size of a sparse leaf of the entries.
@@ -118,8 +188,7 @@ func (b *Builder) sparseWords(entries []int32, columns []int) int {
 }
 
 func (b *Builder) sparseLeaf(entries []int32, columns []int) Ref {
-	off := len(b.tree.leaves)
-	out := b.tree.leaves
+	var out []uint32
 	for _, e := range entries {
 		out = append(out, b.tag(e), 0)
 		count := len(out) - 1
@@ -130,6 +199,10 @@ func (b *Builder) sparseLeaf(entries []int32, columns []int) Ref {
 			}
 		}
 	}
-	b.tree.leaves = out
-	return leafRef(off, len(entries), 0, 0) | sparseBit
+	b.tree.plain = false
+	off := b.room((len(out) + blockWords - 1) / blockWords)
+	for i, w := range out {
+		b.tree.rows[off+i/blockWords][i%blockWords] = w
+	}
+	return leafRef(off, len(entries), formSparse, 0)
 }

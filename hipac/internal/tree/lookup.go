@@ -6,15 +6,77 @@ package tree
 //
 // Rows of a leaf carry a tag, rank<<1 | inexact, so that tags order as ranks
 // do and tell with the same load whether the rule's program must be asked.
+//
+// Two walks do the same: firstPlain for trees over the IPv4 5-tuple, whose
+// columns are known words of the key, and FirstFrom for all others.
 
-// maxPending bounds the spans that wait at one time: each hangs off a node
-// of the current path.
-const maxPending = maxDepth + 2
+// maxPending bounds the spans that wait at one time: each hangs off a node of
+// the current path. It is a power of two, so that the stack is indexed by mask.
+const maxPending = 16
 
 // First returns the lowest rank that matches the key, or NoMatch. The key
 // must have the layout that the tree was built for.
 func (t *Tree) First(root Ref, key []uint32) uint32 {
+	if t.plain && len(key) == plainKey {
+		return t.firstPlain(root, (*[plainKey]uint32)(key))
+	}
 	return t.FirstFrom(root, key, 0)
+}
+
+// firstPlain is First for plain trees.
+func (t *Tree) firstPlain(root Ref, key *[plainKey]uint32) uint32 {
+	var pending [maxPending]uint32
+	n := 0
+	best := NoMatch
+	slots, ref := t.slots, root
+	for {
+		for !ref.isLeaf() {
+			off := ref.offset()
+			if !ref.isTable() {
+				l := &t.lines[off]
+				ref = Ref(slots[l[intervalBounds]+l.find(key[ref.word()])])
+				continue
+			}
+			if ref.hasSpan() {
+				pending[n%maxPending] = off
+				n++
+			}
+			ref = Ref(slots[off+key[ref.word()]>>ref.shift()&(1<<ref.bits()-1)])
+		}
+		off := ref.offset()
+		rows := t.rows[off : off+ref.rows()]
+		for i := range rows {
+			r := &rows[i]
+			tag := r[0]
+			if tag >= best {
+				break
+			}
+			if key[1]-r[4] <= r[5] && key[2]-r[6] <= r[7] && narrow(key[3], r[1]) && narrow(key[4], r[2]) && narrow(key[5], r[3]) &&
+				(tag&1|key[0] == 0 || t.holds(tag, key[:])) {
+				best = tag
+				break
+			}
+		}
+		for {
+			if n == 0 {
+				return rankOf(best)
+			}
+			n--
+			off := pending[n%maxPending]
+			if uint32(slots[off-2]) < best {
+				ref = Ref(slots[off-1])
+				break
+			}
+		}
+	}
+}
+
+// rankOf returns the rank of a tag.
+func rankOf(tag uint32) uint32 {
+	if tag == NoMatch {
+		return NoMatch
+	}
+	return tag >> 1
 }
 
 // FirstFrom returns the lowest rank >= from that matches the key, or NoMatch.
@@ -24,40 +86,32 @@ func (t *Tree) FirstFrom(root Ref, key []uint32, from uint32) uint32 {
 	n := 0
 	ref := root
 	for {
-		for {
-			switch ref.kind() {
-			case kindTable:
-				off := ref.offset()
-				if ref.hasSpan() {
-					if from > 0 && ref.bits() == 0 && uint32(t.slots[off-2])>>1 <= from && Ref(t.slots[off]).kind() == kindLeaf {
-						ref = Ref(t.slots[off-1]) // a chain, whose first leaf is all below from
-						continue
-					}
-					pending[n] = off
-					n++
-				}
-				x := key[ref.word()] >> ref.shift() & (1<<ref.bits() - 1)
-				ref = Ref(t.slots[off+x])
-				continue
-			case kindInterval:
-				l := &t.lines[ref.offset()]
+		for !ref.isLeaf() {
+			off := ref.offset()
+			if !ref.isTable() {
+				l := &t.lines[off]
 				ref = Ref(t.slots[l[intervalBounds]+l.find(key[ref.word()])])
 				continue
 			}
-			break
+			if ref.hasSpan() {
+				if from > 0 && ref.bits() == 0 && uint32(t.slots[off-2])>>1 <= from && Ref(t.slots[off]).isLeaf() {
+					ref = Ref(t.slots[off-1]) // a chain, whose first leaf is all below from
+					continue
+				}
+				pending[n%maxPending] = off
+				n++
+			}
+			ref = Ref(t.slots[off+key[ref.word()]>>ref.shift()&(1<<ref.bits()-1)])
 		}
 		if !ref.isEmpty() {
 			best = t.leaf(ref, key, best, from)
 		}
 		for {
 			if n == 0 {
-				if best == NoMatch {
-					return NoMatch
-				}
-				return best >> 1
+				return rankOf(best)
 			}
 			n--
-			off := pending[n]
+			off := pending[n%maxPending]
 			if uint32(t.slots[off-2]) < best {
 				ref = Ref(t.slots[off-1])
 				break
@@ -66,125 +120,105 @@ func (t *Tree) FirstFrom(root Ref, key []uint32, from uint32) uint32 {
 	}
 }
 
-// find returns the number of the interval that holds x.
+// find returns the number of the interval that holds x: that of the bounds
+// below it, counted without a branch.
 func (l *line) find(x uint32) uint32 {
-	var c uint64
-	for i := range intervalBounds {
-		c += (uint64(l[i]) - uint64(x)) >> 63 // 1 when l[i] < x, without a branch
-	}
-	return uint32(c)
+	y := uint64(x)
+	return uint32((uint64(l[0])-y)>>63 + (uint64(l[1])-y)>>63 + (uint64(l[2])-y)>>63 +
+		(uint64(l[3])-y)>>63 + (uint64(l[4])-y)>>63 + (uint64(l[5])-y)>>63 +
+		(uint64(l[6])-y)>>63 + (uint64(l[7])-y)>>63 + (uint64(l[8])-y)>>63 +
+		(uint64(l[9])-y)>>63 + (uint64(l[10])-y)>>63 + (uint64(l[11])-y)>>63 +
+		(uint64(l[12])-y)>>63 + (uint64(l[13])-y)>>63 + (uint64(l[14])-y)>>63)
 }
 
 // leaf returns the tag of the first row that matches the key, if it is below
 // best, else best.
 func (t *Tree) leaf(ref Ref, key []uint32, best, from uint32) uint32 {
-	if ref.isQuick() {
-		return t.quickLeaf(ref, key, best, from)
-	}
-	if ref.isSparse() {
+	switch ref.form() {
+	case formLong:
+		return t.longLeaf(ref, key, best, from)
+	case formSparse:
 		return t.sparseLeaf(ref, key, best, from)
 	}
-	rows, wide, narrow := ref.rows(), ref.wide(), ref.narrow()
-	columns := wide + narrow
-	header := (columns + 3) / 4
-	stride := 1 + 2*wide + narrow
+	w := &t.classes[ref.class()].words
 	off := ref.offset()
-	cols := t.leaves[off : off+header]
-	data := above(t.leaves[off+header:off+header+rows*stride], stride, from)
-next:
-	for len(data) >= int(stride) {
-		row := data[:stride]
-		data = data[stride:]
-		tag := row[0]
-		if tag >= best {
-			return best
-		}
-		q := uint32(1)
-		c := uint32(0)
-		for ; c < wide; c++ {
-			if key[cols[c>>2]>>(c&3*8)&0xff]-row[q] > row[q+1] {
-				continue next
-			}
-			q += 2
-		}
-		for ; c < columns; c++ {
-			if x := key[cols[c>>2]>>(c&3*8)&0xff]; x-row[q]&0xffff > row[q]>>16 {
-				continue next
-			}
-			q++
-		}
-		if t.accept(tag, key, from) {
-			return tag
-		}
-	}
-	return best
-}
-
-// quickLeaf is leaf for quick leaves.
-func (t *Tree) quickLeaf(ref Ref, key []uint32, best, from uint32) uint32 {
-	off := ref.offset()
-	cols := t.leaves[off]
-	a, b := key[cols&0xff], key[cols>>8&0xff]
-	c, d := key[cols>>16&0xff], key[cols>>24]
-	off += quickHeader
-	if ref.narrow() == 3 {
-		e := key[t.leaves[off-1]&0xff]
-		data := above(t.leaves[off:off+quickRow3*ref.rows()], quickRow3, from)
-		for len(data) >= quickRow3 {
-			r := (*[quickRow3]uint32)(data)
-			data = data[quickRow3:]
-			if r[0] >= best {
-				return best
-			}
-			if a-r[1] <= r[2] && b-r[3] <= r[4] && narrow(c, r[5]) && narrow(d, r[6]) && narrow(e, r[7]) && t.accept(r[0], key, from) {
-				return r[0]
-			}
-		}
-		return best
-	}
-	data := above(t.leaves[off:off+quickRow2*ref.rows()], quickRow2, from)
-	for len(data) >= quickRow2 {
-		r := (*[quickRow2]uint32)(data)
-		data = data[quickRow2:]
+	a, b := key[w[4]], key[w[6]]
+	c, d, e := key[w[1]], key[w[2]], key[w[3]]
+	rows := above(t.rows[off:off+ref.rows()], 1, from)
+	for i := range rows {
+		r := &rows[i]
 		if r[0] >= best {
 			return best
 		}
-		if a-r[1] <= r[2] && b-r[3] <= r[4] && narrow(c, r[5]) && narrow(d, r[6]) && t.accept(r[0], key, from) {
+		if a-r[4] <= r[5] && b-r[6] <= r[7] && narrow(c, r[1]) && narrow(d, r[2]) && narrow(e, r[3]) && t.accept(r[0], key, from) {
 			return r[0]
 		}
 	}
 	return best
 }
 
-// above returns the rows whose ranks are from or more. Rows are in order.
-func above(data []uint32, stride, from uint32) []uint32 {
-	if from == 0 {
-		return data
+// longLeaf is leaf for long rows.
+func (t *Tree) longLeaf(ref Ref, key []uint32, best, from uint32) uint32 {
+	class := &t.classes[ref.class()]
+	w := &class.words
+	off, blocks := ref.offset(), uint32(class.blocks)
+	a, b := key[w[4]], key[w[6]]
+	c, d, e := key[w[1]], key[w[2]], key[w[3]]
+	rows := above(t.rows[off:off+blocks*ref.rows()], blocks, from)
+next:
+	for ; len(rows) >= int(blocks); rows = rows[blocks:] {
+		r := &rows[0]
+		if r[0] >= best {
+			return best
+		}
+		if a-r[4] > r[5] || b-r[6] > r[7] || !narrow(c, r[1]) || !narrow(d, r[2]) || !narrow(e, r[3]) {
+			continue
+		}
+		for i := uint32(1); i < blocks; i++ {
+			q := &rows[i]
+			w := w[blockWords*i:]
+			if key[w[0]]-q[0] > q[1] || key[w[2]]-q[2] > q[3] || key[w[4]]-q[4] > q[5] || key[w[6]]-q[6] > q[7] {
+				continue next
+			}
+		}
+		if t.accept(r[0], key, from) {
+			return r[0]
+		}
 	}
-	lo, hi := uint32(0), uint32(len(data))/stride
+	return best
+}
+
+// above returns the rows, of some blocks each, whose ranks are from or more.
+// Rows are in order.
+func above(rows []row, blocks, from uint32) []row {
+	if from == 0 {
+		return rows
+	}
+	lo, hi := uint32(0), uint32(len(rows))/blocks
 	for lo < hi {
-		if mid := (lo + hi) / 2; data[mid*stride]>>1 < from {
+		if mid := (lo + hi) / 2; rows[mid*blocks][0]>>1 < from {
 			lo = mid + 1
 		} else {
 			hi = mid
 		}
 	}
-	return data[lo*stride:]
+	return rows[lo*blocks:]
 }
 
-// sparseLeaf is leaf for sparse leaves.
+// sparseLeaf is leaf for sparse rows.
 func (t *Tree) sparseLeaf(ref Ref, key []uint32, best, from uint32) uint32 {
-	data := t.leaves[ref.offset():]
+	at := int(ref.offset()) * blockWords
 next:
 	for range ref.rows() {
-		tag, columns := data[0], data[1]
-		row := data[2 : 2+3*columns]
-		data = data[2+3*columns:]
+		tag, columns := t.word(at), t.word(at+1)
+		at += 2
 		if tag >= best {
 			return best
 		}
-		for ; len(row) >= 3; row = row[3:] {
-			if key[row[0]]-row[1] > row[2] {
+		end := at + 3*int(columns)
+		for ; at < end; at += 3 {
+			if key[t.word(at)]-t.word(at+1) > t.word(at+2) {
+				at = end
 				continue next
 			}
 		}
@@ -194,6 +228,9 @@ next:
 	}
 	return best
 }
+
+// word returns a word of the rows.
+func (t *Tree) word(i int) uint32 { return t.rows[i/blockWords][i%blockWords] }
 
 // accept reports whether a row whose box holds the key is an answer.
 func (t *Tree) accept(tag uint32, key []uint32, from uint32) bool {
@@ -201,7 +238,7 @@ func (t *Tree) accept(tag uint32, key []uint32, from uint32) bool {
 }
 
 // narrow reports whether x lies in a narrow column, counting in 16 bits: the
-// word of a padded column may have more.
+// word of an unused column may have more.
 func narrow(x, column uint32) bool { return uint16(x-column) <= uint16(column>>16) }
 
 // holds reports whether a rule whose box holds the key matches it: the fields
@@ -220,19 +257,18 @@ func (t *Tree) All(root Ref, key []uint32, dst []uint32) []uint32 {
 	n := 0
 	ref := root
 	for {
-		switch ref.kind() {
-		case kindTable:
+		for !ref.isLeaf() {
 			off := ref.offset()
+			if !ref.isTable() {
+				l := &t.lines[off]
+				ref = Ref(t.slots[l[intervalBounds]+l.find(key[ref.word()])])
+				continue
+			}
 			if ref.hasSpan() {
-				pending[n] = off
+				pending[n%maxPending] = off
 				n++
 			}
 			ref = Ref(t.slots[off+key[ref.word()]>>ref.shift()&(1<<ref.bits()-1)])
-			continue
-		case kindInterval:
-			l := &t.lines[ref.offset()]
-			ref = Ref(t.slots[l[intervalBounds]+l.find(key[ref.word()])])
-			continue
 		}
 		if !ref.isEmpty() {
 			dst = t.leafAll(ref, key, dst)
@@ -241,7 +277,7 @@ func (t *Tree) All(root Ref, key []uint32, dst []uint32) []uint32 {
 			return dst
 		}
 		n--
-		ref = Ref(t.slots[pending[n]-1])
+		ref = Ref(t.slots[pending[n%maxPending]-1])
 	}
 }
 

@@ -29,6 +29,15 @@ const (
 	leafAtMost    = 48   // entries that a leaf may be the plan for
 )
 
+// kind is what a node becomes.
+type kind int
+
+const (
+	cutNone kind = iota
+	cutTable
+	cutInterval
+)
+
 // cut is a way to cut a node.
 type cut struct {
 	cost float64
@@ -89,7 +98,7 @@ func (p *planner) work(n int) float64 {
 	return leafCost + rowCost*float64(p.leafRows) + 0.5 + math.Log2(float64(n)/float64(p.leafRows))/3
 }
 
-// best returns the cheapest cut of the entries; kindLeaf when none is.
+// best returns the cheapest cut of the entries; cutNone when none is.
 func (p *planner) best(b *Builder, entries []int32, extra float64, spans int) cut {
 	n := len(entries)
 	c := cut{cost: math.Inf(1)}
@@ -166,7 +175,7 @@ func (p *planner) tables(d int, hull lower.Span, most float64, spanOK bool, c *c
 		}
 		largest := min(bits.Len(uint(float64(n)*slotsPerEntry)), maxTabBits, width)
 		for b := largest; b >= 1 && b >= largest-6; b -= 2 {
-			p.table(cut{kind: kindTable, dim: d, hull: tried[i], shift: uint32(width - b), bits: uint32(b)}, most, spanOK, c)
+			p.table(cut{kind: cutTable, dim: d, hull: tried[i], shift: uint32(width - b), bits: uint32(b)}, most, spanOK, c)
 		}
 	}
 }
@@ -285,7 +294,7 @@ func (p *planner) intervals(d int, hull lower.Span, most float64, spanOK bool, b
 		return
 	}
 	slices.Sort(p.edges)
-	c := cut{kind: kindInterval, dim: d, bounds: pickBounds(p.edges)}
+	c := cut{kind: cutInterval, dim: d, bounds: pickBounds(p.edges)}
 	var classes [intervalBounds + 2]int // by parts touched
 	for _, s := range p.spans {
 		lo, hi := c.parts(s)

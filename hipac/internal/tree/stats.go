@@ -32,12 +32,12 @@ func (s *Shape) add(t *Tree, r Ref, depth int, seen map[Ref]bool) {
 	if s.Cuts == nil {
 		s.Cuts = map[int]int{}
 	}
-	switch r.kind() {
-	case kindLeaf:
+	switch {
+	case r.isLeaf():
 		s.Leaves++
 		s.Rows += int(r.rows())
 		s.LargestLeaf = max(s.LargestLeaf, int(r.rows()))
-	case kindInterval:
+	case r.isInterval():
 		s.Intervals++
 		s.Cuts[int(r.word())]++
 		l := &t.lines[r.offset()]
@@ -47,7 +47,7 @@ func (s *Shape) add(t *Tree, r Ref, depth int, seen map[Ref]bool) {
 				break
 			}
 		}
-	case kindTable:
+	default:
 		size := uint32(1) << r.bits()
 		if size > 1 {
 			s.Tables++

@@ -69,56 +69,65 @@ import (
 // NoMatch is the rank returned when no rule matches.
 const NoMatch = ^uint32(0)
 
-// Ref names a node:
+// Ref names a node and holds all that is needed to follow it:
 //
 //	bits 0-31   offset into the kind's array
-//	bits 32-33  kind
-//	bit  34     the node has a span: slots[offset-1] is its reference,
-//	            slots[offset-2] the lowest tag in it (tables only)
-//	table       35-39 shift, 40-44 bits, 45-52 word
-//	interval    45-52 word
-//	leaf        35-44 rows, 45-52 wide columns, 53-58 narrow columns; when bit
-//	            59 is set it is a quick one, of 2 wide and 2 or 3 narrow columns,
-//	            when bit 60 is set a sparse one
+//	bits 32-36  table: shift
+//	bit  37     the node is a table
+//	bit  38     the node is an interval node
+//	bit  39     the table has a span: slots[offset-1] is its reference,
+//	            slots[offset-2] the lowest tag in it
+//	bits 40-44  table: bits
+//	bits 40-49  leaf: rows
+//	bits 50-51  leaf: form
+//	bits 56-63  table and interval: key word; leaf: class
+//
+// A leaf is what is neither a table nor an interval node; 0 is the empty leaf.
 type Ref uint64
 
-type kind uint64
-
 const (
-	kindLeaf kind = iota
-	kindTable
-	kindInterval
-)
+	shiftAt     = 32
+	tableBit    = 1 << 37
+	intervalBit = 1 << 38
+	spanBit     = 1 << 39
+	countAt     = 40
+	formAt      = 50
+	wordAt      = 56
 
-const (
-	spanBit    = 1 << 34
-	quickBit   = 1 << 59
-	sparseBit  = 1 << 60
 	maxRows    = 1<<10 - 1 // rows that a leaf reference can count
 	maxTabBits = 18        // bits of the largest table: 2 MiB of slots
 )
 
-func (r Ref) offset() uint32 { return uint32(r) }
-func (r Ref) kind() kind     { return kind(r >> 32 & 3) }
-func (r Ref) hasSpan() bool  { return r&spanBit != 0 }
-func (r Ref) shift() uint32  { return uint32(r>>35) & 31 }
-func (r Ref) bits() uint32   { return uint32(r>>40) & 31 }
-func (r Ref) word() uint32   { return uint32(r>>45) & 0xff }
-func (r Ref) rows() uint32   { return uint32(r>>35) & maxRows }
-func (r Ref) wide() uint32   { return uint32(r>>45) & 0xff }
-func (r Ref) narrow() uint32 { return uint32(r>>53) & 0x3f }
-func (r Ref) isQuick() bool  { return r&quickBit != 0 }
-func (r Ref) isSparse() bool { return r&sparseBit != 0 }
-func (r Ref) isEmpty() bool  { return r.kind() == kindLeaf && r.rows() == 0 }
-func (r Ref) withSpan() Ref  { return r | spanBit }
+// form is the layout of a leaf; see leaf.go.
+type form uint64
+
+const (
+	formShort  form = iota // rows of 8 words
+	formLong               // rows of a multiple of 8 words
+	formSparse             // rows that bring their own columns
+)
+
+func (r Ref) offset() uint32   { return uint32(r) }
+func (r Ref) isTable() bool    { return r&tableBit != 0 }
+func (r Ref) isInterval() bool { return r&intervalBit != 0 }
+func (r Ref) isLeaf() bool     { return r&(tableBit|intervalBit) == 0 }
+func (r Ref) isEmpty() bool    { return r == 0 }
+func (r Ref) hasSpan() bool    { return r&spanBit != 0 }
+func (r Ref) shift() uint32    { return uint32(r>>shiftAt) & 31 }
+func (r Ref) bits() uint32     { return uint32(r>>countAt) & 31 }
+func (r Ref) word() uint32     { return uint32(r >> wordAt) }
+func (r Ref) rows() uint32     { return uint32(r>>countAt) & maxRows }
+func (r Ref) form() form       { return form(r>>formAt) & 3 }
+func (r Ref) class() uint32    { return uint32(r >> wordAt) }
+func (r Ref) withSpan() Ref    { return r | spanBit }
 func tableRef(off, word, shift, bits int) Ref {
-	return Ref(uint32(off)) | Ref(kindTable)<<32 | Ref(shift)<<35 | Ref(bits)<<40 | Ref(word)<<45
+	return Ref(uint32(off)) | Ref(shift)<<shiftAt | tableBit | Ref(bits)<<countAt | Ref(word)<<wordAt
 }
 func intervalRef(off, word int) Ref {
-	return Ref(uint32(off)) | Ref(kindInterval)<<32 | Ref(word)<<45
+	return Ref(uint32(off)) | intervalBit | Ref(word)<<wordAt
 }
-func leafRef(off, rows, wide, narrow int) Ref {
-	return Ref(uint32(off)) | Ref(kindLeaf)<<32 | Ref(rows)<<35 | Ref(wide)<<45 | Ref(narrow)<<53
+func leafRef(off, rows int, f form, class int) Ref {
+	return Ref(uint32(off)) | Ref(rows)<<countAt | Ref(f)<<formAt | Ref(class)<<wordAt
 }
 
 // intervalBounds is the number of bounds in an interval node.
@@ -134,27 +143,29 @@ type line [intervalBounds + 1]uint32
 type Tree struct {
 	slots   []uint64 // of tables, references of interval nodes, spans
 	lines   []line
-	leaves  []uint32
+	rows    []row
+	classes []class
+	plain   bool          // all leaves are short ones of the class plainClass
 	program lower.Program // of the inexact rules
-	class   []uint16      // by rank: index in needs; nil when that is by rank itself
+	wants   []uint16      // by rank: index in needs; nil when that is by rank itself
 	needs   []uint32
 }
 
 // Bytes returns the memory that the tree keeps alive.
 func (t *Tree) Bytes() int {
-	return 8*cap(t.slots) + 64*cap(t.lines) + 4*cap(t.leaves) + t.program.Bytes() + 2*cap(t.class) + 4*cap(t.needs)
+	return 8*cap(t.slots) + 64*cap(t.lines) + 32*cap(t.rows) + classBytes*cap(t.classes) + t.program.Bytes() + 2*cap(t.wants) + 4*cap(t.needs)
 }
 
 // used is Bytes without the slack that arrays have while they grow.
 func (t *Tree) used() int64 {
-	return 8*int64(len(t.slots)) + 64*int64(len(t.lines)) + 4*int64(len(t.leaves)) + int64(t.program.Bytes()) +
-		2*int64(len(t.class)) + 4*int64(len(t.needs))
+	return 8*int64(len(t.slots)) + 64*int64(len(t.lines)) + 32*int64(len(t.rows)) + int64(t.program.Bytes()) +
+		2*int64(len(t.wants)) + 4*int64(len(t.needs))
 }
 
 // need returns the fields that the rule of the rank wants present.
 func (t *Tree) need(rank uint32) uint32 {
-	if t.class == nil {
+	if t.wants == nil {
 		return t.needs[rank]
 	}
-	return t.needs[t.class[rank]]
+	return t.needs[t.wants[rank]]
 }

@@ -13,21 +13,21 @@ import (
 
 func TestReferencesKeepWhatIsPutIntoThem(t *testing.T) {
 	r := tableRef(1<<31-1, 128, 31, 18)
-	require.Equal(t, kindTable, r.kind())
+	require.True(t, r.isTable() && !r.isInterval() && !r.isLeaf())
 	require.Equal(t, []uint32{1<<31 - 1, 128, 31, 18}, []uint32{r.offset(), r.word(), r.shift(), r.bits()})
 	require.False(t, r.hasSpan())
 	require.True(t, r.withSpan().hasSpan())
 	require.Equal(t, r.word(), r.withSpan().word())
 
 	r = intervalRef(7, 128)
-	require.Equal(t, kindInterval, r.kind())
+	require.True(t, !r.isTable() && r.isInterval() && !r.isLeaf() && !r.hasSpan())
 	require.Equal(t, []uint32{7, 128}, []uint32{r.offset(), r.word()})
 
-	r = leafRef(9, maxRows, 128, 32)
-	require.Equal(t, kindLeaf, r.kind())
-	require.Equal(t, []uint32{9, maxRows, 128, 32}, []uint32{r.offset(), r.rows(), r.wide(), r.narrow()})
-	require.False(t, r.isEmpty())
-	require.True(t, leafRef(0, 0, 0, 0).isEmpty())
+	r = leafRef(9, maxRows, formSparse, 255)
+	require.True(t, !r.isTable() && !r.isInterval() && r.isLeaf() && !r.hasSpan() && !r.isEmpty())
+	require.Equal(t, []uint32{9, maxRows, 255}, []uint32{r.offset(), r.rows(), r.class()})
+	require.Equal(t, formSparse, r.form())
+	require.True(t, Ref(0).isEmpty() && Ref(0).isLeaf())
 }
 
 func TestFindCountsTheBoundsBelow(t *testing.T) {
@@ -80,7 +80,7 @@ func TestPickedBoundsAreDistinctAndAscending(t *testing.T) {
 func TestSplitDealsEntriesToTheSlotsTheyTouch(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 1))
 	for range 300 {
-		c := cut{kind: kindTable, hull: lower.Span{Lo: 0x100, Hi: 0x1ff}, shift: 4, bits: 4, keep: 1 + r.IntN(4)}
+		c := cut{kind: cutTable, hull: lower.Span{Lo: 0x100, Hi: 0x1ff}, shift: 4, bits: 4, keep: 1 + r.IntN(4)}
 		spans := make([]lower.Span, 1+r.IntN(40))
 		entries := make([]int32, len(spans))
 		for i := range spans {
@@ -182,8 +182,8 @@ func TestNoPathIsDeeperThanTheStack(t *testing.T) {
 	var walk func(ref Ref, spans int)
 	walk = func(ref Ref, spans int) {
 		deepest = max(deepest, spans)
-		switch ref.kind() {
-		case kindTable:
+		switch {
+		case ref.isTable():
 			off := ref.offset()
 			for i := range uint32(1) << ref.bits() {
 				below := spans
@@ -195,7 +195,7 @@ func TestNoPathIsDeeperThanTheStack(t *testing.T) {
 			if ref.hasSpan() {
 				walk(Ref(tree.slots[off-1]), spans)
 			}
-		case kindInterval:
+		case ref.isInterval():
 			l := &tree.lines[ref.offset()]
 			for i := range uint32(intervalBounds + 1) {
 				walk(Ref(tree.slots[l[intervalBounds]+i]), spans)
@@ -210,19 +210,24 @@ func TestNoPathIsDeeperThanTheStack(t *testing.T) {
 	require.LessOrEqual(t, deepest, maxPending)
 }
 
-// At most one span waits per node of a path, and one of a chain.
-func TestTheStackHoldsAPathOfSpans(t *testing.T) {
-	require.GreaterOrEqual(t, maxPending, maxDepth+2)
-	b := NewBuilder(context.Background(), Config{})
-	b.tree.slots = append(b.tree.slots, 0, 0)
-	inner := leafRef(0, 0, 0, 0)
-	for range maxDepth + 1 { // nested tables of one slot, each with an empty span
-		off := len(b.tree.slots) + 2
-		b.tree.slots = append(b.tree.slots, 0, uint64(leafRef(0, 0, 0, 0)), uint64(inner))
-		inner = tableRef(off, 0, 0, 0).withSpan()
+// Where the stack of a lookup would be full but for the place of a chain, nodes
+// have no spans.
+func TestNodesBelowManySpansHaveNone(t *testing.T) {
+	s := rules.MustSchema(rules.Field{Name: "a", Bits: 32}, rules.Field{Name: "b", Bits: 32})
+	const n = 256
+	boxes, err := lower.Lower(context.Background(), s, lower.Source{Len: n, Conds: func(i int) []rules.Cond {
+		return []rules.Cond{rules.In(i%2, rules.Span(uint64(i), uint64(i)))}
+	}}, 1<<30)
+	require.NoError(t, err)
+	for pending, want := range map[int]bool{0: true, maxPending - 2: true, maxPending - 1: false} {
+		b := NewBuilder(context.Background(), Config{})
+		b.Grow(boxes, 0)
+		b.pending = pending
+		root, err := b.Root(nil, nil)
+		require.NoError(t, err)
+		require.Equal(t, want, root.hasSpan(), "%d spans wait", pending)
+		require.Equal(t, pending, b.pending)
 	}
-	require.Equal(t, NoMatch, b.tree.First(inner, []uint32{0}))
-	require.Empty(t, b.tree.All(inner, []uint32{0}, nil))
 }
 
 // A leaf of few columns per row stores those only.
@@ -240,9 +245,9 @@ func TestSparseLeavesHoldOnlyTheColumnsOfTheirRows(t *testing.T) {
 	b.Grow(boxes, 0)
 	root, err := b.Root(nil, nil)
 	require.NoError(t, err)
-	require.True(t, root.isSparse())
+	require.Equal(t, formSparse, root.form())
 	tree := b.Tree()
-	require.Len(t, tree.leaves, 16*5)
+	require.Len(t, tree.rows, 16*5/blockWords)
 	for i := range 16 {
 		for x, want := range map[uint64]uint32{4: NoMatch, 5: uint32(i), 9: uint32(i), 10: NoMatch} {
 			k := s.NewKey()
