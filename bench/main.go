@@ -1,0 +1,143 @@
+// Command bench measures the classifier. Anybody can rerun what it measures:
+// rules and packets come from the user's own files or, where none are given,
+// from the project's generator with a fixed seed.
+//
+//	go run ./bench lookup --rules FILE --packets FILE [--json]
+//	go run ./bench packet --rules FILE --pcap FILE [--json]
+//
+// lookup times every way to look up a key, and counts wrong answers: a figure
+// for a path whose answers are not checked is worth nothing. packet times what a
+// program does with a packet, from bytes to verdict. "bench COMMAND --help" has
+// the rest; each command is a file of this folder.
+//
+// # How it measures
+//
+// Everything goes through the exported API of packages hipac and rules. Times
+// are CPU times of the measuring thread (wall-clock time where the system does
+// not tell them), each the median of nine passes over packets in random order.
+// The passes of all paths alternate, so that a machine whose speed changes is
+// unfair to none of them. A timed run is preceded by an untimed one over an
+// eighth of its packets, which brings the structures of its path back into the
+// caches. Nothing is kept from one packet to the next.
+//
+// # Go benchmarks
+//
+// The tests of this folder are benchmarks in Go's own format, for benchstat,
+// over sets of the project's generator (package workload):
+//
+//	go test ./bench -run '^$' -bench Lookup
+//	go test ./bench -run '^$' -bench Build
+//	go test ./bench -run '^$' -bench 'Lookup/set=fw1/n=100000'
+//
+// B/rule is the memory of everything that a lookup reads; matched the share of
+// packets that some rule matched.
+package main
+
+// This file: from the arguments to a command, and from errors to the exit code.
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+
+	"github.com/hipac-go/classifier/rules/files"
+	"github.com/hipac-go/classifier/rules/iptables"
+)
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitData  = 1 // bad data, or wrong answers
+	exitUsage = 2
+)
+
+// cli is the command line. A command is a struct with a Run method.
+type cli struct {
+	Lookup lookupCmd `cmd:"" help:"Time lookups of keys by every path, and check their answers."`
+	Packet packetCmd `cmd:"" help:"Time packets from bytes to verdict."`
+}
+
+const description = `bench measures the classifier on your rules and packets.
+
+Exit codes: 0 success, 1 bad data or wrong answers, 2 bad usage.`
+
+// app is what commands are given of the world, so that tests can give them
+// another one.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	terminal       bool // stderr is one: long runs show their progress
+	effort         effort
+	// tamper changes the answers of a path, for tests of the check.
+	tamper func(path string, positions []int32)
+}
+
+func main() {
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, effort: defaultEffort,
+		terminal: term.IsTerminal(int(os.Stderr.Fd()))}
+	os.Exit(a.run(os.Args[1:]))
+}
+
+// exited is how kong's own ending of the program, after --help, is brought
+// back as a return.
+type exited int
+
+func (a *app) run(args []string) (code int) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case exited:
+			code = int(r)
+		default:
+			panic(r)
+		}
+	}()
+	parser, err := kong.New(&cli{},
+		kong.Name("bench"),
+		kong.Description(description),
+		kong.Writers(a.stdout, a.stderr),
+		kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+	)
+	if err != nil {
+		panic(err) // the struct tags above are wrong
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		return a.fail(files.BadUsage(`%v ("bench --help" tells more)`, err))
+	}
+	return a.fail(command.Run(a))
+}
+
+// fail prints an error, if any, and returns the exit code for it.
+func (a *app) fail(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	a.complain(err)
+	if errors.As(err, new(files.UsageError)) {
+		return exitUsage
+	}
+	if errors.As(err, new(*iptables.UnsupportedError)) {
+		a.complain(errors.New("--allow-unknown keeps such rules; packets that they would decide are UNKNOWN"))
+	}
+	return exitData
+}
+
+// complain prints an error or a warning to stderr, each line of a joined one as
+// a line of its own.
+func (a *app) complain(err error) {
+	for _, line := range strings.Split(err.Error(), "\n") {
+		fmt.Fprintf(a.stderr, "bench: %s\n", files.Printable(line))
+	}
+}
+
+func (a *app) warn(format string, args ...any) { a.complain(fmt.Errorf(format, args...)) }

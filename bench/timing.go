@@ -1,0 +1,168 @@
+package main
+
+// Timing: nine passes over the packets, all paths in turn in each of them.
+
+import (
+	"runtime"
+	"slices"
+	"time"
+)
+
+// passes is the number of times that everything is timed; results are medians.
+const passes = 9
+
+// effort says how long measuring may take.
+type effort struct {
+	// most is the time of one run, about: paths that are slow take part of the
+	// packets, another part in each pass. With 27 runs per path, 60 ms keep the
+	// slow ones under two seconds.
+	most time.Duration
+	// least is the time of a run, about: few packets are run over several times.
+	least time.Duration
+	// build is the time after which a build is not repeated.
+	build time.Duration
+}
+
+var defaultEffort = effort{most: 100 * time.Millisecond, least: 5 * time.Millisecond, build: time.Second}
+
+// timed is work over the packets of a trace that is timed.
+type timed struct {
+	// group is the path: all things timed of it take the same packets.
+	group string
+	// run works on the packets from up to to.
+	run func(from, to int)
+	// garbage says that it allocates, so that there is rubbish to collect before
+	// the next one is timed.
+	garbage bool
+
+	packets int       // in a run
+	repeat  int       // runs in a pass
+	ns      []float64 // per packet, of each pass
+}
+
+// median returns the nanoseconds per packet.
+func (t *timed) median() float64 { return median(t.ns) }
+
+func median(x []float64) float64 {
+	x = slices.Clone(x)
+	slices.Sort(x)
+	return x[len(x)/2]
+}
+
+// calibrate finds how many of n packets a run can take.
+func (t *timed) calibrate(n int, e effort) {
+	t.packets, t.repeat = min(8, n), 1
+	for {
+		took := max(1, t.time(0, t.packets))
+		switch {
+		case t.packets == n:
+			if took > 2*e.most {
+				t.packets = max(1, int(int64(n)*int64(e.most)/int64(took)))
+			}
+			t.repeat = max(1, int(e.least/took))
+			return
+		case took > e.most/4:
+			t.packets = min(n, max(t.packets, int(int64(t.packets)*int64(e.most)/int64(took))))
+			if t.packets > batchSize {
+				t.packets -= t.packets % batchSize
+			}
+			return
+		}
+		t.packets = min(2*t.packets, n)
+	}
+}
+
+func (t *timed) time(from, to int) time.Duration {
+	start := threadTime()
+	t.run(from, to)
+	return threadTime() - start
+}
+
+// pass times pass number p over n packets.
+func (t *timed) pass(p, n int) {
+	from := (n - t.packets) * p / (passes - 1)
+	// The packets in front of the run, or the last ones, come to warm up.
+	warm := t.packets / 8
+	before := from
+	if before < warm {
+		before = n
+	}
+	t.run(before-warm, before)
+	start := threadTime()
+	for range t.repeat {
+		t.run(from, from+t.packets)
+	}
+	took := threadTime() - start
+	t.ns = append(t.ns, float64(took.Nanoseconds())/float64(t.packets*t.repeat))
+}
+
+// measure times the list over n packets. It calls progress with the number of
+// passes done.
+func measure(list []*timed, n int, e effort, progress func(int)) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	// What allocates comes last in a pass, and its rubbish goes before the next.
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b *timed) int { return boolInt(a.garbage) - boolInt(b.garbage) })
+	first := map[string]*timed{}
+	for _, t := range list {
+		if f := first[t.group]; f != nil {
+			t.packets, t.repeat = f.packets, f.repeat
+			continue
+		}
+		first[t.group] = t
+		t.calibrate(n, e)
+	}
+	for p := range passes {
+		if p == 0 || list[len(list)-1].garbage {
+			runtime.GC()
+		}
+		for _, t := range list {
+			t.pass(p, n)
+		}
+		progress(p + 1)
+	}
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// timeBuild runs build three times, or less often when it takes long, and
+// returns the median of its CPU seconds: those of all threads, since a build may
+// use several, and the garbage collector's with them. What the last one built
+// stays with the caller.
+func timeBuild(e effort, build func() error) (seconds float64, err error) {
+	var took []float64
+	began := time.Now()
+	for len(took) < 3 && (len(took) == 0 || time.Since(began) < e.build) {
+		runtime.GC()
+		start := processTime()
+		if err := build(); err != nil {
+			return 0, err
+		}
+		took = append(took, (processTime() - start).Seconds())
+	}
+	return median(took), nil
+}
+
+// heapGrowth returns the bytes by which f lets the heap grow, rubbish not
+// counted.
+func heapGrowth(f func() error) (int64, error) {
+	before := heap()
+	if err := f(); err != nil {
+		return 0, err
+	}
+	return max(0, heap()-before), nil
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC() // what pools held went in the first
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
