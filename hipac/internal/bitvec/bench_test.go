@@ -4,23 +4,37 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 )
 
 func BenchmarkFirst(b *testing.B) {
-	for _, name := range []string{"nested", "sliding", "crossing", "wide", "tenths"} {
+	for _, name := range []string{"nested", "sliding", "crossing", "gaps", "wide", "tenths", "failing"} {
 		for _, n := range []int{1000, 4000, 100000} {
 			r := rand.New(rand.NewPCG(1, 2))
-			s := newSet(n, tuple, hostile[name](r, n))
+			var s *set
+			if name == "failing" {
+				s = failing(n)
+			} else if name == "gaps" {
+				s = newSet(n, wideWords, hostile[name](r, n))
+			} else {
+				s = newSet(n, tuple, hostile[name](r, n))
+			}
 			arena := s.build(b, math.MaxInt64)
 			keys := make([][]uint32, 4096)
 			for i := range keys {
 				keys[i] = randomKey(r, s)
+				if name == "failing" {
+					keys[i] = []uint32{1, 1, 1, 1, 1}
+				}
 			}
 			b.Run(fmt.Sprintf("set=%s/n=%d", name, n), func(b *testing.B) {
 				b.ReportAllocs()
 				var w Work
 				hits := 0
+				runtime.LockOSThread()
+				defer runtime.UnlockOSThread()
+				start := threadTime()
 				for i := 0; b.Loop(); i++ {
 					var c Cursor
 					c.Open(arena, 0, keys[i%len(keys)], 0)
@@ -30,6 +44,7 @@ func BenchmarkFirst(b *testing.B) {
 					w.Words += c.Work.Words
 					w.Failed += c.Work.Failed
 				}
+				b.ReportMetric(float64(threadTime()-start)/float64(b.N), "cpu-ns/op")
 				b.ReportMetric(float64(w.Words)/float64(b.N), "words/op")
 				b.ReportMetric(float64(w.Failed)/float64(b.N), "failed/op")
 				b.ReportMetric(float64(hits)/float64(b.N), "hits/op")

@@ -71,7 +71,16 @@ const (
 
 	// group is the number of words of a bitmap that are combined at a time.
 	// Bitmaps are padded to it.
-	group = 4
+	group = 8
+
+	// slack is the number of words behind the last bitmap, so that windows of 64
+	// words begin anywhere in it.
+	slack = 64
+
+	// lookahead is the most candidates whose rows are fetched together. It is
+	// of use when rows are not in the cache: where 190 candidates fail in one of
+	// 100k entries, a lookup takes 21 us one by one, 15.5 with 8, 13.5 with 16.
+	lookahead = 16
 )
 
 const (
@@ -79,6 +88,8 @@ const (
 	dimWords    = 2
 	looseBit    = 1 << 31
 	noColumn    = 0xff
+	maxEntries  = 1 << 30    // so that a descriptor is no padding
+	padding     = ^uint64(0) // in the place of a block that there is not
 )
 
 // header is the decoded head of a bucket.
@@ -112,16 +123,16 @@ func readHeader(b []uint64) header {
 // dimension is a decoded dimension of a bucket:
 //
 //	bits 0-7 word of the key, 8-15 column of the rows, 16-31 number of blocks,
-//	32-63 offset of the blocks; then 0-31 offset of the bitmaps, 32-63 the most
+//	32-63 offset of the index; then 0-31 offset of the bitmaps, 32-63 the most
 //	boundaries within a block
 type dimension struct {
 	word, column, count uint32
-	blocks, bitmaps     uint32
+	index, bitmaps      uint32
 	within              uint32
 }
 
 func (d *dimension) put(b []uint64) {
-	b[0] = uint64(d.word) | uint64(d.column)<<8 | uint64(d.count)<<16 | uint64(d.blocks)<<32
+	b[0] = uint64(d.word) | uint64(d.column)<<8 | uint64(d.count)<<16 | uint64(d.index)<<32
 	b[1] = uint64(d.bitmaps) | uint64(d.within)<<32
 }
 
@@ -129,7 +140,7 @@ func readDimension(b []uint64, d uint32) dimension {
 	a, c := b[headerWords+dimWords*d], b[headerWords+dimWords*d+1]
 	return dimension{
 		word: uint32(a) & 0xff, column: uint32(a) >> 8 & 0xff, count: uint32(a) >> 16,
-		blocks: uint32(a >> 32), bitmaps: uint32(c), within: uint32(c >> 32),
+		index: uint32(a >> 32), bitmaps: uint32(c), within: uint32(c >> 32),
 	}
 }
 
@@ -151,6 +162,20 @@ func Bound(arena []uint64, off uint32) Work {
 	}
 	w.Failed = min(w.Failed, int64(h.n))
 	return w
+}
+
+// indexWords returns the words of the index of blocks. The blocks are the last,
+// padded to eights. When there are more than 8, the first of every 8 are given
+// before, at words 1 to 7 of each 8 for every 64 blocks, and when there are more
+// than 64, the first of every 64 before these.
+func indexWords(count int) (top, middle, blocks int) {
+	if count > 64 {
+		top = 8
+	}
+	if count > 8 {
+		middle = (count + 63) / 64 * 8
+	}
+	return top, middle, (count + 7) / 8 * 8
 }
 
 // Len returns the number of entries of the bucket at off.

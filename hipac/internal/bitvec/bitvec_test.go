@@ -97,6 +97,14 @@ var hostile = map[string]func(r *rand.Rand, n int) func(i, d int, top uint32) lo
 			return lower.Span{Lo: at, Hi: min(top, at+top/uint32(n))}
 		}
 	},
+	"gaps": func(r *rand.Rand, n int) func(i, d int, top uint32) lower.Span {
+		return func(i, d int, top uint32) lower.Span {
+			if i%5 != d {
+				return lower.Span{Hi: top}
+			}
+			return randomSpan(r, top, 0, top/uint32(n)/5)
+		}
+	},
 	"wide": func(r *rand.Rand, _ int) func(i, d int, top uint32) lower.Span {
 		return func(_, _ int, top uint32) lower.Span { return randomSpan(r, top, top/10, top) }
 	},
@@ -104,6 +112,22 @@ var hostile = map[string]func(r *rand.Rand, n int) func(i, d int, top uint32) lo
 		return func(_, _ int, top uint32) lower.Span { return randomSpan(r, top, top/20, top/7) }
 	},
 }
+
+// failing returns a set that the key of all ones goes through to the end with
+// as many failures as its blocks allow: every entry constrains one word, and
+// begins beyond that.
+func failing(n int) *set {
+	order := rand.New(rand.NewPCG(31, 1)).Perm(n)
+	return newSet(n, wideWords, func(i, d int, top uint32) lower.Span {
+		if i%len(wideWords) != d {
+			return lower.Span{Hi: top}
+		}
+		return lower.Span{Lo: 2 + uint32(uint64(top-2)*uint64(order[i])/uint64(n)), Hi: top}
+	})
+}
+
+// wideWords is the largest values of five full words.
+var wideWords = []uint32{1<<32 - 1, 1<<32 - 1, 1<<32 - 1, 1<<32 - 1, 1<<32 - 1}
 
 func randomSpan(r *rand.Rand, top, least, most uint32) lower.Span {
 	size := least + uint32(r.Uint64N(uint64(most-least)+1))
@@ -266,7 +290,7 @@ func TestWorkIsWithinTheBound(t *testing.T) {
 				require.True(t, ok, "%s %d", name, n)
 				arena := p.Append(nil, tagOf)
 				bound := Bound(arena, 0)
-				words := int64((n+255)/256*4 + (n+16383)/16384*4)
+				words := int64((n+511)/512*8 + (n+4095)/4096)
 				require.LessOrEqual(t, bound.Words, 5*words)
 				if budget == math.MaxInt64 {
 					require.LessOrEqual(t, bound.Failed, int64(5*(2*n/maxBlocks+1)))
@@ -309,7 +333,8 @@ func TestBoundOfFailuresIsReached(t *testing.T) {
 		for b := range dim.count {
 			last := ^uint32(0)
 			if b+1 < dim.count {
-				last = uint32(arena[dim.blocks+b+1]>>32) - 1
+				top, middle, _ := indexWords(int(dim.count))
+				last = uint32(arena[int(dim.index)+top+middle+int(b)+1]>>32) - 1
 			}
 			var c Cursor
 			c.Open(arena, 0, []uint32{last, last}, 0)

@@ -27,11 +27,12 @@ func (p *Plan) Append(dst []uint64, tags func(i int) uint32) []uint64 {
 	stride := p.head.words + p.head.summary
 	for i := range p.cut {
 		c := &p.cut[i]
-		d := dimension{column: noColumn, count: uint32(len(c.blocks)), blocks: at, within: c.within()}
+		d := dimension{column: noColumn, count: uint32(len(c.blocks)), index: at, within: c.within()}
 		if c.dim >= 0 {
 			d.word = uint32(p.dims[c.dim].Word)
 		}
-		d.bitmaps = d.blocks + d.count
+		top, middle, blocks := indexWords(len(c.blocks))
+		d.bitmaps = at + uint32(top+middle+blocks)
 		at = d.bitmaps + d.count*stride
 		if d.within > 0 {
 			d.column = column
@@ -40,7 +41,9 @@ func (p *Plan) Append(dst []uint64, tags func(i int) uint32) []uint64 {
 		}
 		d.put(b[headerWords+dimWords*i:])
 		w.place(p, c)
-		w.bitmaps(b[d.blocks:d.bitmaps], b[d.bitmaps:at], c.blocks, int(p.head.summary))
+		index := b[d.index:d.bitmaps]
+		w.bitmaps(index[top+middle:][:len(c.blocks)], b[d.bitmaps:at], c.blocks, int(p.head.summary))
+		fillIndex(index, len(c.blocks))
 	}
 	out := b[p.head.tags:]
 	clear(out)
@@ -48,6 +51,27 @@ func (p *Plan) Append(dst []uint64, tags func(i int) uint32) []uint64 {
 		out[i/2] |= uint64(tags(i)) << (i % 2 * 32)
 	}
 	return dst
+}
+
+// fillIndex writes the padding behind count blocks and the levels above them.
+func fillIndex(index []uint64, count int) {
+	top, middle, _ := indexWords(count)
+	blocks := index[top+middle:]
+	for i := count; i < len(blocks); i++ {
+		blocks[i] = padding
+	}
+	at := func(i int) uint64 {
+		if i < count {
+			return blocks[i]
+		}
+		return padding
+	}
+	for i := range top {
+		index[i] = at(64 * i)
+	}
+	for i := range middle {
+		index[top+i] = at(8 * i)
+	}
 }
 
 // rows writes a column of the rows.

@@ -10,19 +10,22 @@ import "math/bits"
 // until it says no or the caller is content. It holds the arena and the key's
 // words; the arena must not change meanwhile.
 type Cursor struct {
-	Work  Work // done since Open
-	b     []uint64
-	head  header
-	from  uint32
-	dims  uint32          // rows in use, at least 2
-	tests uint32          // tests in use
-	super uint32          // number of the 4096 entries at hand
-	live  uint64          // of these, the words that are still to be read
-	base  uint32          // position of acc[0]
-	next  uint32          // words of acc before it are done
-	acc   [group]uint64   // candidates
-	rows  [maxDims]uint32 // offsets of the summaries of the key's blocks
-	test  [maxDims]uint64 // value<<32 | column, where the key's block is loose
+	Work                  Work // done since Open
+	b                     []uint64
+	head                  header
+	from                  uint32
+	dims                  uint32        // rows in use, at least 2
+	tests                 uint32        // tests in use
+	super                 uint32        // number of the 4096 entries at hand
+	live                  uint64        // of these, the words that are still to be read
+	base                  uint32        // position of acc[0]
+	next                  uint32        // words of acc before it are done
+	acc                   [group]uint64 // candidates
+	queued, filled, ahead uint32
+	touched               uint64 // keeps the compiler from leaving the loads out
+	queue                 [lookahead]uint32
+	rows                  [maxDims]uint32 // offsets of the summaries of the key's blocks
+	test                  [maxDims]uint64 // value<<32 | column, where the key's block is loose
 }
 
 // Open sets the cursor to the first entry at position from or later in the
@@ -37,9 +40,7 @@ func (c *Cursor) Open(arena []uint64, off uint32, key []uint32, from uint32) {
 	for d := range dims {
 		dim := readDimension(b, d)
 		x := key[dim.word]
-		blocks := b[dim.blocks:][:dim.count]
-		i := search(blocks, x)
-		desc := uint32(blocks[i])
+		i, desc := search(b[dim.index:], dim.count, x)
 		c.rows[d] = dim.bitmaps + i*stride
 		if desc&looseBit != 0 {
 			c.test[tests] = uint64(x)<<32 | uint64(dim.column)
@@ -58,26 +59,75 @@ func (c *Cursor) Open(arena []uint64, off uint32, key []uint32, from uint32) {
 	c.super = from/4096 - 1
 	c.live = 0
 	c.next = group
+	c.queued, c.filled, c.ahead = 0, 0, 1
 }
 
-// search returns the number of the last block whose first value is at most x,
-// without a branch on the values: with branches, mispredicted, Open takes more
-// than twice as long.
-func search(blocks []uint64, x uint32) uint32 {
-	i, n := 0, len(blocks)
-	for n > 1 {
-		half := n >> 1
-		below := (blocks[i+half]>>32 - uint64(x) - 1) >> 63 // 1 when the block starts at or before x
-		i += half & -int(below)
-		n -= half
+// search returns the number of the last block that starts at or before x and
+// its descriptor. The index makes it three cache lines, each known after the one
+// before, where a binary search reads six and more; and no comparison is a
+// branch, of which half would be mispredicted.
+func search(index []uint64, count, x uint32) (i, descriptor uint32) {
+	y := uint64(x)<<32 | 0xfffffffe // between the descriptors that start with x and padding
+	if count > 64 {
+		i = below(index, y)
+		index = index[8:]
 	}
-	return uint32(i)
+	if count > 8 {
+		mid := index
+		index = index[(count+63)/64*8:]
+		i = i*8 + below(mid[i*8:], y)
+	}
+	i = i*8 + below(index[i*8:], y)
+	return i, uint32(index[i])
+}
+
+// below returns how many of the words 1 to 7 are at most y.
+func below(b []uint64, y uint64) uint32 {
+	w := (*[8]uint64)(b)
+	_, c1 := bits.Sub64(y, w[1], 0)
+	_, c2 := bits.Sub64(y, w[2], 0)
+	_, c3 := bits.Sub64(y, w[3], 0)
+	_, c4 := bits.Sub64(y, w[4], 0)
+	_, c5 := bits.Sub64(y, w[5], 0)
+	_, c6 := bits.Sub64(y, w[6], 0)
+	_, c7 := bits.Sub64(y, w[7], 0)
+	return 7 - uint32(c1+c2+c3+c4+c5+c6+c7)
 }
 
 // Next returns the tag and position of the next entry that holds the key,
 // if its tag is below best. best must not grow from call to call; once Next has
 // said no, it is not to be called again.
 func (c *Cursor) Next(best uint32) (t, pos uint32, ok bool) {
+	for {
+		for c.queued < c.filled {
+			pos := c.queue[c.queued]
+			c.queued++
+			if !c.holds(pos) {
+				c.Work.Failed++
+				continue
+			}
+			t := tag(c.b, c.head.tags, pos)
+			return t, pos, t < best
+		}
+		if !c.fill(best) {
+			return NoTag, c.head.n, false
+		}
+		if c.filled > 1 {
+			s := uint64(0)
+			for _, pos := range c.queue[:c.filled] {
+				at := c.head.rows + pos*c.head.columns
+				s |= c.b[at] | c.b[at+c.head.columns-1]
+			}
+			c.touched = s
+		}
+	}
+}
+
+// fill queues candidates: one at first, and twice as many each time that all
+// have failed, so that their rows, which may have to come from memory, come
+// together. It looks ahead no further than the lookup has come.
+func (c *Cursor) fill(best uint32) bool {
+	c.queued, c.filled = 0, 0
 	for {
 		for c.next < group {
 			m := c.acc[c.next]
@@ -86,32 +136,38 @@ func (c *Cursor) Next(best uint32) (t, pos uint32, ok bool) {
 				continue
 			}
 			c.acc[c.next] = m & (m - 1)
-			pos := c.base + c.next*64 + uint32(bits.TrailingZeros64(m))
-			if !c.holds(pos) {
-				c.Work.Failed++
-				continue
+			c.queue[c.filled%lookahead] = c.base + c.next*64 + uint32(bits.TrailingZeros64(m))
+			c.filled++
+			if c.filled == c.ahead {
+				c.ahead = min(2*c.ahead, lookahead)
+				return true
 			}
-			t := tag(c.b, c.head.tags, pos)
-			return t, pos, t < best
+		}
+		if c.filled > 0 && c.base/2 > c.queue[0] {
+			return true
 		}
 		if !c.load(best) {
-			return NoTag, c.head.n, false
+			return c.filled > 0
 		}
 	}
 }
 
-// holds compares a candidate with its row.
+// holds compares a candidate with its row, without a branch on what it holds:
+// failures are the rule, and the rows of several candidates can be under way
+// at a time.
 func (c *Cursor) holds(pos uint32) bool {
 	at := c.head.rows + pos*c.head.columns
 	row := c.b[at : at+c.head.columns]
+	bad := uint64(0)
 	for _, t := range c.test[:c.tests] {
 		r := row[uint32(t)]
-		if uint32(t>>32)-uint32(r) > uint32(r>>32) {
-			return false
-		}
+		bad |= r>>32 - uint64(uint32(t>>32)-uint32(r)) // negative when the value is outside
 	}
-	return true
+	return bad>>63 == 0
 }
+
+// window is the words of a bitmap that belong to one word of the summary.
+type window = [64]uint64
 
 // load finds the next words that have candidates.
 func (c *Cursor) load(best uint32) bool {
@@ -122,43 +178,67 @@ func (c *Cursor) load(best uint32) bool {
 				return false
 			}
 		}
-		b := c.b
-		skip := c.head.summary
-		read := int64(0)
-		for live := c.live; live != 0; {
-			g := uint32(bits.TrailingZeros64(live)) &^ (group - 1)
+		live := c.live
+		skip := c.head.summary + c.super*64
+		p := (*window)(c.b[c.rows[0]+skip:])
+		q := (*window)(c.b[c.rows[1]+skip:])
+		r, s := q, q
+		if c.dims > 2 {
+			r = (*window)(c.b[c.rows[2]+skip:])
+		}
+		if c.dims > 3 {
+			s = (*window)(c.b[c.rows[3]+skip:])
+		}
+		read, more := 0, 0 // groups read in the first rows, and in the others
+		for live != 0 {
+			g := uint32(bits.TrailingZeros64(live)) & (64 - group)
 			live &^= (1<<group - 1) << g
-			w := c.super*64 + g
-			at := w + skip
-			x, y := b[c.rows[0]+at:][:group], b[c.rows[1]+at:][:group]
-			a0, a1, a2, a3 := x[0]&y[0], x[1]&y[1], x[2]&y[2], x[3]&y[3]
-			read += 2 * group
-			for _, r := range c.rows[2:c.dims] {
-				if a0|a1|a2|a3 == 0 {
-					break
-				}
-				x := b[r+at:][:group]
-				a0 &= x[0]
-				a1 &= x[1]
-				a2 &= x[2]
-				a3 &= x[3]
-				read += group
-			}
-			if a0|a1|a2|a3 == 0 {
+			a0 := p[g] & q[g] & r[g] & s[g]
+			a1 := p[g+1] & q[g+1] & r[g+1] & s[g+1]
+			a2 := p[g+2] & q[g+2] & r[g+2] & s[g+2]
+			a3 := p[g+3] & q[g+3] & r[g+3] & s[g+3]
+			a4 := p[g+4] & q[g+4] & r[g+4] & s[g+4]
+			a5 := p[g+5] & q[g+5] & r[g+5] & s[g+5]
+			a6 := p[g+6] & q[g+6] & r[g+6] & s[g+6]
+			a7 := p[g+7] & q[g+7] & r[g+7] & s[g+7]
+			read++
+			if a0|a1|a2|a3|a4|a5|a6|a7 == 0 {
 				continue
 			}
-			c.acc = [group]uint64{a0, a1, a2, a3}
-			c.base, c.next = w*64, 0
+			if c.dims > 4 {
+				more++
+				for _, r := range c.rows[4:c.dims] {
+					x := (*[group]uint64)(c.b[r+skip+g:])
+					a0 &= x[0]
+					a1 &= x[1]
+					a2 &= x[2]
+					a3 &= x[3]
+					a4 &= x[4]
+					a5 &= x[5]
+					a6 &= x[6]
+					a7 &= x[7]
+				}
+				if a0|a1|a2|a3|a4|a5|a6|a7 == 0 {
+					continue
+				}
+			}
+			c.acc = [group]uint64{a0, a1, a2, a3, a4, a5, a6, a7}
+			c.base, c.next = (c.super*64+g)*64, 0
 			if c.base < c.from {
 				c.mask()
 			}
 			c.live = live
-			c.Work.Words += read
+			c.count(read, more)
 			return true
 		}
 		c.live = 0
-		c.Work.Words += read
+		c.count(read, more)
 	}
+}
+
+// count adds groups of words to the work.
+func (c *Cursor) count(read, more int) {
+	c.Work.Words += group * (int64(read)*int64(min(c.dims, 4)) + int64(more)*(int64(c.dims)-4))
 }
 
 // mask takes away the candidates before the first position wanted.

@@ -47,7 +47,7 @@ type block struct {
 // and entries are kept until Append.
 func New(dims []lower.Dim, reach []lower.Span, entries []int32, budget int64) (*Plan, bool) {
 	p := &Plan{dims: dims, entries: entries}
-	if int64(len(entries)) > math.MaxInt32 {
+	if len(entries) > maxEntries {
 		return nil, false
 	}
 	for d := range dims {
@@ -169,8 +169,8 @@ func (c *cutDim) within() uint32 {
 func (p *Plan) fit(budget int64) bool {
 	if p.bytes() > budget {
 		n := int64(len(p.entries))
-		perBlock := 8 * (1 + p.rowWords())
-		fixed := 8 * (headerWords + dimWords*int64(len(p.cut)) + n*int64(len(p.cut)) + (n+1)/2)
+		perBlock := 9 + 8*p.rowWords() // an index takes at most count*9/8 + 24 words
+		fixed := 8 * (headerWords + (dimWords+24+n)*int64(len(p.cut)) + (n+1)/2 + slack)
 		blocks := (budget - fixed) / perBlock
 		share := func(c *cutDim, scale int) int {
 			want := int(float64(scale) * math.Sqrt(float64(c.cuts)) / 256)
@@ -211,9 +211,11 @@ func bitmapWords(n int) (words, summary int) {
 // bytes returns what the bucket takes.
 func (p *Plan) bytes() int64 {
 	n := int64(len(p.entries))
-	words := headerWords + dimWords*int64(len(p.cut)) + (n+1)/2
+	words := headerWords + dimWords*int64(len(p.cut)) + (n+1)/2 + slack
 	for i := range p.cut {
-		words += int64(len(p.cut[i].blocks)) * (1 + p.rowWords())
+		count := len(p.cut[i].blocks)
+		top, middle, blocks := indexWords(count)
+		words += int64(top+middle+blocks) + int64(count)*p.rowWords()
 		if p.cut[i].within() > 0 {
 			words += n
 		}
@@ -224,7 +226,7 @@ func (p *Plan) bytes() int64 {
 // layout fills in the header.
 func (p *Plan) layout() bool {
 	size := p.bytes() / 8
-	if size > math.MaxUint32 {
+	if size > math.MaxUint32 || 8*size > math.MaxInt {
 		return false
 	}
 	n := len(p.entries)
@@ -239,7 +241,7 @@ func (p *Plan) layout() bool {
 		n: uint32(n), dims: uint32(len(p.cut)), words: uint32(words), summary: uint32(summary),
 		columns: uint32(columns), size: uint32(size),
 	}
-	p.head.tags = p.head.size - uint32((n+1)/2)
+	p.head.tags = p.head.size - uint32((n+1)/2) - slack
 	p.head.rows = p.head.tags - uint32(n*columns)
 	return true
 }
