@@ -129,6 +129,21 @@ func failing(n int) *set {
 // wideWords is the largest values of five full words.
 var wideWords = []uint32{1<<32 - 1, 1<<32 - 1, 1<<32 - 1, 1<<32 - 1, 1<<32 - 1}
 
+// firewall are entries of 20 words that each ask for three to ten of them.
+func firewall(n int) *set {
+	r := rand.New(rand.NewPCG(37, 1))
+	tops := make([]uint32, 20)
+	for d := range tops {
+		tops[d] = 1<<(8+d) - 1
+	}
+	return newSet(n, tops, func(i, _ int, top uint32) lower.Span {
+		if r.IntN(20) > 2+i%7 {
+			return lower.Span{Hi: top}
+		}
+		return randomSpan(r, top, top/100, top/3)
+	})
+}
+
 func randomSpan(r *rand.Rand, top, least, most uint32) lower.Span {
 	size := least + uint32(r.Uint64N(uint64(most-least)+1))
 	lo := uint32(r.Uint64N(uint64(top-size) + 1))
@@ -402,17 +417,6 @@ func TestReachBoundsTheKeysAskedFor(t *testing.T) {
 		for d := range reach {
 			reach[d] = randomSpan(r, s.dims[d].Full.Hi, 0, s.dims[d].Full.Hi)
 		}
-		kept := s.entries[:0]
-	next:
-		for _, e := range s.entries {
-			for d := range reach {
-				if !reach[d].Overlaps(s.dims[d].Spans[e]) {
-					continue next
-				}
-			}
-			kept = append(kept, e)
-		}
-		s.entries = kept
 		p, ok := New(s.dims, reach, s.entries, math.MaxInt64)
 		require.True(t, ok)
 		arena := p.Append(nil, tagOf)

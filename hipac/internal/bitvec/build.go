@@ -15,7 +15,9 @@ import (
 // Append writes the bucket to the end of dst and returns the longer array; the
 // bucket's offset is the old length. tags gives the tag of the i-th entry of
 // the plan; tags must be ascending and below NoTag. It takes O(dims * (n +
-// blocks * n/64)) time and 16 bytes per entry while it runs.
+// blocks * n/64)) time and 12 bytes per entry while it runs, and no more memory
+// than Bytes when dst has room: 100k entries of 5 words take 70 to 160 ms with
+// their plan.
 func (p *Plan) Append(dst []uint64, tags func(i int) uint32) []uint64 {
 	off := len(dst)
 	dst = slices.Grow(dst, int(p.head.size))[:off+int(p.head.size)]

@@ -10,27 +10,33 @@ import "math/bits"
 // until it says no or the caller is content. It holds the arena and the key's
 // words; the arena must not change meanwhile.
 type Cursor struct {
-	Work                  Work // done since Open
-	b                     []uint64
-	head                  header
-	from                  uint32
-	dims                  uint32        // rows in use, at least 2
-	tests                 uint32        // tests in use
-	super                 uint32        // number of the 4096 entries at hand
-	live                  uint64        // of these, the words that are still to be read
-	base                  uint32        // position of acc[0]
-	next                  uint32        // words of acc before it are done
-	acc                   [group]uint64 // candidates
-	queued, filled, ahead uint32
-	touched               uint64 // keeps the compiler from leaving the loads out
-	queue                 [lookahead]uint32
-	rows                  [maxDims]uint32 // offsets of the summaries of the key's blocks
-	test                  [maxDims]uint64 // value<<32 | column, where the key's block is loose
+	Work Work // done since Open
+
+	b    []uint64 // the arena from the bucket's start
+	head header
+	from uint32 // the first position wanted
+
+	super uint32        // number of the 4096 entries at hand
+	live  uint64        // of these, the words that are still to be read
+	acc   [group]uint64 // candidates among the words read last
+	base  uint32        // position of acc[0]
+	next  uint32        // words of acc before this one are done
+
+	queue   [lookahead]uint32 // positions of candidates to be compared
+	queued  uint32            // the first in queue that is not done
+	filled  uint32            // the end of queue
+	ahead   uint32            // how many to queue next time
+	touched uint64            // keeps the compiler from leaving loads out
+
+	dims  uint32          // rows in use, at least 2
+	tests uint32          // test in use
+	rows  [maxDims]uint32 // offsets of the summaries of the key's blocks, the sparsest first
+	test  [maxDims]uint64 // value<<32 | column, where the key's block is loose
 }
 
 // Open sets the cursor to the first entry at position from or later in the
 // bucket at off. The key must have a word for every dimension of the bucket,
-// each within its reach. O(dims * log blocks).
+// each within its reach. It reads three lines of index per dimension.
 func (c *Cursor) Open(arena []uint64, off uint32, key []uint32, from uint32) {
 	b := arena[off:]
 	c.Work = Work{}
@@ -57,6 +63,9 @@ func (c *Cursor) Open(arena []uint64, off uint32, key []uint32, from uint32) {
 	}
 	c.dims, c.tests = dims, tests
 	c.super = from/4096 - 1
+	if fewest == 0 {
+		c.super = c.head.summary
+	}
 	c.live = 0
 	c.next = group
 	c.queued, c.filled, c.ahead = 0, 0, 1
@@ -95,8 +104,11 @@ func below(b []uint64, y uint64) uint32 {
 }
 
 // Next returns the tag and position of the next entry that holds the key,
-// if its tag is below best. best must not grow from call to call; once Next has
-// said no, it is not to be called again.
+// if its tag is below best; else ok is false, and Next is not to be called
+// again. best must not grow from call to call. A whole walk does at most the
+// work that Bound says; in 5 words of 100k entries that no tree separates, the
+// first match of random keys takes 0.3 to 4 us, and 14 us when there is none,
+// every word of every bitmap is read from memory and 190 candidates fail.
 func (c *Cursor) Next(best uint32) (t, pos uint32, ok bool) {
 	for {
 		for c.queued < c.filled {
@@ -112,15 +124,20 @@ func (c *Cursor) Next(best uint32) (t, pos uint32, ok bool) {
 		if !c.fill(best) {
 			return NoTag, c.head.n, false
 		}
-		if c.filled > 1 {
-			s := uint64(0)
-			for _, pos := range c.queue[:c.filled] {
-				at := c.head.rows + pos*c.head.columns
-				s |= c.b[at] | c.b[at+c.head.columns-1]
-			}
-			c.touched = s
+		if c.filled > 1 && c.tests > 0 {
+			c.touch()
 		}
 	}
+}
+
+// touch loads the rows of the candidates, one right after the other.
+func (c *Cursor) touch() {
+	s := uint64(0)
+	for _, pos := range c.queue[:c.filled] {
+		at := c.head.rows + pos*c.head.columns
+		s |= c.b[at] | c.b[at+c.head.columns-1]
+	}
+	c.touched = s
 }
 
 // fill queues candidates: one at first, and twice as many each time that all
@@ -169,7 +186,9 @@ func (c *Cursor) holds(pos uint32) bool {
 // window is the words of a bitmap that belong to one word of the summary.
 type window = [64]uint64
 
-// load finds the next words that have candidates.
+// load finds the next words that have candidates. Four rows are combined
+// without asking whether there is anything left, which costs less than the
+// branches that one would mispredict; the others while there is.
 func (c *Cursor) load(best uint32) bool {
 	for {
 		for c.live == 0 {
@@ -189,7 +208,7 @@ func (c *Cursor) load(best uint32) bool {
 		if c.dims > 3 {
 			s = (*window)(c.b[c.rows[3]+skip:])
 		}
-		read, more := 0, 0 // groups read in the first rows, and in the others
+		read, more := 0, 0 // groups read, and words of them beyond the first four
 		for live != 0 {
 			g := uint32(bits.TrailingZeros64(live)) & (64 - group)
 			live &^= (1<<group - 1) << g
@@ -202,12 +221,12 @@ func (c *Cursor) load(best uint32) bool {
 			a6 := p[g+6] & q[g+6] & r[g+6] & s[g+6]
 			a7 := p[g+7] & q[g+7] & r[g+7] & s[g+7]
 			read++
-			if a0|a1|a2|a3|a4|a5|a6|a7 == 0 {
-				continue
-			}
 			if c.dims > 4 {
-				more++
 				for _, r := range c.rows[4:c.dims] {
+					if a0|a1|a2|a3|a4|a5|a6|a7 == 0 {
+						break
+					}
+					more++
 					x := (*[group]uint64)(c.b[r+skip+g:])
 					a0 &= x[0]
 					a1 &= x[1]
@@ -218,9 +237,9 @@ func (c *Cursor) load(best uint32) bool {
 					a6 &= x[6]
 					a7 &= x[7]
 				}
-				if a0|a1|a2|a3|a4|a5|a6|a7 == 0 {
-					continue
-				}
+			}
+			if a0|a1|a2|a3|a4|a5|a6|a7 == 0 {
+				continue
 			}
 			c.acc = [group]uint64{a0, a1, a2, a3, a4, a5, a6, a7}
 			c.base, c.next = (c.super*64+g)*64, 0
@@ -238,7 +257,7 @@ func (c *Cursor) load(best uint32) bool {
 
 // count adds groups of words to the work.
 func (c *Cursor) count(read, more int) {
-	c.Work.Words += group * (int64(read)*int64(min(c.dims, 4)) + int64(more)*(int64(c.dims)-4))
+	c.Work.Words += group * (int64(read)*int64(min(c.dims, 4)) + int64(more))
 }
 
 // mask takes away the candidates before the first position wanted.

@@ -38,12 +38,12 @@ type block struct {
 
 // New plans a bucket of the entries, in their order, which is the order of
 // their tags. reach gives the values that each dimension's word has in the keys
-// that will be looked up, nil for all; a dimension that all entries cover takes
-// nothing. It reports false when the bucket would take more than budget bytes,
+// that will be looked up, nil for all; lookups of other keys give wrong answers.
+// A dimension that all entries cover takes nothing. It reports false when the bucket would take more than budget bytes,
 // with fewer blocks where that is short, or is beyond what offsets of 32 bits
 // can name.
 //
-// It takes O(dims * n log n) time and 24 bytes per entry while it runs. dims
+// It takes O(dims * n log n) time and at most 32 bytes per entry while it runs. dims
 // and entries are kept until Append.
 func New(dims []lower.Dim, reach []lower.Span, entries []int32, budget int64) (*Plan, bool) {
 	p := &Plan{dims: dims, entries: entries}
