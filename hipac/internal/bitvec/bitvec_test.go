@@ -272,15 +272,15 @@ func TestCursorStopsInEveryPartOfALargeBucket(t *testing.T) {
 	}
 }
 
-func TestBestLowersTheWork(t *testing.T) {
+func TestBestAndFromLowerTheWork(t *testing.T) {
 	n := 100000
 	s := newSet(n, tuple, hostile["crossing"](nil, n))
 	arena := s.build(t, math.MaxInt64)
 	key := []uint32{1 << 31, 1 << 31, 1 << 15, 1 << 15, 0}
 	s.dims[4].Spans[0] = lower.Span{}
-	work := func(best uint32) int64 {
+	work := func(from, best uint32) int64 {
 		var c Cursor
-		c.Open(arena, 0, key, 0)
+		c.Open(arena, 0, key, from)
 		for {
 			_, pos, ok := c.Next(best)
 			if !ok {
@@ -289,9 +289,11 @@ func TestBestLowersTheWork(t *testing.T) {
 			require.Less(t, tagOf(int(pos)), best)
 		}
 	}
-	require.Zero(t, work(tagOf(0)))
+	require.Zero(t, work(0, tagOf(0)))
 	for _, rank := range []int{1, 63, 64, 5000, 99999} {
-		require.LessOrEqual(t, work(tagOf(rank)), int64(5*(rank/64+group+rank/4096+1)), "rank %d", rank)
+		require.LessOrEqual(t, work(0, tagOf(rank)), int64(5*(rank/64+group+rank/4096+1)), "to rank %d", rank)
+		rest := n - rank
+		require.LessOrEqual(t, work(uint32(rank), NoTag), int64(5*(rest/64+2*group+rest/4096+2)), "from rank %d", rank)
 	}
 }
 
