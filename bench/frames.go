@@ -117,11 +117,11 @@ func (a *app) readFrames(path string, m *files.MetaFlags, s *rules.Schema) (*fra
 	return f, err
 }
 
-// makeFrames makes packets for a list of rules. A header cannot say all that a
+// makeFrames makes up to n packets for a list of rules. A header cannot say all that a
 // key can, such as ports without a protocol that has them: the packets are near
 // the rules, and not all match what they were drawn from.
-func makeFrames[T any](l *rules.List[T], family int, seed uint64) (*frames, error) {
-	keys, err := workload.Packets(l, workload.PacketConfig{N: generated, Seed: seed, Mode: workload.Uniform})
+func makeFrames[T any](l *rules.List[T], family, n int, seed uint64) (*frames, error) {
+	keys, err := workload.Packets(l, workload.PacketConfig{N: n, Seed: seed, Mode: workload.Uniform})
 	if err != nil {
 		return nil, err
 	}

@@ -15,9 +15,6 @@ import (
 	"github.com/hipac-go/classifier/rules/files"
 )
 
-// generated is the number of packets that are made where no file is given.
-const generated = 100_000
-
 // mostBytes is the memory that packets may take; those of a file that come
 // behind it are left out.
 const mostBytes = 512 << 20
@@ -66,9 +63,9 @@ func (t *trace) shuffle(seed uint64) {
 	})
 }
 
-// makeTrace makes packets for a list.
-func makeTrace[T any](l *rules.List[T], seed uint64) (*trace, error) {
-	k, err := workload.Packets(l, workload.PacketConfig{N: generated, Seed: seed, Mode: workload.Uniform})
+// makeTrace makes n packets for a list.
+func makeTrace[T any](l *rules.List[T], n int, seed uint64) (*trace, error) {
+	k, err := workload.Packets(l, workload.PacketConfig{N: n, Seed: seed, Mode: workload.Uniform})
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"math"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/files"
@@ -123,10 +124,11 @@ func (cmd *lookupCmd) Run(a *app) error {
 
 // lookupAll measures the lookups of a list by all paths asked for.
 func lookupAll[T comparable](a *app, cmd *lookupCmd, name string, l *rules.List[T], listBytes int64, names []string) (*lookupResult, error) {
+	began := time.Now()
 	var t *trace
 	var err error
 	if cmd.Packets == "" {
-		t, err = makeTrace(l, cmd.Seed)
+		t, err = makeTrace(l, a.effort.packets, cmd.Seed)
 	} else {
 		t, err = a.readTrace(&cmd.PacketFlags, l.Schema())
 	}
@@ -196,7 +198,7 @@ func lookupAll[T comparable](a *app, cmd *lookupCmd, name string, l *rules.List[
 		times = append(times, timings(name, built[name], t)...)
 	}
 	bar = a.newProgress("timing", passes)
-	measure(times, t.n, a.effort, bar.at)
+	measure(times, t.n, a.effort.within(time.Since(began), len(names)), bar.at)
 	bar.done()
 
 	for i, name := range names {

@@ -16,9 +16,9 @@
 // are CPU times of the measuring thread (wall-clock time where the system does
 // not tell them), each the median of nine passes over packets in random order.
 // The passes of all paths alternate, so that a machine whose speed changes is
-// unfair to none of them. A timed run is preceded by an untimed one over an
-// eighth of its packets, which brings the structures of its path back into the
-// caches. Nothing is kept from one packet to the next.
+// unfair to none of them. A timed run is preceded by an untimed one, which brings
+// the structures of its path back into the caches. Nothing is kept from one
+// packet to the next.
 //
 // # Go benchmarks
 //

@@ -83,8 +83,8 @@ type decider interface {
 	walk(k rules.Key) rules.Result
 	// outside returns what decides packets whose addresses no key can hold.
 	outside() rules.Result
-	// frames makes packets from the rules.
-	frames(seed uint64) (*frames, error)
+	// frames makes up to n packets from the rules.
+	frames(n int, seed uint64) (*frames, error)
 }
 
 // Run measures.
@@ -131,7 +131,7 @@ func (cmd *packetCmd) measure(a *app, name string, d decider) (*packetResult, er
 	var f *frames
 	var err error
 	if cmd.Pcap == "" {
-		f, err = d.frames(cmd.Seed)
+		f, err = d.frames(a.effort.packets, cmd.Seed)
 	} else {
 		f, err = a.readFrames(cmd.Pcap, &cmd.MetaFlags, d.schema())
 	}
@@ -264,7 +264,9 @@ func (d *listDecider[T]) walk(k rules.Key) rules.Result {
 	return atRule(-1)
 }
 
-func (d *listDecider[T]) frames(seed uint64) (*frames, error) { return makeFrames(d.list, 0, seed) }
+func (d *listDecider[T]) frames(n int, seed uint64) (*frames, error) {
+	return makeFrames(d.list, 0, n, seed)
+}
 
 // tableDecider decides by the chains of a table.
 type tableDecider struct {
@@ -306,7 +308,7 @@ func (d *tableDecider) decide(p *packet.Packet) rules.Result { return d.c.Evalua
 func (d *tableDecider) walk(k rules.Key) rules.Result { return d.table.Evaluate(k, d.entry, nil) }
 
 // frames draws packets from the rules of all chains alike.
-func (d *tableDecider) frames(seed uint64) (*frames, error) {
+func (d *tableDecider) frames(n int, seed uint64) (*frames, error) {
 	b := rules.NewBuilder[struct{}](d.table.Schema)
 	for i := range d.table.Chains {
 		for _, r := range d.table.Chains[i].Rules.All() {
@@ -315,7 +317,7 @@ func (d *tableDecider) frames(seed uint64) (*frames, error) {
 			}
 		}
 	}
-	return makeFrames(b.List(), d.table.Family, seed)
+	return makeFrames(b.List(), d.table.Family, n, seed)
 }
 
 func (r *packetResult) print(w io.Writer, asJSON bool) error {

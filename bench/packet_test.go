@@ -127,7 +127,7 @@ func TestTimedLoopsOverFramesDoNotAllocate(t *testing.T) {
 			d = &tableDecider{table: table, entry: entry}
 		}
 		require.NoError(t, d.build())
-		f, err := d.frames(1)
+		f, err := d.frames(500, 1)
 		require.NoError(t, err)
 		f = f.shuffled(1)
 		binder, key := packet.NewBinder(d.schema()), d.schema().NewKey()

@@ -14,16 +14,36 @@ const passes = 9
 // effort says how long measuring may take.
 type effort struct {
 	// most is the time of one run, about: paths that are slow take part of the
-	// packets, another part in each pass. With 27 runs per path, 60 ms keep the
-	// slow ones under two seconds.
+	// packets, another part in each pass. With 27 runs per path, 100 ms keep the
+	// slow ones under three seconds.
 	most time.Duration
+	// whole is the time by which all should be done, about; see within.
+	whole time.Duration
 	// least is the time of a run, about: few packets are run over several times.
 	least time.Duration
+	// warm is the time for which a path runs untimed before its first run in a
+	// pass, when it is quick. With 30 ms and more, a tree of 6 MB took the same
+	// time beside other paths as alone; with a single untimed pass, 5 ms, half as
+	// long again.
+	warm time.Duration
+	// packets is the number of packets that are made where no file is given.
+	packets int
 	// build is the time after which a build is not repeated.
 	build time.Duration
 }
 
-var defaultEffort = effort{most: 100 * time.Millisecond, least: 5 * time.Millisecond, build: time.Second}
+var defaultEffort = effort{
+	most: 100 * time.Millisecond, whole: 25 * time.Second, least: 20 * time.Millisecond, warm: 50 * time.Millisecond,
+	packets: 100_000, build: time.Second,
+}
+
+// within returns the effort with shorter runs where, for so many paths that are
+// all slow, there is less time left; a tenth is kept in any case.
+func (e effort) within(spent time.Duration, paths int) effort {
+	const runs = 3*passes + 6 // for each path, those to warm up and to calibrate counted
+	e.most = max(e.most/10, min(e.most, (e.whole-spent)/time.Duration(runs*max(1, paths))))
+	return e
+}
 
 // timed is work over the packets of a trace that is timed.
 type timed struct {
@@ -35,6 +55,7 @@ type timed struct {
 	// the next one is timed.
 	garbage bool
 
+	first   bool      // of its group
 	packets int       // in a run
 	repeat  int       // runs in a pass
 	ns      []float64 // per packet, of each pass
@@ -78,16 +99,28 @@ func (t *timed) time(from, to int) time.Duration {
 	return threadTime() - start
 }
 
-// pass times pass number p over n packets.
-func (t *timed) pass(p, n int) {
-	from := (n - t.packets) * p / (passes - 1)
-	// The packets in front of the run, or the last ones, come to warm up.
-	warm := t.packets / 8
-	before := from
-	if before < warm {
-		before = n
+// warm runs untimed in front of a run that begins at from. In front of the first
+// run of a path others have had the caches, and to fill them takes more than one
+// pass over the packets. Paths that do not get through all packets anyway do with
+// an eighth of a run, of the packets in front.
+func (t *timed) warm(from, n int, e effort) {
+	start := threadTime()
+	for t.first && t.packets == n {
+		if t.run(0, n); threadTime()-start >= e.warm {
+			return
+		}
 	}
-	t.run(before-warm, before)
+	eighth := t.packets / 8
+	if from < eighth {
+		from = n
+	}
+	t.run(from-eighth, from)
+}
+
+// pass times pass number p over n packets.
+func (t *timed) pass(p, n int, e effort) {
+	from := (n - t.packets) * p / (passes - 1)
+	t.warm(from, n, e)
 	start := threadTime()
 	for range t.repeat {
 		t.run(from, from+t.packets)
@@ -111,6 +144,7 @@ func measure(list []*timed, n int, e effort, progress func(int)) {
 			continue
 		}
 		first[t.group] = t
+		t.first = true
 		t.calibrate(n, e)
 	}
 	for p := range passes {
@@ -118,7 +152,7 @@ func measure(list []*timed, n int, e effort, progress func(int)) {
 			runtime.GC()
 		}
 		for _, t := range list {
-			t.pass(p, n)
+			t.pass(p, n, e)
 		}
 		progress(p + 1)
 	}

@@ -21,7 +21,7 @@ func TestMeasuringMakesNinePassesOfAllInTurn(t *testing.T) {
 	}
 	garbage := one("g")
 	garbage.garbage = true
-	list := []*timed{garbage, one("a"), one("b")}
+	list := []*timed{garbage, one("a"), one("b"), one("b")}
 	last := 0
 	measure(list, n, effort{most: time.Hour, least: 0}, func(p int) { last = p })
 	require.Equal(t, passes, last)
@@ -30,8 +30,10 @@ func TestMeasuringMakesNinePassesOfAllInTurn(t *testing.T) {
 		require.Equal(t, n, m.packets)
 	}
 	// The last pass: each is warmed up and run, what allocates last.
-	require.Equal(t, []string{"a", "a", "b", "b", "g", "g"}, turns[len(turns)-6:])
-	require.Equal(t, [][2]int{{n - n/8, n}, {0, n}}, runs["a"][len(runs["a"])-2:])
+	require.Equal(t, []string{"a", "a", "b", "b", "b", "b", "g", "g"}, turns[len(turns)-8:])
+	all, eighth := [2]int{0, n}, [2]int{n - n/8, n}
+	require.Equal(t, [][2]int{all, all}, runs["a"][len(runs["a"])-2:])
+	require.Equal(t, [][2]int{all, all, eighth, all}, runs["b"][len(runs["b"])-4:])
 }
 
 func TestSlowWorkTakesAPartOfThePacketsAnotherInEachPass(t *testing.T) {
@@ -63,6 +65,22 @@ func TestQuickWorkIsRepeated(t *testing.T) {
 	measure([]*timed{quick}, 1, effort{most: time.Second, least: time.Millisecond}, func(int) {})
 	require.Greater(t, quick.repeat, 1)
 	require.Greater(t, calls, passes*quick.repeat)
+}
+
+func TestRunsAreShorterWhenThereIsLittleTimeLeft(t *testing.T) {
+	e := effort{most: 100 * time.Millisecond, whole: 25 * time.Second}
+	for _, tt := range []struct {
+		spent time.Duration
+		paths int
+		want  time.Duration
+	}{
+		{0, 5, 100 * time.Millisecond},
+		{20 * time.Second, 5, 5 * time.Second / (33 * 5)},
+		{time.Minute, 5, 10 * time.Millisecond},
+		{24 * time.Second, 0, time.Second / 33},
+	} {
+		require.Equal(t, tt.want, e.within(tt.spent, tt.paths).most)
+	}
 }
 
 func TestMediansAreOfTheMiddle(t *testing.T) {
