@@ -26,17 +26,13 @@ func (t *Tree) First(root Ref, key []uint32) uint32 {
 // firstPlain is First for plain trees.
 func (t *Tree) firstPlain(root Ref, key *[plainKey]uint32) uint32 {
 	var pending [maxPending]uint32
-	n := 0
+	n := uint(0)
 	best := NoMatch
 	slots, ref := t.slots, root
+walk:
 	for {
-		for !ref.isLeaf() {
+		for ref.isTable() {
 			off := ref.offset()
-			if !ref.isTable() {
-				l := &t.lines[off]
-				ref = Ref(slots[l[intervalBounds]+l.find(key[ref.word()])])
-				continue
-			}
 			if ref.hasSpan() {
 				pending[n%maxPending] = off
 				n++
@@ -44,7 +40,13 @@ func (t *Tree) firstPlain(root Ref, key *[plainKey]uint32) uint32 {
 			ref = Ref(slots[off+key[ref.word()]>>ref.shift()&(1<<ref.bits()-1)])
 		}
 		off := ref.offset()
-		rows := t.rows[off : off+ref.rows()]
+		if ref.isInterval() {
+			l := &t.lines[off]
+			ref = Ref(slots[l[intervalBounds]+l.find(key[ref.word()])])
+			continue
+		}
+		rows := t.rows[off:]
+		rows = rows[:ref.rows()]
 		for i := range rows {
 			r := &rows[i]
 			tag := r[0]
@@ -57,17 +59,15 @@ func (t *Tree) firstPlain(root Ref, key *[plainKey]uint32) uint32 {
 				break
 			}
 		}
-		for {
-			if n == 0 {
-				return rankOf(best)
-			}
+		for n > 0 {
 			n--
 			off := pending[n%maxPending]
 			if uint32(slots[off-2]) < best {
 				ref = Ref(slots[off-1])
-				break
+				continue walk
 			}
 		}
+		return rankOf(best)
 	}
 }
 
