@@ -34,7 +34,7 @@ const (
 	anyNarrow  = 0xffff << 16
 	narrowCols = 3 // of a row's first block
 	maxBlocks  = 8 // of a long row
-	maxClasses = 1 << 8
+	maxClasses = 1 << 6
 )
 
 // class says which key words the columns of a leaf test. An unused column
@@ -94,7 +94,7 @@ func (b *Builder) classOf(c class) (int, bool) {
 		return i, true
 	}
 	if len(b.tree.classes) == maxClasses {
-		return 0, false
+		return 0, false // the leaf becomes a sparse one
 	}
 	b.tree.classes = append(b.tree.classes, c)
 	return len(b.tree.classes) - 1, true

@@ -78,9 +78,11 @@ const NoMatch = ^uint32(0)
 //	bit  39     the table has a span: slots[offset-1] is its reference,
 //	            slots[offset-2] the lowest tag in it
 //	bits 40-44  table: bits
+//	bits 45-52  table and interval: key word
 //	bits 40-49  leaf: rows
 //	bits 50-51  leaf: form
-//	bits 56-63  table and interval: key word; leaf: class
+//	bits 52-57  leaf: class
+//	bits 58-63  0; a batch has the number of the key there
 //
 // A leaf is what is neither a table nor an interval node; 0 is the empty leaf.
 type Ref uint64
@@ -91,8 +93,10 @@ const (
 	intervalBit = 1 << 38
 	spanBit     = 1 << 39
 	countAt     = 40
+	wordAt      = 45
 	formAt      = 50
-	wordAt      = 56
+	classAt     = 52
+	laneAt      = 58
 
 	maxRows    = 1<<10 - 1 // rows that a leaf reference can count
 	maxTabBits = 18        // bits of the largest table: 2 MiB of slots
@@ -115,10 +119,10 @@ func (r Ref) isEmpty() bool    { return r == 0 }
 func (r Ref) hasSpan() bool    { return r&spanBit != 0 }
 func (r Ref) shift() uint32    { return uint32(r>>shiftAt) & 31 }
 func (r Ref) bits() uint32     { return uint32(r>>countAt) & 31 }
-func (r Ref) word() uint32     { return uint32(r >> wordAt) }
+func (r Ref) word() uint32     { return uint32(r>>wordAt) & 0xff }
 func (r Ref) rows() uint32     { return uint32(r>>countAt) & maxRows }
 func (r Ref) form() form       { return form(r>>formAt) & 3 }
-func (r Ref) class() uint32    { return uint32(r >> wordAt) }
+func (r Ref) class() uint32    { return uint32(r>>classAt) & (maxClasses - 1) }
 func (r Ref) withSpan() Ref    { return r | spanBit }
 func tableRef(off, word, shift, bits int) Ref {
 	return Ref(uint32(off)) | Ref(shift)<<shiftAt | tableBit | Ref(bits)<<countAt | Ref(word)<<wordAt
@@ -127,7 +131,7 @@ func intervalRef(off, word int) Ref {
 	return Ref(uint32(off)) | intervalBit | Ref(word)<<wordAt
 }
 func leafRef(off, rows int, f form, class int) Ref {
-	return Ref(uint32(off)) | Ref(rows)<<countAt | Ref(f)<<formAt | Ref(class)<<wordAt
+	return Ref(uint32(off)) | Ref(rows)<<countAt | Ref(f)<<formAt | Ref(class)<<classAt
 }
 
 // intervalBounds is the number of bounds in an interval node.

@@ -23,9 +23,9 @@ func TestReferencesKeepWhatIsPutIntoThem(t *testing.T) {
 	require.True(t, !r.isTable() && r.isInterval() && !r.isLeaf() && !r.hasSpan())
 	require.Equal(t, []uint32{7, 128}, []uint32{r.offset(), r.word()})
 
-	r = leafRef(9, maxRows, formSparse, 255)
+	r = leafRef(9, maxRows, formSparse, maxClasses-1)
 	require.True(t, !r.isTable() && !r.isInterval() && r.isLeaf() && !r.hasSpan() && !r.isEmpty())
-	require.Equal(t, []uint32{9, maxRows, 255}, []uint32{r.offset(), r.rows(), r.class()})
+	require.Equal(t, []uint32{9, maxRows, maxClasses - 1}, []uint32{r.offset(), r.rows(), r.class()})
 	require.Equal(t, formSparse, r.form())
 	require.True(t, Ref(0).isEmpty() && Ref(0).isLeaf())
 }
