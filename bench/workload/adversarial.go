@@ -67,14 +67,15 @@ func Adversarial(kind Adversary, n int, seed uint64) (*rules.List[string], error
 	}
 	s := rules.IPv4Tuple
 	r := newRNG(seed, "adversarial "+kind.String())
-	out := make([]draft, n)
-	for i := range out {
-		out[i] = draft{conds: adversarialConds(s, r, kind, uint64(i), uint64(n)), value: Accept}
-		if i%2 == 1 {
-			out[i].value = Drop
+	b := rules.NewBuilder[string](s)
+	for i := range n {
+		value := [...]string{Accept, Drop}[i%2]
+		conds := adversarialConds(s, r, kind, uint64(i), uint64(n))
+		if _, err := b.Add(rules.Rule[string]{Conds: conds, Value: value}); err != nil {
+			return nil, err
 		}
 	}
-	return build(s, out)
+	return b.List(), nil
 }
 
 func adversarialConds(s *rules.Schema, r rng, kind Adversary, i, n uint64) []rules.Cond {

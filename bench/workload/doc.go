@@ -19,14 +19,16 @@
 // # Packets
 //
 // [Packets] makes keys for a list of any schema: at the corners of its rules,
-// in their overlaps, inside one rule after the other, by flows, or at random.
+// in their overlaps, inside one rule after the other, by flows, or at random;
+// [Trace] is the mode of ClassBench's own traces.
 //
 // # Where the profiles come from
 //
 // A family's profile is a few rounded tables: the protocol mix, the classes of
-// port ranges that go with each protocol, a mixture of source and destination
-// prefix lengths, and how the addresses branch. The form, the five port
-// classes and the knobs follow
+// port ranges that go with each protocol, the pairs of source and destination
+// prefix lengths that go with each pair of classes, how many first bits both
+// addresses share, and how the addresses branch and nest. The form, the five
+// port classes and the knobs follow
 //
 //	D. E. Taylor, J. S. Turner: ClassBench: A Packet Classification
 //	Benchmark. IEEE/ACM Transactions on Networking 15(3), 2007
@@ -47,8 +49,20 @@
 //	wildcards in one of the two addresses).
 //
 // The numbers in the tables are our own, rounded, of the shape and order of
-// magnitude of those sets; they are no copy of the ClassBench parameter files.
-// Deviations: protocols that the originals number in a made-up way are TCP,
-// UDP and ICMP here; lengths and ports are drawn independently; addresses come
-// from a random trie (see tree) that grows with the set.
+// magnitude of sets that ClassBench's generator makes; they are no copy of its
+// parameter files. Held against such sets of the same family and size, of
+// 10,000 and 100,000 rules:
+//
+//   - pairs of prefix lengths lie within a total variation of 0.2, in the
+//     firewalls within 0.06; those of port classes within 0.05;
+//   - different sources, destinations and pairs of both are as many within a
+//     factor of 2, in most families within 1.2; in sets of 1,000 rules, where
+//     chance has its say, within 3;
+//   - prefixes nest as deep, and a packet matches as many rules, within about a
+//     half.
+//
+// Deviations: a set has as many rules as asked for, where ClassBench drops
+// those that are alike; about one rule in a hundred stands later than it
+// should, so that some are hidden; protocols that the originals number in a
+// made-up way are TCP, UDP and ICMP here; branching is told by bands of levels.
 package workload

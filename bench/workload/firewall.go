@@ -97,23 +97,27 @@ func FirewallSet(c Config) (*rules.List[string], error) {
 		return nil, err
 	}
 	g := &firewall{s: rules.Firewall, r: newRNG(c.Seed, "firewall "+p.name), seen: map[string]struct{}{"": {}}}
-	six := c
-	six.IPv6 = true
-	makers := [2]*maker{newMaker(p, c), newMaker(p, six)}
-	var out []draft
-	for last := c.Rules - b2i(c.Rules > 1); len(out) < last; {
-		m := makers[b2i(c.IPv6 || g.r.IntN(4) == 0)]
-		d := draft{conds: g.unique(m), value: Drop}
+	all := g.rules(p, c)
+	places := make([]int, len(all))
+	for i := range all {
+		places[i] = specificity(g.s, all[i])
+	}
+	b := rules.NewBuilder[string](g.s)
+	for _, i := range order(g.r, places) {
+		value := Drop
 		if g.r.chance(p.accept) {
-			d.value = Accept
+			value = Accept
 		}
-		out = append(out, d)
+		if _, err := b.Add(rules.Rule[string]{Conds: all[i], Value: value}); err != nil {
+			return nil, err
+		}
 	}
-	order(g.r, g.s, out)
 	if c.Rules > 1 {
-		out = append(out, draft{value: Drop})
+		if _, err := b.Add(rules.Rule[string]{Value: Drop}); err != nil {
+			return nil, err
+		}
 	}
-	return build(g.s, out)
+	return b.List(), nil
 }
 
 type firewall struct {
@@ -123,27 +127,51 @@ type firewall struct {
 	text []byte // scratch
 }
 
-// unique draws conditions that have not been seen.
-func (g *firewall) unique(m *maker) []rules.Cond {
-	for failures := 0; ; failures++ {
-		t, srcLen, dstLen := m.shape(g.r)
-		if failures > m.patience {
-			srcLen, dstLen = 32, 32
-		}
-		m.ports(g.r, &t)
-		m.addresses(g.r, &t, srcLen, dstLen, min(8, failures/8))
-		conds := g.tuple(m, &t.tuple)
-		for _, e := range extras {
-			if g.r.chance(e.percent) {
-				conds = append(conds, e.conds(g, t.proto)...)
+// rules draws the conditions of all rules but the last, no two alike.
+func (g *firewall) rules(p *profile, c Config) [][]rules.Cond {
+	six := c
+	six.IPv6 = true
+	makers := [2]*maker{newMaker(p, c), newMaker(p, six)}
+	families := make([]int, c.Rules-b2i(c.Rules > 1))
+	var count [2]int
+	for i := range families {
+		families[i] = b2i(c.IPv6 || g.r.IntN(4) == 0)
+		count[families[i]]++
+	}
+	var drawn [2][]sketch
+	for family, m := range makers {
+		drawn[family] = m.draw(g.r, count[family])
+	}
+	out := make([][]rules.Cond, 0, len(families))
+	for _, family := range families {
+		m := makers[family]
+		s := drawn[family][0]
+		drawn[family] = drawn[family][1:]
+		for failures := 0; ; failures++ {
+			if conds, ok := g.conds(m, &s); ok {
+				out = append(out, conds)
+				break
 			}
-		}
-		g.text = appendConds(g.text[:0], conds)
-		if _, dup := g.seen[string(g.text)]; !dup {
-			g.seen[string(g.text)] = struct{}{}
-			return conds
+			s = m.more(g.r, failures)
 		}
 	}
+	return out
+}
+
+// conds adds conditions on other fields to a 5-tuple, and reports whether they
+// have not been seen.
+func (g *firewall) conds(m *maker, s *sketch) ([]rules.Cond, bool) {
+	t := m.tuple(s)
+	conds := g.tuple(m, &t)
+	for _, e := range extras {
+		if g.r.chance(e.percent) {
+			conds = append(conds, e.conds(g, t.proto)...)
+		}
+	}
+	g.text = appendConds(g.text[:0], conds)
+	_, dup := g.seen[string(g.text)]
+	g.seen[string(g.text)] = struct{}{}
+	return conds, !dup
 }
 
 // tuple returns the conditions of a 5-tuple, IPv4 addresses mapped into the
@@ -151,7 +179,7 @@ func (g *firewall) unique(m *maker) []rules.Cond {
 func (g *firewall) tuple(m *maker, t *tuple) []rules.Cond {
 	fields := [5]int{g.field("src"), g.field("dst"), g.field("sport"), g.field("dport"), g.field("proto")}
 	u := *t
-	if m.src.bits == 32 {
+	if !m.config.IPv6 {
 		mapped := rules.U64(0xffff << 32)
 		u.src, u.dst = u.src.Or(mapped), u.dst.Or(mapped)
 		if u.srcLen > 0 {
@@ -161,7 +189,7 @@ func (g *firewall) tuple(m *maker, t *tuple) []rules.Cond {
 			u.dstLen += 96
 		}
 	}
-	return u.conds(g.s, fields)
+	return u.appendConds(nil, g.s, fields)
 }
 
 func (g *firewall) field(name string) int { return g.s.MustIndex(name) }

@@ -59,15 +59,6 @@ type expected struct {
 
 func expect(p *profile, smoothness int) expected {
 	e := expected{map[int]float64{}, map[int]float64{}, map[[2]int]float64{}, map[uint64]float64{}, map[[2]PortClass]float64{}}
-	cells, pick := jointLengths(p.lengths, smoothness)
-	total, last := pick.cum[len(pick.cum)-1], 0.0
-	for i, c := range cells {
-		w := (pick.cum[i] - last) / total
-		last = pick.cum[i]
-		e.src[c[0]] += w
-		e.dst[c[1]] += w
-		e.pairs[[2]int{c[0] / 8, c[1] / 8}] += w
-	}
 	sum := 0
 	for _, q := range p.protos {
 		sum += q.weight
@@ -77,52 +68,165 @@ func expect(p *profile, smoothness int) expected {
 		if q.number != anyProto {
 			e.protos[uint64(q.number)] += w
 		}
-		if q.ports == nil {
-			e.ports[[2]PortClass{WC, WC}] += w
+		list := q.ports
+		if list == nil {
+			list = []pair{{WC, WC, 1}}
 		}
 		all := 0
-		for _, x := range q.ports {
+		for _, x := range list {
 			all += x.weight
 		}
-		for _, x := range q.ports {
-			e.ports[[2]PortClass{x.src, x.dst}] += w * float64(x.weight) / float64(all)
+		for _, x := range list {
+			w := w * float64(x.weight) / float64(all)
+			e.ports[[2]PortClass{x.src, x.dst}] += w
+			t := tabulate(p.lengths[p.lengthsOf(x.src, x.dst)].cells, smoothness)
+			last, total := 0.0, t.pick.cum[len(t.pick.cum)-1]
+			for i, c := range t.cells {
+				w := w * (t.pick.cum[i] - last) / total
+				last = t.pick.cum[i]
+				e.src[int(c[0])] += w
+				e.dst[int(c[1])] += w
+				e.pairs[[2]int{int(c[0]), int(c[1])}] += w
+			}
 		}
 	}
 	return e
 }
 
-// The stated distances: total variation between the profile and a set, at
-// 1,000 rules 0.10 and at 10,000 rules 0.06 for every statistic.
+// The stated distances: total variation between the profile and what is drawn.
+func TestDrawsKeepToTheirProfile(t *testing.T) {
+	for i := range profiles {
+		p := &profiles[i]
+		t.Run(p.name, func(t *testing.T) {
+			const n = 10000
+			m := newMaker(p, Config{Family: p.name, Rules: n, Seed: 7})
+			got, one := expected{map[int]float64{}, map[int]float64{}, map[[2]int]float64{}, map[uint64]float64{}, map[[2]PortClass]float64{}}, 1.0/n
+			class := func(x [2]uint16) PortClass {
+				if x == portRange[WC] {
+					return WC
+				}
+				return classOf(rules.Span(uint64(x[0]), uint64(x[1])))
+			}
+			for _, s := range m.draw(newRNG(7, "test"), n) {
+				got.src[int(s.length[0])] += one
+				got.dst[int(s.length[1])] += one
+				got.pairs[[2]int{int(s.length[0]), int(s.length[1])}] += one
+				got.ports[[2]PortClass{class(s.sport), class(s.dport)}] += one
+				if s.proto != anyProto {
+					got.protos[uint64(s.proto)] += one
+				}
+			}
+			want := expect(p, 2)
+			require.LessOrEqual(t, distance(got.src, want.src), 0.03, "source lengths")
+			require.LessOrEqual(t, distance(got.dst, want.dst), 0.03, "destination lengths")
+			require.LessOrEqual(t, distance(got.pairs, want.pairs), 0.06, "pairs of lengths")
+			require.LessOrEqual(t, distance(got.protos, want.protos), 0.03, "protocols")
+			require.LessOrEqual(t, distance(got.ports, want.ports), 0.03, "pairs of port classes")
+		})
+	}
+}
+
+// The stated distances: total variation between the profile and a set. Sets
+// have no two rules alike, so that of the kinds of rules of which there are not
+// many different ones, those with few conditions or in small tries, they have
+// fewer than the profile says. ClassBench's have too, most of all these two.
 func TestSetsKeepToTheirProfile(t *testing.T) {
+	loose := map[string]float64{"ipc2/1000": 0.40, "acl5/10000": 0.25}
 	for _, size := range []struct {
 		rules int
 		most  float64
-	}{{1000, 0.10}, {10000, 0.06}} {
+	}{{1000, 0.20}, {10000, 0.07}} {
 		for i := range profiles {
 			p := &profiles[i]
-			t.Run(fmt.Sprintf("%s/%d", p.name, size.rules), func(t *testing.T) {
+			name := fmt.Sprintf("%s/%d", p.name, size.rules)
+			t.Run(name, func(t *testing.T) {
+				most := max(size.most, loose[name])
 				st := Statistics(generate(t, Config{Family: p.name, Rules: size.rules, Seed: 7}))
 				e := expect(p, 2)
-				pairs := map[[2]int]float64{}
-				for k, x := range st.PrefixPairs {
-					pairs[[2]int{k[0] / 8, k[1] / 8}] += x
-				}
-				require.LessOrEqual(t, distance(st.Fields[0].Prefixes, e.src), size.most, "source lengths")
-				require.LessOrEqual(t, distance(st.Fields[1].Prefixes, e.dst), size.most, "destination lengths")
-				require.LessOrEqual(t, distance(pairs, e.pairs), size.most, "pairs of lengths")
-				require.LessOrEqual(t, distance(st.Fields[4].Values, e.protos), size.most, "protocols")
-				require.LessOrEqual(t, distance(st.PortPairs, e.ports), size.most, "pairs of port classes")
+				require.LessOrEqual(t, distance(st.Fields[0].Prefixes, e.src), most, "source lengths")
+				require.LessOrEqual(t, distance(st.Fields[1].Prefixes, e.dst), most, "destination lengths")
+				require.LessOrEqual(t, distance(st.PrefixPairs, e.pairs), most, "pairs of lengths")
+				require.LessOrEqual(t, distance(st.Fields[4].Values, e.protos), most, "protocols")
+				require.LessOrEqual(t, distance(st.PortPairs, e.ports), most, "pairs of port classes")
 			})
 		}
 	}
 }
 
+// shapes is what sets of ClassBench's generator have: different sources,
+// destinations and pairs of both, in percent of the rules, and at 10,000 rules
+// the rules that a packet matches.
+var shapes = map[string]struct {
+	small   [3]float64 // 10,000 rules
+	large   [3]float64 // 100,000 rules
+	matches float64
+}{
+	"acl1": {[3]float64{44, 7.6, 75}, [3]float64{100, 2, 100}, 4.7},
+	"acl2": {[3]float64{66, 70, 98}, [3]float64{15, 15, 76}, 8},
+	"acl3": {[3]float64{9.2, 8.6, 56}, [3]float64{91, 92, 100}, 5.3},
+	"acl4": {[3]float64{10, 23, 64}, [3]float64{93, 47, 99}, 3.2},
+	"acl5": {[3]float64{5.5, 22, 51}, [3]float64{51, 83, 96}, 1.1},
+	"fw1":  {[3]float64{38, 73, 98}, [3]float64{35, 75, 98}, 7.2},
+	"fw2":  {[3]float64{87, 38, 100}, [3]float64{86, 38, 100}, 5.2},
+	"fw3":  {[3]float64{32, 71, 97}, [3]float64{18, 78, 94}, 9},
+	"fw4":  {[3]float64{45, 76, 95}, [3]float64{45, 80, 98}, 8.9},
+	"fw5":  {[3]float64{40, 62, 97}, [3]float64{37, 64, 98}, 9.4},
+	"ipc1": {[3]float64{16, 31, 85}, [3]float64{91, 95, 100}, 5.5},
+	"ipc2": {[3]float64{48, 89, 100}, [3]float64{47, 89, 100}, 1},
+}
+
+// spreadOf returns the different sources, destinations and pairs in percent.
+func spreadOf(tuples []tuple) (out [3]float64) {
+	for i := range out {
+		seen := make(map[uint64]bool, len(tuples))
+		for _, t := range tuples {
+			var x tuple
+			if i != 1 {
+				x.src, x.srcLen = t.src, t.srcLen
+			}
+			if i != 0 {
+				x.dst, x.dstLen = t.dst, t.dstLen
+			}
+			seen[x.hash()] = true
+		}
+		out[i] = 100 * float64(len(seen)) / float64(len(tuples))
+	}
+	return out
+}
+
+// The stated distances: means of three seeds, one of the large sets, lie within a factor of 2 of the
+// figures for addresses and of 1.3 for pairs.
+func TestSetsHaveAsManyAddressesAndPairsAsTheirKind(t *testing.T) {
+	for i := range profiles {
+		p := &profiles[i]
+		t.Run(p.name, func(t *testing.T) {
+			for _, size := range []struct {
+				rules, seeds int
+				want         [3]float64
+			}{{10000, 3, shapes[p.name].small}, {100000, 1, shapes[p.name].large}} {
+				var got [3]float64
+				for seed := range size.seeds {
+					m := newMaker(p, Config{Family: p.name, Rules: size.rules, Seed: uint64(seed)})
+					for k, x := range spreadOf(m.distinct(newRNG(uint64(seed), "test"), size.rules)) {
+						got[k] += x / float64(size.seeds)
+					}
+				}
+				for k, most := range []float64{2, 2, 1.3} {
+					require.Less(t, got[k], most*size.want[k], "%d rules: %.1f, want %v", size.rules, got, size.want)
+					require.Greater(t, got[k], size.want[k]/most, "%d rules: %.1f, want %v", size.rules, got, size.want)
+				}
+			}
+		})
+	}
+}
+
 func TestSetsHaveTheShapeOfTheirKind(t *testing.T) {
-	for _, name := range Families() {
-		t.Run(name, func(t *testing.T) {
-			st := Statistics(generate(t, Config{Family: name, Rules: 10000, Seed: 3}))
+	for i := range profiles {
+		p := &profiles[i]
+		t.Run(p.name, func(t *testing.T) {
+			st := Statistics(generate(t, Config{Family: p.name, Rules: 10000, Seed: 3}))
 			src, dst, sport, dport := st.Fields[0], st.Fields[1], st.Fields[2], st.Fields[3]
-			switch name[:2] {
+			switch p.name[:2] {
 			case "ac":
 				require.Less(t, src.Wildcard, 0.10)
 				require.Less(t, dst.Wildcard, 0.10)
@@ -134,18 +238,34 @@ func TestSetsHaveTheShapeOfTheirKind(t *testing.T) {
 				require.Less(t, sport.Wildcard, 0.90)
 				require.Greater(t, src.Exact, 0.20)
 			}
-			for _, f := range []FieldStats{src, dst} {
-				require.LessOrEqual(t, f.Nesting, 9, "prefixes nest a handful deep")
-				require.LessOrEqual(t, f.MeanNesting, 5.5)
-				require.Less(t, f.Distinct, 7500, "rules share addresses")
-				require.Greater(t, f.Distinct, 300)
+			for side, f := range []FieldStats{src, dst} {
+				deep := []int{p.src.deep, p.dst.deep}[side]
+				require.GreaterOrEqual(t, f.Nesting, deep)
+				require.LessOrEqual(t, f.Nesting, deep+1, "one more where the tries did not suffice")
+				require.Greater(t, f.MeanNesting, 0.7*float64(deep), "most prefixes lie as deep as any")
 			}
 			require.LessOrEqual(t, sport.Distinct, 50, "few different port ranges")
 			require.LessOrEqual(t, dport.Distinct, 260)
 			require.LessOrEqual(t, st.Hidden, 0.03)
-			require.GreaterOrEqual(t, st.Matches, 1.0)
-			require.LessOrEqual(t, st.Matches, 25.0)
+			require.InDelta(t, shapes[p.name].matches, st.Matches, 1+shapes[p.name].matches/2)
 		})
+	}
+}
+
+func TestLargerSetsGrowTheirTries(t *testing.T) {
+	for i := range profiles {
+		p := &profiles[i]
+		for _, shape := range []trie{p.src, p.dst} {
+			last := -1.0
+			for _, n := range []int{1, 100, 1000} {
+				x := shape.levelsSpread(n)
+				require.GreaterOrEqual(t, x, max(0, last), "%s: %d rules", p.name, n)
+				last = x
+			}
+			require.InDelta(t, float64(shape.spread[1])/10, shape.levelsSpread(10000), 1e-9)
+			require.InDelta(t, float64(shape.spread[2])/10, shape.levelsSpread(100000), 1e-9)
+			require.InDelta(t, shape.levelsSpread(200000)+1, shape.levelsSpread(400000), 1e-9, "a level for twice the rules")
+		}
 	}
 }
 
@@ -165,14 +285,14 @@ func TestProfileTooSmallForTheSetSpreadsOut(t *testing.T) {
 	p := profile{
 		name:    "tiny",
 		protos:  []proto{{tcp, 1, []pair{{WC, EM, 1}}}},
-		lengths: []block{{1, wild, []share{{4, 1}}}},
-		dport:   ports{exact: []uint16{80}},
+		lengths: []lengths{{anyClass, anyClass, []cell{{0, 4, 1}}}},
+		src:     trie{deep: 1}, dst: trie{deep: 1},
+		dport: ports{exact: []uint16{80}},
 	}
-	m := newMaker(&p, Config{Smoothness: -1})
-	r := newRNG(1, "test")
+	m := newMaker(&p, Config{Rules: 5000, Smoothness: -1})
 	seen := map[tuple]struct{}{}
-	for range 5000 {
-		m.unique(r, seen)
+	for _, t := range m.distinct(newRNG(1, "test"), 5000) {
+		seen[t] = struct{}{}
 	}
 	require.Len(t, seen, 5000)
 }
@@ -181,18 +301,18 @@ func TestProfileTooSmallForTheSetSpreadsOut(t *testing.T) {
 // moves them makes measurements incomparable with earlier ones.
 func TestSameSeedGivesTheSameSet(t *testing.T) {
 	golden := map[string][2]string{
-		"acl1": {"6e9a4ff9186432f7", "cbf5c2ff1805249a"},
-		"acl2": {"de4e1cb7269e204d", "99107b69fdaefc66"},
-		"acl3": {"7bd28ab8f84a05c5", "e44e7d125203db41"},
-		"acl4": {"b589d288cc98a5c8", "e59a7b00ade0e6d0"},
-		"acl5": {"de29ea967c9a217f", "2bf2a9bea2ef0648"},
-		"fw1":  {"1bc751c12670ed49", "eabf1bd56795f563"},
-		"fw2":  {"de023e628321a4ef", "78303c69b6027d12"},
-		"fw3":  {"e144ec151d2b9730", "56ac53f99f16fd16"},
-		"fw4":  {"d508065ebb37eb2e", "8a07425014535bd0"},
-		"fw5":  {"a63c51a4c220ae6f", "4c40f3f4a8c93808"},
-		"ipc1": {"245769fb67cd4c80", "643e36188688d102"},
-		"ipc2": {"a2db4fd4773d13a1", "0d6f031756893608"},
+		"acl1": {"e143d184a312a1a0", "c6e1b77e6c95c59a"},
+		"acl2": {"b6a2c679334532f9", "98bec0949a40f9f1"},
+		"acl3": {"a2822bb1d19b9990", "616d8d205a06590d"},
+		"acl4": {"2dfb6d52c9a90678", "0225532aa1e1ebea"},
+		"acl5": {"6aacb52e40d4c7ae", "92cefcbdaad98089"},
+		"fw1":  {"b6d71c959fde6fff", "97bf7a365641286a"},
+		"fw2":  {"2a0748bcf5c80e90", "5ea9cf8eac5bc71e"},
+		"fw3":  {"49dddc26d3a404f4", "368ac56969266081"},
+		"fw4":  {"0b4b29265f7ed040", "325dcb9b80cbfad8"},
+		"fw5":  {"3d610b2ecc07a245", "cd4be79a45d39f41"},
+		"ipc1": {"59d338d980e99a1b", "24333a768186a259"},
+		"ipc2": {"1714fd5ad42ee36d", "fc1be0c60a808fed"},
 	}
 	for _, name := range Families() {
 		four := Config{Family: name, Rules: 500, Seed: 42}
@@ -282,7 +402,7 @@ func TestKnobsMoveTheSets(t *testing.T) {
 func TestBadConfigurationsAreErrors(t *testing.T) {
 	for _, c := range []Config{
 		{Family: "acl9", Rules: 10}, {Rules: 10}, {Family: "acl1"}, {Family: "acl1", Rules: -1},
-		{Family: "acl1", Rules: rules.DefaultLimits.MaxRules + 1}, {Family: "acl1", Rules: 10, Smoothness: 33},
+		{Family: "acl1", Rules: rules.DefaultLimits.MaxRules + 1}, {Family: "acl1", Rules: 10, Smoothness: 65},
 		{Family: "acl1", Rules: 10, AddressScope: 1.5}, {Family: "acl1", Rules: 10, PortScope: math.NaN()},
 	} {
 		_, err := Generate(c)
@@ -318,10 +438,15 @@ func TestIPv6SetsLieInGlobalUnicast(t *testing.T) {
 
 func BenchmarkGenerate(b *testing.B) {
 	for _, name := range []string{"acl1", "fw1", "ipc1"} {
-		b.Run("set="+name+"/n=100k", func(b *testing.B) {
-			for b.Loop() {
-				generate(b, Config{Family: name, Rules: 100000, Seed: 1})
-			}
-		})
+		for _, size := range []struct {
+			name  string
+			rules int
+		}{{"100k", 100000}, {"1M", 1000000}} {
+			b.Run("set="+name+"/n="+size.name, func(b *testing.B) {
+				for b.Loop() {
+					generate(b, Config{Family: name, Rules: size.rules, Seed: 1})
+				}
+			})
+		}
 	}
 }

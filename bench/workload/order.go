@@ -9,29 +9,22 @@ import (
 	"github.com/hipac-go/classifier/rules"
 )
 
-// draft is a rule on its way into a list.
-type draft struct {
-	conds []rules.Cond
-	value string
-	place int // rank in the order
-}
-
-// order sorts the rules so that one that lies within another comes first, and
-// mixes those that are equally specific. About one rule in a hundred moves to
-// a later place, where a rule before it may hide it.
-func order(r rng, s *rules.Schema, list []draft) {
-	most := 0
-	for i := range list {
-		list[i].place = -specificity(s, list[i].conds)
-		most = min(most, list[i].place)
-	}
-	for i := range list {
+// order returns the order of rules of the given specificity: one that lies
+// within another comes first, those that are equally specific are mixed. About
+// one rule in a hundred moves to a later place, where a rule before it may hide
+// it.
+func order(r rng, specificity []int) []int {
+	place := make([]int, len(specificity))
+	out := make([]int, len(specificity))
+	for i, s := range specificity {
+		place[i], out[i] = -s, i
 		if r.chance(1) {
-			list[i].place -= int(float64(list[i].place) * r.Float64())
+			place[i] += int(float64(s) * r.Float64())
 		}
 	}
-	r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
-	slices.SortStableFunc(list, func(a, b draft) int { return a.place - b.place })
+	r.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+	slices.SortStableFunc(out, func(a, b int) int { return place[a] - place[b] })
+	return out
 }
 
 // specificity sums, over the conditions, the bits of the field less the
@@ -80,15 +73,4 @@ func logSize(size rules.Value) int {
 		frac = frac.Shl(16 - n)
 	}
 	return n<<16 + int(frac.Lo)
-}
-
-// build makes the list.
-func build(s *rules.Schema, list []draft) (*rules.List[string], error) {
-	b := rules.NewBuilder[string](s)
-	for i := range list {
-		if _, err := b.Add(rules.Rule[string]{Conds: list[i].conds, Value: list[i].value}); err != nil {
-			return nil, err
-		}
-	}
-	return b.List(), nil
 }

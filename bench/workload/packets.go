@@ -24,8 +24,7 @@ const (
 	// overlap from the overlap or its ends, elsewhere from one or the other.
 	Overlaps
 	// Uniform takes rules uniformly and a random packet inside each, repeated a
-	// Pareto-distributed number of times, as the trace generator of ClassBench
-	// does.
+	// Pareto-distributed number of times.
 	Uniform
 	// Misses takes uniform random values in every field. Few packets match
 	// anything but rules that are wild or nearly so.
@@ -34,10 +33,15 @@ const (
 	// and then repeats these flows at random, the k-th most frequent with a
 	// weight of 1/k.
 	Zipf
+	// Trace is Uniform at the corners of the rules, as the trace generator of
+	// ClassBench has it: every field has the lowest or the highest value that
+	// the rule accepts, of a field that it leaves free 0 or the largest. Many
+	// packets lie at the corners of the whole space.
+	Trace
 	numModes
 )
 
-var modeNames = [numModes]string{"mixed", "corners", "overlaps", "uniform", "misses", "zipf"}
+var modeNames = [numModes]string{"mixed", "corners", "overlaps", "uniform", "misses", "zipf", "trace"}
 
 // String returns the mode's name.
 func (m Mode) String() string {
@@ -65,8 +69,8 @@ type PacketConfig struct {
 	// Absent is the share of fields that packets do not have, 0 to 1, drawn per
 	// packet and field. Without it packets have every field.
 	Absent float64
-	// Repeat is the scale b of the Pareto distribution of repeats of Uniform,
-	// whose shape is 1: a packet comes ceil(b/u) times for u uniform in 0..1, at
+	// Repeat is the scale b of the Pareto distribution of repeats of Uniform and
+	// Trace, whose shape is 1: a packet comes ceil(b/u) times for u uniform in 0..1, at
 	// most N/10+1 times. 0 means 0.1, few repeats; 1 is much locality.
 	Repeat float64
 	// Flows is the number of different packets of Zipf; 0 means 10,000.
@@ -161,9 +165,13 @@ func (p *packer) fill() {
 		case Zipf:
 			flow(i)
 			continue // its fields were made absent with the flow
-		case Uniform:
+		case Uniform, Trace:
 			rule := p.r.IntN(p.rules.Len())
-			p.inside(p.r, rule, p.keys.At(i))
+			if mode == Trace {
+				p.vertex(p.r, rule, p.keys.At(i))
+			} else {
+				p.inside(p.r, rule, p.keys.At(i))
+			}
 			p.keys.origin[i] = int32(rule)
 			p.drop(p.keys.At(i))
 			for copies := p.repeats() - 1; copies > 0 && i+1 < n; copies-- {

@@ -138,6 +138,45 @@ func TestOverlapPacketsMatchMoreRulesThanRandomOnes(t *testing.T) {
 	require.Greater(t, in, 200)
 }
 
+// A packet drawn from inside a rule has that rule or an earlier one for its
+// first match: none of them misses.
+func TestUniformAndTracePacketsOfFamiliesNeverMiss(t *testing.T) {
+	for _, name := range Families() {
+		for _, six := range []bool{false, true} {
+			l := generate(t, Config{Family: name, Rules: 1000, Seed: 1, IPv6: six})
+			for _, mode := range []Mode{Uniform, Trace} {
+				k := packets(t, l, PacketConfig{N: 1000, Seed: 1, Mode: mode})
+				for i := range k.Len() {
+					require.True(t, l.At(k.Origin(i)).Matches(l.Schema(), k.At(i)), "%s: %v packet %d", name, mode, i)
+				}
+			}
+		}
+	}
+}
+
+func TestTracePacketsLieAtCorners(t *testing.T) {
+	l := generate(t, Config{Family: "ipc1", Rules: 1000, Seed: 1})
+	s := l.Schema()
+	k := packets(t, l, PacketConfig{N: 2000, Seed: 1, Mode: Trace, Repeat: 1e-9})
+	low, high, origins := 0, 0, map[int]bool{}
+	for i := range k.Len() {
+		origins[k.Origin(i)] = true
+		for f := range s.Len() {
+			iv := s.Field(f).Full()
+			if c := onField(l.At(k.Origin(i)).Conds, f); c != nil {
+				iv, _ = singleInterval(c)
+			}
+			x, _ := s.Get(k.At(i), f)
+			require.True(t, x == iv.Lo || x == iv.Hi)
+			if iv.Lo != iv.Hi {
+				low, high = low+b2i(x == iv.Lo), high+b2i(x == iv.Hi)
+			}
+		}
+	}
+	require.InDelta(t, 1, float64(low)/float64(high), 0.1)
+	require.InDelta(t, 1000*(1-math.Exp(-2)), len(origins), 40, "rules are drawn uniformly")
+}
+
 func TestUniformPacketsRepeatAsAskedFor(t *testing.T) {
 	l := generate(t, Config{Family: "acl1", Rules: 1000, Seed: 1})
 	repeated := func(b float64) int {
@@ -182,7 +221,7 @@ func TestSamePacketSeedGivesTheSamePackets(t *testing.T) {
 	for _, w := range packets(t, l, PacketConfig{N: 5000, Seed: 8}).Words() {
 		h = mix(h ^ uint64(w))
 	}
-	require.Equal(t, "d86fbd1e850daaa4", fmt.Sprintf("%016x", h), "kept for good")
+	require.Equal(t, "a18a2dc7dd05802b", fmt.Sprintf("%016x", h), "kept for good")
 }
 
 func TestBadPacketConfigurationsAreErrors(t *testing.T) {

@@ -1,32 +1,224 @@
 package workload
 
-// Address trees. Addresses of a family come from a random binary trie that is
-// never stored: whether a node has one child or two, and which is the heavy
-// one, is a hash of the path to it. Walking down from the root to some depth
-// gives a prefix; walks to different depths pass the same heavy nodes, so that
-// prefixes repeat, share their beginnings and nest. This is the model of the
-// ClassBench paper (branching probability and skew per level), without its
-// limit on the size.
+// Address trees. The addresses of a set are drawn together: the rules are
+// dealt out from the root of a binary trie to its leaves, and a rule whose
+// prefix has as many bits as a node is deep gets that node's path. This is the
+// model of the ClassBench paper: at every level some nodes pass their rules on
+// to both children, the lighter of which gets a smaller share (branching
+// probability and skew), destinations share their first bits with sources
+// (correlation), and prefixes hold one another only so deep (nesting).
 //
-// Left alone, prefixes of all lengths would nest twenty deep; in the filter
-// sets of the paper they nest at most seven deep. So the lengths beyond 8 are
-// split into eight classes, those of 16, 24 and 32 bits in one, those of 17
-// and 25 in the next and so on, and every subtree at depth 8 serves one class.
+// A tree says how often nodes branch, and how unevenly, by bands of levels;
+// that is the shape of a small set. Larger sets spread: their first levels
+// branch everywhere and evenly, so that they consist of many small tries side
+// by side, whose number grows with the set. Since the first bits of addresses
+// are common to many rules and the last ones are not, short prefixes repeat,
+// and hosts are mostly different from rule to rule.
+//
+// The nesting limit also parts what ends from what goes on. Say the limit is 3
+// and two prefixes hold a node already. Of ten rules there, four end one level
+// down and six are longer. If both kinds took the same child, a chain of four
+// would come to be, so the four go to one child and the six to the other:
+//
+//	level 7             o  10 rules, two prefixes above
+//	                  /   \
+//	level 8   4 rules       o  6 rules
+//	          end here     / \
 
-import "github.com/hipac-go/classifier/rules"
+import (
+	"math"
 
-type tree struct {
-	seed   uint64
-	bits   int         // width of the field
-	root   rules.Value // bits that all addresses begin with ...
-	fixed  int         // ... and how many
-	branch [rules.MaxFieldBits]uint16
-	light  uint16 // chance of the lighter child, of 65536
-	shared int    // lengths above it are split into classes ...
-	split  int    // ... by the three bits from this level on
+	"github.com/hipac-go/classifier/rules"
+)
 
-	reuse int               // percent
-	drawn [33][]rules.Value // earlier prefixes by IPv4 length
+// bandOf says which band a level lies in, see bands.
+var bandOf = func() (table [32]uint8) {
+	from := [numBands]int{0, 6, 14, 18, 21, 24, 28, 30, 31}
+	for band, level := range from {
+		for ; level < 32; level++ {
+			table[level] = uint8(band)
+		}
+	}
+	return table
+}()
+
+// levelsSpread returns how many levels of a set of n rules branch evenly. The
+// three numbers of the trie hold at 1,000, 10,000 and 100,000 rules, with
+// steps in between that are even in the logarithm; from there on, a level more
+// for twice the rules.
+func (t *trie) levelsSpread(n int) float64 {
+	x := math.Log10(float64(n)) - 3
+	i := min(1, max(0, int(x)))
+	a, b := float64(t.spread[i])/10, float64(t.spread[i+1])/10
+	switch {
+	case x < 0:
+		return max(0, a+x/math.Log10(2))
+	case x > 2:
+		return b + (x-2)/math.Log10(2)
+	}
+	return a + float64((b-a)*(x-float64(i)))
+}
+
+// grower deals out rules. All slices are by rule.
+type grower struct {
+	r      rng
+	shape  *trie
+	spread float64
+	length []uint8  // of the prefixes, 0 to 32
+	path   []uint32 // the prefixes, padded with zeros: the result
+	// The paths that the first common bits are to follow, the next bit not; nil
+	// for none.
+	like   []uint32
+	common []uint8
+
+	scratch []int32
+}
+
+// grow gives a path to the rules at, which came down path to a node at the
+// given level that held prefixes hold. It puts at in the order of the tree:
+// rules of a node stay together, in the order that they came in.
+func (g *grower) grow(at []int32, level, held int, path uint32) {
+	for {
+		n, _ := g.sort(at, func(x int32) int { return b2i(int(g.length[x]) != level) })
+		for _, x := range at[:n] {
+			g.path[x] = path
+		}
+		if n > 0 && level > 0 {
+			held++
+		}
+		if at = at[n:]; len(at) < 2 {
+			break
+		}
+		zero, one := g.deal(at, level, held, path)
+		level++
+		if len(zero) > 0 && len(one) > 0 {
+			g.grow(zero, level, held, path)
+		}
+		if at = one; len(one) > 0 {
+			path |= 1 << (32 - level)
+		} else {
+			at = zero
+		}
+	}
+	if len(at) == 1 {
+		g.finish(at[0], level, path)
+	}
+}
+
+// sort puts rules of class 0 first, those of class 2 last, and keeps the order
+// within a class. It returns the bounds of class 1.
+func (g *grower) sort(at []int32, class func(x int32) int) (low, high int) {
+	if len(g.scratch) < len(at) {
+		g.scratch = make([]int32, len(at))
+	}
+	ones, twos := 0, len(at)
+	for _, x := range at {
+		switch class(x) {
+		case 0:
+			at[low] = x
+			low++
+		case 1:
+			g.scratch[ones] = x
+			ones++
+		default:
+			twos--
+			g.scratch[twos] = x
+		}
+	}
+	high = low + ones
+	copy(at[low:], g.scratch[:ones])
+	for i := range at[high:] {
+		at[high+i] = g.scratch[len(at)-1-i]
+	}
+	return low, high
+}
+
+// deal splits the rules of a node among its two children.
+func (g *grower) deal(at []int32, level, held int, path uint32) (zero, one []int32) {
+	light := 0
+	if held+1 == g.shape.deep {
+		ends, _ := g.sort(at, func(x int32) int { return b2i(int(g.length[x]) != level+1) })
+		if ends > 0 && ends < len(at) {
+			d := g.wish(at[:ends], level, path) - g.wish(at[ends:], level, path)
+			if d > 0 || d == 0 && g.r.IntN(2) == 0 {
+				return at[ends:], at[:ends]
+			}
+			return at[:ends], at[ends:]
+		}
+	}
+	if even := g.spread - float64(level); even > 0 && (even >= 1 || g.r.Float64() < even) {
+		light = len(at) / 2
+	} else if band := bandOf[level]; g.r.chance(g.shape.branch[band]) {
+		// The skew of single nodes lies around that of the band, as widely as its
+		// range of 0 to 1 lets it.
+		skew := float64(g.shape.skew[band]) / 100
+		wide := min(skew, 1-skew)
+		skew += float64(wide * (2*g.r.Float64() - 1))
+		light = max(1, int(float64(len(at))*(1-skew)/(2-skew)+0.5))
+	}
+	return g.part(at, level, path, light)
+}
+
+// part gives light of the rules to the one child and the rest to the other,
+// according to their wishes as far as the numbers allow.
+func (g *grower) part(at []int32, level int, path uint32, light int) (zero, one []int32) {
+	if g.like == nil {
+		if g.r.IntN(2) == 0 {
+			return at[light:], at[:light]
+		}
+		return at[:light], at[light:]
+	}
+	low, high := g.sort(at, func(x int32) int { return [...]int{0, 2, 1}[g.bit(x, level, path)] })
+	cut := light
+	if ones := len(at) - high; low > ones || low == ones && g.r.IntN(2) == 0 {
+		cut = len(at) - light
+	}
+	return at[:cut], at[cut:]
+}
+
+// wish returns by how many more rules ask for the bit 1 than for 0.
+func (g *grower) wish(at []int32, level int, path uint32) (sum int) {
+	if g.like == nil {
+		return 0
+	}
+	for _, x := range at {
+		switch g.bit(x, level, path) {
+		case 0:
+			sum--
+		case 1:
+			sum++
+		}
+	}
+	return sum
+}
+
+// bit returns the bit that the rule asks for after the first level bits: 0, 1,
+// or 2 for either.
+func (g *grower) bit(x int32, level int, path uint32) uint32 {
+	common := int(g.common[x])
+	if level > common || level > 0 && (path^g.like[x])>>(32-level) != 0 {
+		return 2
+	}
+	bit := g.like[x] >> (31 - level) & 1
+	if level == common {
+		bit ^= 1
+	}
+	return bit
+}
+
+// finish draws the rest of the path of a rule that is alone.
+func (g *grower) finish(x int32, level int, path uint32) {
+	random := g.r.Uint32()
+	for length := int(g.length[x]); level < length; level++ {
+		bit := random >> (31 - level) & 1
+		if g.like != nil {
+			if b := g.bit(x, level, path); b < 2 {
+				bit = b
+			}
+		}
+		path |= bit << (31 - level)
+	}
+	g.path[x] = path
 }
 
 // ipv6Lengths maps the lengths of IPv4 prefixes to those of IPv6 that play the
@@ -43,85 +235,21 @@ var ipv6Lengths = func() (table [33]int) {
 	return table
 }()
 
-// newTree returns the tree of a trie's shape. An IPv6 tree lies in 2000::/3
-// and branches about as often from root to leaf as the IPv4 tree does.
-func newTree(shape trie, seed uint64, ipv6 bool) *tree {
-	t := &tree{seed: seed, bits: 32, shared: 8, split: 5, reuse: shape.reuse}
-	t.light = uint16(65536 * (100 - shape.skew) / (200 - shape.skew))
-	percent := func(level, p int) { t.branch[level] = uint16(min(65535, p*65536/100)) }
-	if !ipv6 {
-		for level := range 32 {
-			percent(level, shape.branch[level/8])
-		}
-		return t
+// expand returns the IPv6 prefix that stands for one of IPv4: every bit makes
+// as many as ipv6Lengths has it, itself first, then a hash of the path so far.
+// Prefixes hold one another and share their beginnings as the originals do.
+// All lie in 2000::/3.
+func expand(path uint32, length int, seed uint64) rules.Value {
+	if length == 0 {
+		return rules.Value{}
 	}
-	t.bits, t.fixed, t.root = 128, 3, rules.U64(1)
-	t.shared, t.split = ipv6Lengths[8], ipv6Lengths[5]
-	for l := range 32 {
-		from, to := max(t.fixed, ipv6Lengths[l]), ipv6Lengths[l+1]
-		for level := from; level < to; level++ {
-			percent(level, shape.branch[l/8]/(to-from))
-		}
+	v := rules.U64(2 | uint64(path>>31))
+	h := mix(seed + uint64(path>>31))
+	for level := 1; level < length; level++ {
+		bit := uint64(path >> (31 - level) & 1)
+		h = mix(h + 0x9e3779b97f4a7c15 + bit)
+		more := ipv6Lengths[level+1] - ipv6Lengths[level] - 1
+		v = v.Shl(more + 1).Or(rules.U64(bit<<more | h&(1<<more-1)))
 	}
-	return t
-}
-
-// length returns the length that stands for one of IPv4 in the tree's family.
-func (t *tree) length(ipv4 int) int {
-	if t.bits == 128 {
-		return ipv6Lengths[ipv4]
-	}
-	return ipv4
-}
-
-// prefix returns a prefix of the length that stands for an IPv4 length,
-// padded with zeros to the field's width: an earlier one or a new one. Its
-// first common bits are those of like. At widen > 0 new ones turn aside at
-// random, the more the higher; at 8 they are uniform.
-func (t *tree) prefix(r rng, ipv4, widen int, like rules.Value, common int) rules.Value {
-	earlier := &t.drawn[ipv4]
-	if common == 0 && widen == 0 && len(*earlier) > 0 && r.chance(t.reuse) {
-		v := (*earlier)[r.IntN(len(*earlier))]
-		*earlier = append(*earlier, v)
-		return v
-	}
-	v := t.walk(r, t.length(ipv4), uint64(ipv4), widen, like, common)
-	*earlier = append(*earlier, v)
-	return v
-}
-
-// walk walks down to a depth of length bits.
-func (t *tree) walk(r rng, length int, class uint64, widen int, like rules.Value, common int) rules.Value {
-	var v rules.Value
-	h := t.seed
-	var random uint64
-	code := class
-	for level := range length {
-		if level&3 == 0 {
-			random = r.Uint64()
-		}
-		draw := uint16(random)
-		random >>= 16
-		h = mix(h + 0x9e3779b97f4a7c15)
-		heavy := h >> 63
-		bit := heavy
-		if level == t.split {
-			code = class + h>>8
-		}
-		switch {
-		case level < t.fixed:
-			bit = t.root.Shr(t.fixed-1-level).Lo & 1
-		case level < common:
-			bit = like.Shr(t.bits-1-level).Lo & 1
-		case length > t.shared && level >= t.split && level < t.split+3:
-			bit = code >> (level - t.split) & 1
-		case widen > 0 && int(draw&7) < widen:
-			bit = uint64(draw >> 15)
-		case uint16(h) < t.branch[level] && draw < t.light:
-			bit ^= 1
-		}
-		v = rules.Value{Hi: v.Hi<<1 | v.Lo>>63, Lo: v.Lo<<1 | bit}
-		h ^= bit
-	}
-	return v.Shl(t.bits - length)
+	return v.Shl(128 - ipv6Lengths[length])
 }

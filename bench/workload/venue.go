@@ -37,6 +37,24 @@ func (v *venue) inside(r rng, rule int, k rules.Key) {
 	}
 }
 
+// vertex fills k with a packet at a corner of the rule, within it, if one was
+// found.
+func (v *venue) vertex(r rng, rule int, k rules.Key) {
+	for f := range v.schema.Len() {
+		side := r.IntN(2)
+		conds := v.on(rule, f)
+		if len(conds) == 0 {
+			v.schema.Set(k, f, [...]rules.Value{{}, v.schema.Field(f).Max()}[side])
+			continue
+		}
+		x := v.accepted(r, f, conds, true)
+		if iv, ok := singleInterval(&conds[0]); ok && len(conds) == 1 {
+			x = [...]rules.Value{iv.Lo, iv.Hi}[side]
+		}
+		v.schema.Set(k, f, x)
+	}
+}
+
 // corner fills k with a packet at a corner of a random rule, whose position
 // it returns.
 func (v *venue) corner(r rng, k rules.Key) int {
