@@ -52,11 +52,14 @@ func (t *trie) levelsSpread(n int) float64 {
 	a, b := float64(t.spread[i])/10, float64(t.spread[i+1])/10
 	switch {
 	case x < 0:
-		return max(0, a+x/math.Log10(2))
+		a += x / math.Log10(2)
 	case x > 2:
-		return b + (x-2)/math.Log10(2)
+		a = b + (x-2)/math.Log10(2)
+	default:
+		a += float64((b - a) * (x - float64(i)))
 	}
-	return a + float64((b-a)*(x-float64(i)))
+	// Rounded, since logarithms differ in their last bits between machines.
+	return max(0, math.Round(1000*a)/1000)
 }
 
 // grower deals out rules. All slices are by rule.
