@@ -220,6 +220,17 @@ func TestSetsHaveAsManyAddressesAndPairsAsTheirKind(t *testing.T) {
 	}
 }
 
+func TestSharesOfAddressesLastBeyond100000Rules(t *testing.T) {
+	const n = 400000
+	for _, name := range []string{"fw1", "ipc1"} {
+		m := newMaker(findProfile(name), Config{Family: name, Rules: n, Seed: 1})
+		got := spreadOf(m.distinct(newRNG(1, "test"), n))
+		for k, most := range []float64{2, 2, 1.3} {
+			require.Greater(t, got[k], shapes[name].large[k]/most, "%s: %.1f, want %v", name, got, shapes[name].large)
+		}
+	}
+}
+
 func TestSetsHaveTheShapeOfTheirKind(t *testing.T) {
 	for i := range profiles {
 		p := &profiles[i]

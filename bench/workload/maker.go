@@ -130,7 +130,10 @@ func (m *maker) draw(r rng, n int) []sketch {
 	var path [2][]uint32
 	for side, shape := range []*trie{&m.profile.src, &m.profile.dst} {
 		path[side] = make([]uint32, n)
-		g := grower{r: r, shape: shape, spread: shape.levelsSpread(m.config.Rules), length: length[side], path: path[side]}
+		g := grower{
+			r: r, shape: shape, spread: shape.levelsSpread(m.config.Rules), gather: gatherIn(m.config.Rules),
+			length: length[side], path: path[side],
+		}
 		if side == 1 && len(m.common.cum) > 0 {
 			g.like, g.common = path[0], common
 		}

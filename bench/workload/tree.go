@@ -24,6 +24,11 @@ package workload
 //	                  /   \
 //	level 8   4 rules       o  6 rules
 //	          end here     / \
+//
+// So a level at which prefixes end in every subtree leaves no room to spread.
+// Short prefixes are few kinds and many rules in large sets, in every subtree
+// from some size on; beyond 100,000 rules, the largest that there are figures
+// of, they gather in some of the subtrees, and the others spread.
 
 import (
 	"math"
@@ -74,6 +79,9 @@ type grower struct {
 	like   []uint32
 	common []uint8
 
+	// gather is the chance that a node with one level of nesting left, as it
+	// branches evenly, gives its short prefixes to one child.
+	gather  float64
 	scratch []int32
 }
 
@@ -136,6 +144,13 @@ func (g *grower) sort(at []int32, class func(x int32) int) (low, high int) {
 	return low, high
 }
 
+// short is the longest prefix that gathers. Of longer ones there are more kinds
+// than rules of one length in a set of a million.
+const short = 16
+
+// gatherIn returns the chance to gather in a set of n rules.
+func gatherIn(n int) float64 { return max(0, 1-100000/float64(n)) }
+
 // deal splits the rules of a node among its two children.
 func (g *grower) deal(at []int32, level, held int, path uint32) (zero, one []int32) {
 	light := 0
@@ -151,6 +166,9 @@ func (g *grower) deal(at []int32, level, held int, path uint32) (zero, one []int
 	}
 	if even := g.spread - float64(level); even > 0 && (even >= 1 || g.r.Float64() < even) {
 		light = len(at) / 2
+		if held+1 == g.shape.deep && g.gather > 0 && g.r.Float64() < g.gather {
+			g.sort(at, func(x int32) int { return b2i(g.length[x] > short) })
+		}
 	} else if band := bandOf[level]; g.r.chance(g.shape.branch[band]) {
 		// The skew of single nodes lies around that of the band, as widely as its
 		// range of 0 to 1 lets it.
