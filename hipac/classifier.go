@@ -236,9 +236,14 @@ func (c *Classifier[T]) LookupBatch(keys []uint32, positions []int32) int {
 		}
 		return n
 	}
-	for i := range n {
-		k := keys[i*w : i*w+w]
-		positions[i] = int32(c.tree.First(c.root(k), k)) // NoMatch is -1
+	var roots [tree.BatchSize]tree.Ref
+	for at := 0; at < n; at += len(roots) {
+		m := min(n-at, len(roots))
+		part := keys[at*w : (at+m)*w]
+		for i := range m {
+			roots[i] = c.root(part[i*w : i*w+w])
+		}
+		c.tree.FirstBatch(part, w, &roots, positions[at:at+m], c.opts.Batch == BatchAVX512)
 	}
 	return n
 }

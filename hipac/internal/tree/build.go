@@ -78,7 +78,7 @@ type Builder struct {
 	pending int // spans that wait while a lookup is at the node being built
 
 	allColumns []int // of every leaf, when they fit a short row
-	hole       int   // index of a free block in rows, or -1
+	holes      []int // free blocks in rows
 
 	// Scratch memory of split, by slot.
 	edges []bool
@@ -87,7 +87,7 @@ type Builder struct {
 
 // NewBuilder returns a builder that gives up when the context ends.
 func NewBuilder(ctx context.Context, cfg Config) *Builder {
-	b := &Builder{cfg: cfg.orDefault(), ctx: ctx, wantOf: map[uint32]uint16{0: 0}, hole: -1}
+	b := &Builder{cfg: cfg.orDefault(), ctx: ctx, wantOf: map[uint32]uint16{0: 0}}
 	b.tree.needs, b.tree.wants, b.tree.plain = []uint32{0}, []uint16{}, cfg.Plain
 	b.plan.leafRows = b.cfg.LeafRows
 	return b
@@ -195,10 +195,14 @@ next:
 func (b *Builder) Tree() *Tree {
 	t := b.tree
 	t.program.Sort()
+	if len(t.rows)%2 != 0 {
+		t.rows = append(t.rows, row{}) // vectors load pairs
+	}
 	t.slots, t.lines, t.rows, t.classes = fit(t.slots), fit(t.lines), fit(t.rows), fit(t.classes)
 	if t.wants != nil {
 		t.wants = fit(t.wants)
 	}
+	t.vectorize()
 	return &t
 }
 

@@ -157,16 +157,16 @@ func (b *Builder) columns(entries []int32) (out []int) {
 
 // room makes room for n blocks of a leaf and returns the index of the first.
 // Leaves of several blocks begin at a cache line; what that leaves free is
-// kept for a leaf of one.
+// kept for leaves of one.
 func (b *Builder) room(n int) int {
 	t := &b.tree
-	if n == 1 && b.hole >= 0 {
-		off := b.hole
-		b.hole = -1
+	if last := len(b.holes) - 1; n == 1 && last >= 0 {
+		off := b.holes[last]
+		b.holes = b.holes[:last]
 		return off
 	}
-	if n > 1 && len(t.rows)%2 != 0 && b.hole < 0 {
-		b.hole = len(t.rows)
+	if n > 1 && len(t.rows)%2 != 0 {
+		b.holes = append(b.holes, len(t.rows))
 		t.rows = append(t.rows, row{})
 	}
 	off := len(t.rows)

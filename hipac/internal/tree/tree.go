@@ -149,6 +149,7 @@ type Tree struct {
 	lines   []line
 	rows    []row
 	classes []class
+	perms   []permutation // of the classes, for the vector path
 	plain   bool          // all leaves are short ones of the class plainClass
 	program lower.Program // of the inexact rules
 	wants   []uint16      // by rank: index in needs; nil when that is by rank itself
@@ -157,7 +158,7 @@ type Tree struct {
 
 // Bytes returns the memory that the tree keeps alive.
 func (t *Tree) Bytes() int {
-	return 8*cap(t.slots) + 64*cap(t.lines) + 32*cap(t.rows) + classBytes*cap(t.classes) + t.program.Bytes() + 2*cap(t.wants) + 4*cap(t.needs)
+	return 8*cap(t.slots) + 64*cap(t.lines) + 32*cap(t.rows) + classBytes*cap(t.classes) + permBytes*cap(t.perms) + t.program.Bytes() + 2*cap(t.wants) + 4*cap(t.needs)
 }
 
 // used is Bytes without the slack that arrays have while they grow.

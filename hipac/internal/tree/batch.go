@@ -1,0 +1,51 @@
+package tree
+
+// Batches: many keys side by side. The AVX-512 walk (batch_amd64.s) takes 64
+// keys through the tree together, step by step: where one key waits for memory
+// or for a branch that cannot be foretold, the others go on.
+
+// BatchSize is the number of keys that a batch path takes at a time.
+const BatchSize = 64
+
+// leastBatch is the number of keys from which the vector path beats walks one
+// by one.
+const leastBatch = 8
+
+// FirstBatch sets ranks[i] to the lowest rank below roots[i] that matches key i,
+// or to -1, for len(ranks) <= BatchSize keys of so many words each, back to
+// back. With vector, and where there is one, it runs the vector path.
+func (t *Tree) FirstBatch(keys []uint32, words int, roots *[BatchSize]Ref, ranks []int32, vector bool) {
+	if vector && len(ranks) >= leastBatch && t.firstBatch(keys, words, roots, ranks) {
+		return
+	}
+	for i := range ranks {
+		ranks[i] = int32(t.First(roots[i], keys[i*words:i*words+words])) // NoMatch is -1
+	}
+}
+
+// permutation moves the words of a key to the places that a class has them in
+// a row's first block.
+type permutation struct {
+	index [blockWords]uint32
+	used  uint32 // places that are used, as bits
+	_     [7]uint32
+}
+
+const permBytes = 64
+
+// vectorize makes what the vector path needs.
+func (t *Tree) vectorize() {
+	if !HaveAVX512 {
+		return
+	}
+	t.perms = make([]permutation, len(t.classes))
+	for i := range t.classes {
+		p := &t.perms[i]
+		for at := 1; at < blockWords; at++ {
+			if w := t.classes[i].words[at]; w != 0 {
+				p.index[at] = uint32(w)
+				p.used |= 1 << at
+			}
+		}
+	}
+}
