@@ -236,14 +236,18 @@ func (c *Classifier[T]) LookupBatch(keys []uint32, positions []int32) int {
 		}
 		return n
 	}
-	var roots [tree.BatchSize]tree.Ref
-	for at := 0; at < n; at += len(roots) {
-		m := min(n-at, len(roots))
+	var buf [tree.BatchSize]tree.Ref
+	roots := append(buf[:0], c.decide.general)
+	for at := 0; at < n; at += tree.BatchSize {
+		m := min(n-at, tree.BatchSize)
 		part := keys[at*w : (at+m)*w]
-		for i := range m {
-			roots[i] = c.root(part[i*w : i*w+w])
+		if len(c.families) > 0 {
+			roots = buf[:m]
+			for i := range roots {
+				roots[i] = c.decide.rootFor(c.families, part[i*w:i*w+w])
+			}
 		}
-		c.tree.FirstBatch(part, w, &roots, positions[at:at+m], c.opts.Batch == BatchAVX512)
+		c.tree.FirstBatch(part, w, roots, positions[at:at+m], c.opts.Batch == BatchAVX512)
 	}
 	return n
 }

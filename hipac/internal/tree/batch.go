@@ -11,15 +11,16 @@ const BatchSize = 64
 // by one.
 const leastBatch = 8
 
-// FirstBatch sets ranks[i] to the lowest rank below roots[i] that matches key i,
-// or to -1, for len(ranks) <= BatchSize keys of so many words each, back to
-// back. With vector, and where there is one, it runs the vector path.
-func (t *Tree) FirstBatch(keys []uint32, words int, roots *[BatchSize]Ref, ranks []int32, vector bool) {
+// FirstBatch sets ranks[i] to the lowest rank that matches key i, or to -1, for
+// len(ranks) <= BatchSize keys of so many words each, back to back. roots holds
+// a root for each key, or one for all. With vector, and where there is one, it
+// runs the vector path.
+func (t *Tree) FirstBatch(keys []uint32, words int, roots []Ref, ranks []int32, vector bool) {
 	if vector && len(ranks) >= leastBatch && t.firstBatch(keys, words, roots, ranks) {
 		return
 	}
 	for i := range ranks {
-		ranks[i] = int32(t.First(roots[i], keys[i*words:i*words+words])) // NoMatch is -1
+		ranks[i] = int32(t.First(roots[min(i, len(roots)-1)], keys[i*words:i*words+words])) // NoMatch is -1
 	}
 }
 

@@ -1,6 +1,9 @@
 package tree
 
-import "unsafe"
+import (
+	"math/bits"
+	"unsafe"
+)
 
 const (
 	// maxVectorWords is the length of keys that fit a vector register.
@@ -23,46 +26,45 @@ type batch struct {
 	absent                          uint64 // keys with an absent field
 	slow                            uint64 // keys whose answer is not here
 
-	start [BatchSize]uint64 // the roots
-	best  [BatchSize]uint32 // tags
+	root  uint64         // of all keys, when it is not 0
+	roots unsafe.Pointer // of each
+	best  [BatchSize]uint32
 }
 
-// walkAVX512 takes the keys of b, whose references are in b.start,
-// through the tree. It reports whether it could; then b.best holds the lowest
-// tags, but for the keys of b.slow.
+// walkAVX512 takes the keys of b from their roots through the tree. It reports
+// whether it could; then b.best holds the lowest ranks, or the bits of -1, but
+// for the keys of b.slow.
 //
 //go:noescape
 func walkAVX512(b *batch) bool
 
 // firstBatch is FirstBatch for up to BatchSize keys with AVX-512. It reports
 // whether it did it.
-func (t *Tree) firstBatch(keys []uint32, words int, roots *[BatchSize]Ref, ranks []int32) bool {
+func (t *Tree) firstBatch(keys []uint32, words int, roots []Ref, ranks []int32) bool {
 	if !HaveAVX512 || len(t.perms) == 0 || words > maxVectorWords {
 		return false
 	}
-	var b batch
-	b.slots = unsafe.Pointer(unsafe.SliceData(t.slots))
-	b.lines = unsafe.Pointer(unsafe.SliceData(t.lines))
-	b.rows = unsafe.Pointer(unsafe.SliceData(t.rows))
-	b.perms = unsafe.Pointer(unsafe.SliceData(t.perms))
-	b.keys = unsafe.Pointer(unsafe.SliceData(keys))
-	b.words, b.n, b.wordMask = uint64(words), uint64(len(ranks)), 1<<words-1
-	for i := range ranks {
-		b.start[i] = uint64(roots[i])
+	b := batch{
+		slots:    unsafe.Pointer(unsafe.SliceData(t.slots)),
+		lines:    unsafe.Pointer(unsafe.SliceData(t.lines)),
+		rows:     unsafe.Pointer(unsafe.SliceData(t.rows)),
+		perms:    unsafe.Pointer(unsafe.SliceData(t.perms)),
+		keys:     unsafe.Pointer(unsafe.SliceData(keys)),
+		words:    uint64(words),
+		n:        uint64(len(ranks)),
+		wordMask: 1<<words - 1,
+		roots:    unsafe.Pointer(unsafe.SliceData(roots)),
+	}
+	if len(roots) == 1 {
+		b.root = uint64(roots[0])
 	}
 	if !walkAVX512(&b) {
 		return false
 	}
-	for i := range ranks {
-		tag := b.best[i]
-		rank := int32(tag >> 1)
-		if tag == none {
-			rank = -1
-		}
-		if b.slow>>i&1 != 0 {
-			rank = int32(t.First(roots[i], keys[i*words:i*words+words]))
-		}
-		ranks[i] = rank
+	copy(ranks, (*[BatchSize]int32)(unsafe.Pointer(&b.best))[:len(ranks)])
+	for s := b.slow; s != 0; s &= s - 1 {
+		i := bits.TrailingZeros64(s)
+		ranks[i] = int32(t.First(roots[min(i, len(roots)-1)], keys[i*words:i*words+words]))
 	}
 	return true
 }

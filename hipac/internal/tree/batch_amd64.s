@@ -7,7 +7,7 @@
 // items wait in queues, one for each kind of node: tables are stepped through
 // eight at a time with gathers, and the eight new items are dealt to the queues
 // by compressing; interval nodes take one comparison of a line each; leaves
-// two rows at a time, with an item going round again while it has rows left.
+// four rows at a time, with an item going round again while it has rows left.
 // Nothing branches on what a key finds, but for inexact rules and absent
 // fields, whose keys are left to the caller. Spans wait until all keys have
 // come to leaves, so that most need not be visited.
@@ -69,7 +69,19 @@ DATA consts<>+48(SB)/8, $0x0000004000000000 // lineBit
 DATA consts<>+56(SB)/8, $0x0000006000000000 // tableBit|lineBit
 DATA consts<>+64(SB)/8, $0x0003ff0000000000 // rows
 DATA consts<>+72(SB)/8, $0x00000000ffffffff // offset
-GLOBL consts<>(SB), RODATA|NOPTR, $80
+DATA consts<>+80(SB)/8, $0x2000000000000000 // eight lanes
+GLOBL consts<>(SB), RODATA|NOPTR, $88
+
+// The first eight lanes.
+DATA lanes<>+0(SB)/8, $0x0000000000000000
+DATA lanes<>+8(SB)/8, $0x0400000000000000
+DATA lanes<>+16(SB)/8, $0x0800000000000000
+DATA lanes<>+24(SB)/8, $0x0c00000000000000
+DATA lanes<>+32(SB)/8, $0x1000000000000000
+DATA lanes<>+40(SB)/8, $0x1400000000000000
+DATA lanes<>+48(SB)/8, $0x1800000000000000
+DATA lanes<>+56(SB)/8, $0x1c00000000000000
+GLOBL lanes<>(SB), RODATA|NOPTR, $64
 
 // The low bounds in two rows.
 DATA lows<>+0(SB)/8, $0x0000ffff00000000
@@ -125,33 +137,83 @@ TEXT ·walkAVX512(SB), 0, $8704-9
 	SHLQ $2, R14
 	MOVQ R9, SI
 	MOVQ batch_n(DI), CX
-	XORL DX, DX
+	LEAQ VECTORS(R15), DX
 	XORL R13, R13
-	LEAQ TABLES0(R15), R10
-	LEAQ LEAVES0(R15), R11
-	LEAQ RANGES0(R15), R12
 keys:
 	VMOVDQU32.Z (SI), K7, Z0
 	VPERMD.Z Z0, Z18, K6, Z1
-	MOVQ DX, AX
-	SHLQ $5, AX
-	VMOVDQU32 Y1, VECTORS(R15)(AX*1)
-	CMPL (SI), $1
-	SBBQ BX, BX // 0 when some field is absent, else -1
-	NOTQ BX
-	ANDL $1, BX
-	SHLXQ DX, BX, BX
-	ORQ BX, R13
-	MOVL NONE, batch_best(DI)(DX*4)
-	MOVQ batch_start(DI)(DX*8), AX
-	DEAL(AX, DX, BX)
+	VMOVDQU32 Y1, (DX)
+	ORL (SI), R13
 	ADDQ R14, SI
+	ADDQ $32, DX
+	DECQ CX
+	JNZ keys
+	XORL AX, AX // keys with absent fields
+	TESTL R13, R13
+	JEQ present
+	MOVQ batch_n(DI), CX
+	SUBQ R14, SI
+absent: // from the last key
+	CMPL (SI), $1
+	CMC
+	ADCQ AX, AX
+	SUBQ R14, SI
+	DECQ CX
+	JNZ absent
+present:
+	MOVQ AX, batch_absent(DI)
+	MOVQ $0, batch_slow(DI)
+	MOVL NONE, AX
+	VPBROADCASTD AX, Z0
+	VMOVDQU32 Z0, batch_best(DI)
+	VMOVDQU32 Z0, batch_best+64(DI)
+	VMOVDQU32 Z0, batch_best+128(DI)
+	VMOVDQU32 Z0, batch_best+192(DI)
+	LEAQ TABLES0(R15), R10
+	LEAQ LEAVES0(R15), R11
+	LEAQ RANGES0(R15), R12
+	LEAQ SPANS(R15), R13
+
+	// The keys begin at a root each, or at one.
+	MOVQ batch_n(DI), CX
+	XORL DX, DX
+	MOVQ batch_root(DI), AX
+	TESTQ AX, AX
+	JEQ roots
+	VPBROADCASTQ AX, Z0
+	VMOVDQU64 lanes<>(SB), Z1
+	VPBROADCASTQ consts<>+80(SB), Z2
+	SHLQ $3, CX
+	MOVQ R11, SI
+	BTQ $37, AX
+	CMOVQCS R10, SI
+	BTQ $38, AX
+	CMOVQCS R12, SI
+	MOVQ SI, BX
+	ADDQ CX, BX // the end
+fill:
+	VPORQ Z0, Z1, Z3
+	VMOVDQU64 Z3, (SI)
+	VPADDQ Z2, Z1, Z1
+	ADDQ $64, SI
+	CMPQ SI, BX
+	JCS fill
+	BTQ $38, AX
+	CMOVQCS BX, R12
+	JCS dealt
+	BTQ $37, AX
+	CMOVQCS BX, R10
+	JCS dealt
+	MOVQ BX, R11
+	JMP dealt
+roots:
+	MOVQ batch_roots(DI), SI
+rooted:
+	MOVQ (SI)(DX*8), AX
+	DEAL(AX, DX, BX)
 	INCQ DX
 	CMPQ DX, CX
-	JNE keys
-	MOVQ R13, batch_absent(DI)
-	MOVQ $0, batch_slow(DI)
-	LEAQ SPANS(R15), R13
+	JNE rooted
 	JMP dealt
 
 	// Eight items of tables at a time.
@@ -252,6 +314,9 @@ intervals:
 	MOVL $0x7fff, AX
 	KMOVW AX, K1
 interval:
+	MOVL 64(SI), DX // eight items on
+	SHLQ $6, DX
+	PREFETCHT0 (R14)(DX*1)
 	MOVQ (SI), AX
 	MOVQ AX, BX
 	SHRQ $58, BX // key
@@ -313,7 +378,7 @@ found2:
 	SHRQ $3, CX
 	JMP tables
 
-	// Leaves: two rows of each, from a cache line. What has rows left goes into
+	// Leaves: four rows of each, two cache lines. What has rows left goes into
 	// the other queue.
 leaves:
 	MOVQ batch_rows(DI), R14
@@ -325,6 +390,9 @@ leaves:
 leafround:
 	SHRQ $3, CX
 leaf:
+	MOVL 64(SI), DX // eight items on
+	SHLQ $5, DX
+	PREFETCHT0 (R14)(DX*1)
 	MOVQ (SI), AX
 	MOVQ AX, BX
 	SHRQ $58, BX // key
@@ -336,34 +404,53 @@ leaf:
 	SHLQ $5, DX
 	VBROADCASTI64X4 VECTORS(R15)(DX*1), Z1
 compare:
+	MOVQ AX, R9
+	SHRQ $const_countAt, R9
+	ANDL $const_maxRows, R9 // rows left
 	MOVL AX, DX
 	SHRQ $1, DX
 	SHLQ $6, DX
 	ADDQ R14, DX // a pair of rows
+	LEAQ 64(DX), R12
+	CMPL R9, $3
+	CMOVQCS DX, R12 // the next pair, if there is one
 	VMOVDQU32 (DX), Z2
+	VMOVDQU32 (R12), Z5
 	VPANDD Z16, Z2, Z3
+	VPANDD Z16, Z5, Z6
 	VPSUBD Z3, Z1, Z3
+	VPSUBD Z6, Z1, Z6
 	VPSHUFB Z17, Z2, Z4
+	VPSHUFB Z17, Z5, Z7
 	VPCMPUD $6, Z4, Z3, K1 // beyond the width
-	MOVQ AX, R9
-	SHRQ $const_countAt, R9
-	ANDL $const_maxRows, R9 // rows left
-	MOVL AX, R10
-	ANDL $1, R10 // 1: the only row is the second of the pair
-	LEAL (R9)(R10*1), R12
-	NEGL R10
-	ANDL $0xff, R10
-	CMPL R12, $2
-	SBBL R12, R12
-	ANDL $0xff00, R12 // the second is no row of this leaf
-	ORL R12, R10
-	KMOVW K1, R8
-	ORL R10, R8
+	VPCMPUD $6, Z7, Z6, K2
+	KUNPCKWD K1, K2, K1 // a byte for each row
+	// The bytes that count: as many as there are rows, and the second only when
+	// the offset is odd.
+	MOVL AX, R8
+	ANDL $1, R8
+	SHLL $3, R8
+	MOVL R9, R10
+	MOVL $4, R12
+	CMPL R10, R12
+	CMOVLHI R12, R10
+	SHLL $3, R10
+	MOVL $-1, R12
+	BZHIL R10, R12, R12
+	SHLXL R8, R12, R12
+	NOTL R12
+	KMOVD K1, R8
+	ORL R12, R8
+	// The first byte that is 0.
+	LEAL -0x01010101(R8), R10
+	ANDNL R10, R8, R10
+	ANDL $0x80808080, R10
+	TZCNTL R10, R8 // 7, 15, 23, 31, or 32
+	SHRL $3, R8
+	SHLL $5, R8
 	MOVL NONE, R12
-	TESTL $0xff00, R8
-	CMOVLEQ 32(DX), R12
-	TESTL $0xff, R8
-	CMOVLEQ (DX), R12 // the tag of the first that matches
+	TESTL R10, R10
+	CMOVLNE (DX)(R8*1), R12
 	MOVQ batch_absent(DI), R10
 	SHRXQ BX, R10, R10
 	ORL R12, R10
@@ -378,7 +465,7 @@ answer:
 	XORL R8, R8
 	CMPL 32(DX), R10
 	SBBL R8, R8
-	CMPL R9, $3
+	CMPL R9, $5
 	SBBL R9, R9
 	NOTL R9
 	ANDL R9, R8
@@ -387,7 +474,7 @@ answer:
 	NOTL R9
 	ANDL R9, R8
 	ANDL $1, R8
-	MOVQ $(2-(2<<const_countAt)), R9
+	MOVQ $(4-(4<<const_countAt)), R9
 	ADDQ R9, AX
 	MOVQ AX, (R11)
 	LEAQ (R11)(R8*8), R11
@@ -488,7 +575,21 @@ dealt:
 	JNZ tables
 	JMP intervals
 
+	// Tags become ranks; those beyond the last key are not asked for.
 done:
+	MOVL NONE, AX
+	VPBROADCASTD AX, Z1
+	VPTERNLOGD $0xff, Z0, Z0, Z0
+	XORL DX, DX
+ranks:
+	VMOVDQU32 batch_best(DI)(DX*1), Z2
+	VPCMPEQD Z1, Z2, K1
+	VPSRLD $1, Z2, Z2
+	VMOVDQA32 Z0, K1, Z2
+	VMOVDQU32 Z2, batch_best(DI)(DX*1)
+	ADDQ $64, DX
+	CMPQ DX, $256
+	JNE ranks
 	MOVB $1, ret+8(FP)
 	VZEROUPPER
 	RET
