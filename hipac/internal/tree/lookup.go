@@ -10,6 +10,8 @@ package tree
 // Two walks do the same: firstPlain for trees over the IPv4 5-tuple, whose
 // columns are known words of the key, and FirstFrom for all others.
 
+import "unsafe"
+
 // maxPending bounds the spans that wait at one time: each hangs off a node of
 // the current path. It is a power of two, so that the stack is indexed by mask.
 const maxPending = 16
@@ -207,18 +209,17 @@ func above(rows []row, blocks, from uint32) []row {
 
 // sparseLeaf is leaf for sparse rows.
 func (t *Tree) sparseLeaf(ref Ref, key []uint32, best, from uint32) uint32 {
-	at := int(ref.offset()) * blockWords
+	data := t.flat()[int(ref.offset())*blockWords:]
 next:
 	for range ref.rows() {
-		tag, columns := t.word(at), t.word(at+1)
-		at += 2
+		tag, columns := data[0], data[1]
+		row := data[2 : 2+3*columns]
+		data = data[2+3*columns:]
 		if tag >= best {
 			return best
 		}
-		end := at + 3*int(columns)
-		for ; at < end; at += 3 {
-			if key[t.word(at)]-t.word(at+1) > t.word(at+2) {
-				at = end
+		for ; len(row) >= 3; row = row[3:] {
+			if key[row[0]]-row[1] > row[2] {
 				continue next
 			}
 		}
@@ -229,8 +230,10 @@ next:
 	return best
 }
 
-// word returns a word of the rows.
-func (t *Tree) word(i int) uint32 { return t.rows[i/blockWords][i%blockWords] }
+// flat returns the words of the rows.
+func (t *Tree) flat() []uint32 {
+	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(t.rows))), blockWords*len(t.rows))
+}
 
 // accept reports whether a row whose box holds the key is an answer.
 func (t *Tree) accept(tag uint32, key []uint32, from uint32) bool {

@@ -6,8 +6,12 @@ package tree
 // expected work of a lookup in the children, weighted by their entries, plus
 // what the cut itself, a span, copies and slots cost.
 //
-// The constants were chosen on the twelve ClassBench families at 1k to 100k
-// rules; the structure is insensitive to them (within 5 % around each).
+// The constants were chosen on the twelve ClassBench families at 1k and 10k
+// rules and on eight wider sets, by what a lookup of their packets visits:
+// tables, interval nodes, leaves, rows and spans, weighted by the time each takes
+// (8, 12, 8, 1.5 and 4 ns), and by bytes per rule. Around each the figures change
+// by a few percent; far more rows are seen with copyCost 0.05, deeper trees with
+// workSlope 3.
 
 import (
 	"math"
@@ -21,11 +25,14 @@ const (
 	leafCost      = 0.3  // of entering a leaf, in table steps
 	rowCost       = 0.1  // of comparing a row
 	intervalCost  = 1.5  // of an interval node
-	spanCost      = 1.0  // of a span beside its subtree
-	copyCost      = 0.15 // per copy and entry
-	slotCost      = 0.02 // per slot and entry
-	slotsPerEntry = 2.0  // largest table
-	copyShare     = 0.1  // of the budget that one node may spend itself
+	workSlope     = 1.0  // of halving the entries of a node
+	spanCost      = 0.5  // of a span beside its subtree
+	spanShare     = 0.7  // of lookups that have to visit a span
+	copyCost      = 0.2  // per copy and entry
+	slotCost      = 0.04 // per slot and entry
+	slotsPerEntry = 1.0  // largest table
+	tableSizes    = 3    // tried for a hull: the largest, its half, ...
+	copyShare     = 0.05 // of the budget that one node may spend itself
 	leafAtMost    = 48   // entries that a leaf may be the plan for
 )
 
@@ -95,7 +102,7 @@ func (p *planner) work(n int) float64 {
 	if n <= p.leafRows {
 		return leafCost + rowCost*float64(n)
 	}
-	return leafCost + rowCost*float64(p.leafRows) + 0.5 + math.Log2(float64(n)/float64(p.leafRows))/3
+	return leafCost + rowCost*float64(p.leafRows) + math.Log2(float64(n)/float64(p.leafRows))*workSlope
 }
 
 // best returns the cheapest cut of the entries; cutNone when none is.
@@ -174,7 +181,7 @@ func (p *planner) tables(d int, hull lower.Span, most float64, spanOK bool, c *c
 			continue
 		}
 		largest := min(bits.Len(uint(float64(n)*slotsPerEntry)), maxTabBits, width)
-		for b := largest; b >= 1 && b >= largest-6; b -= 2 {
+		for b := largest; b >= 1 && b > largest-tableSizes; b-- {
 			p.table(cut{kind: cutTable, dim: d, hull: tried[i], shift: uint32(width - b), bits: uint32(b)}, most, spanOK, c)
 		}
 	}
@@ -270,7 +277,7 @@ func (p *planner) table(t cut, most float64, spanOK bool, best *cut) {
 	}
 	t.cost = 1 + work/float64(total) + slotCost*float64(size)/float64(n) + copyCost*(float64(total)/float64(n)-1)
 	if spanned > 0 {
-		t.cost += spanCost + p.work(spanned)
+		t.cost += spanShare * (spanCost + p.work(spanned))
 	}
 	if t.cost < best.cost {
 		*best = t
@@ -333,7 +340,7 @@ func (p *planner) intervals(d int, hull lower.Span, most float64, spanOK bool, b
 	}
 	c.cost = intervalCost + work/float64(total) + copyCost*(float64(total)/float64(n)-1)
 	if spanned > 0 {
-		c.cost += spanCost + p.work(spanned)
+		c.cost += spanShare * (spanCost + p.work(spanned))
 	}
 	if c.cost < best.cost {
 		*best = c
