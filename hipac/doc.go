@@ -32,8 +32,9 @@
 // bounds stand at the head of package internal/tree): some 40 to 140 bytes a
 // rule, and one cache line or so per level, of which there are few. Memory is
 // linear in the number of rules whatever they are (Options.Replication,
-// Options.MemoryLimit). Rules that cannot be told apart cheaply end up in chains
-// that are walked in order: at worst a lookup compares every rule once.
+// Options.MemoryLimit). Rules that no cut tells apart are found by intersecting
+// bitmaps, at d*n/63 words of 64 bits for n rules that constrain d words;
+// [Stats] has the bound of a classifier.
 //
 // The second engine, [Index], answers from per-field interval indexes and
 // roaring bitmaps; it is slower, and there to check the first.

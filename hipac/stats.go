@@ -27,12 +27,26 @@ type Stats struct {
 	Tables, Intervals, Leaves int   // nodes
 	Spans                     int   // nodes with a span
 	Slots                     int   // of tables
-	Rows                      int   // rules in leaves, copies included
+	Rows                      int   // rules in leaves and buckets, copies included
 	LargestLeaf               int   // rules
+	Buckets                   int   // leaves that are bit-vector buckets
+	LargestBucket             int   // rules
+	BucketBytes               int   // of TreeBytes
 	Depth                     []int // nodes at each depth
+	Worst                     Work  // the most that one tree takes of a lookup
 
 	TreeBytes int // memory that lookups of the first match read; not that of AllMatches
 	RuleBytes int // memory of identities, without the values
+}
+
+// Work counts what a lookup of the first match does in a tree; a packet that
+// goes through chains takes a lookup for each.
+type Work struct {
+	Steps      int64 // tables and interval nodes entered
+	Leaves     int64 // leaves and buckets entered
+	Rows       int64 // rules of leaves compared
+	Words      int64 // words of 64 bits of bitmaps read, in buckets
+	Candidates int64 // rules of buckets compared
 }
 
 // FieldStats describes the use of a field.
@@ -118,6 +132,17 @@ func (s *Stats) addTree(t *tree.Tree, schema *rules.Schema, r roots) {
 	s.Slots += shape.Slots
 	s.Rows += shape.Rows
 	s.LargestLeaf = max(s.LargestLeaf, shape.LargestLeaf)
+	s.Buckets += shape.Buckets
+	s.LargestBucket = max(s.LargestBucket, shape.LargestBucket)
+	s.BucketBytes += 8 * shape.BucketWords
+	for _, root := range [2]tree.Ref{r.general, r.ipv4} {
+		w := t.Bound(root)
+		s.Worst.Steps = max(s.Worst.Steps, w.Steps)
+		s.Worst.Leaves = max(s.Worst.Leaves, w.Leaves)
+		s.Worst.Rows = max(s.Worst.Rows, w.Rows)
+		s.Worst.Words = max(s.Worst.Words, w.Words)
+		s.Worst.Candidates = max(s.Worst.Candidates, w.Candidates)
+	}
 	for d, n := range shape.Depth {
 		if d == len(s.Depth) {
 			s.Depth = append(s.Depth, 0)
@@ -144,7 +169,15 @@ func (s Stats) String() string {
 	}
 	fmt.Fprintf(&b, "\nnodes      %d tables (%d slots), %d interval nodes, %d leaves, %d spans\n", s.Tables, s.Slots, s.Intervals, s.Leaves, s.Spans)
 	fmt.Fprintf(&b, "leaves     %d rows, %.2f per rule, largest %d\n", s.Rows, s.Replication(), s.LargestLeaf)
-	fmt.Fprintf(&b, "depth     ")
+	if s.Buckets > 0 {
+		fmt.Fprintf(&b, "buckets    %d of %d bytes, largest %d rows\n", s.Buckets, s.BucketBytes, s.LargestBucket)
+	}
+	w := s.Worst
+	fmt.Fprintf(&b, "worst      %d steps, %d leaves, %d rows", w.Steps, w.Leaves, w.Rows)
+	if s.Buckets > 0 {
+		fmt.Fprintf(&b, ", %d words and %d rows of buckets", w.Words, w.Candidates)
+	}
+	fmt.Fprintf(&b, "\ndepth     ")
 	for _, n := range s.Depth {
 		fmt.Fprintf(&b, " %d", n)
 	}

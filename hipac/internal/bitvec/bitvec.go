@@ -191,6 +191,12 @@ func Len(arena []uint64, off uint32) int { return int(uint32(arena[off])) }
 // Words returns the number of words that the bucket at off takes.
 func Words(arena []uint64, off uint32) int { return int(arena[off+3] >> 32) }
 
+// Tag returns the tag of the entry at a position of the bucket at off.
+func Tag(arena []uint64, off, pos uint32) uint32 {
+	b := arena[off:]
+	return tag(b, uint32(b[2]), pos)
+}
+
 // tag returns the tag of the entry at a position; tags are ascending.
 func tag(b []uint64, tags, pos uint32) uint32 {
 	return uint32(b[tags+pos/2] >> (pos % 2 * 32))

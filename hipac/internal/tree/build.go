@@ -40,6 +40,8 @@ type Config struct {
 	KeepHidden bool
 	// MaxBytes bounds the memory of the tree and, roughly, of the build.
 	MaxBytes int64
+
+	bucketRows int // entries that are no bucket; default bucketRows
 }
 
 func (c Config) orDefault() Config {
@@ -51,6 +53,9 @@ func (c Config) orDefault() Config {
 	}
 	if c.MaxBytes == 0 {
 		c.MaxBytes = 1 << 34
+	}
+	if c.bucketRows == 0 {
+		c.bucketRows = bucketRows
 	}
 	c.LeafRows = min(max(c.LeafRows, 1), chainRows)
 	return c
@@ -76,6 +81,8 @@ type Builder struct {
 	plan  planner
 
 	pending int // spans that wait while a lookup is at the node being built
+
+	buckets []bucket // to be written
 
 	allColumns []int // of every leaf, when they fit a short row
 	holes      []int // free blocks in rows
@@ -186,7 +193,9 @@ next:
 		}
 		entries = append(entries, int32(e))
 	}
-	ref := b.node(entries, max(b.cfg.Replication-1, 0)*float64(len(entries))+16, 0, maxSpans)
+	from := len(b.tree.slots)
+	ref, _ := b.node(entries, max(b.cfg.Replication-1, 0)*float64(len(entries))+16, 0, maxSpans)
+	ref = b.fillBuckets(ref, from, len(entries))
 	b.ok()
 	return ref, b.err
 }
@@ -229,42 +238,57 @@ func (b *Builder) ok() bool {
 	return b.err == nil
 }
 
-// node builds the node for the entries, which may grow by extra copies.
-func (b *Builder) node(entries []int32, extra float64, depth, spans int) Ref {
+// node builds the node for the entries, which may grow by extra copies, and
+// says what a lookup in it costs. When that is more than a bucket of all entries
+// would cost, it becomes one.
+func (b *Builder) node(entries []int32, extra float64, depth, spans int) (Ref, cost) {
 	if !b.ok() {
-		return 0
+		return 0, cost{}
 	}
 	if !b.cfg.KeepHidden {
 		entries = b.dropHidden(entries)
 	}
 	if len(entries) <= b.cfg.LeafRows {
-		return b.leaf(entries)
+		return b.leaf(entries), costOfRows(len(entries))
 	}
 	if depth >= maxDepth {
-		return b.chain(entries)
+		return b.last(entries)
 	}
 	if b.pending == maxPending-1 { // the last place is for a chain
 		spans = 0
 	}
-	c := b.plan.best(b, entries, extra, spans)
-	switch c.kind {
+	before := b.mark()
+	var ref Ref
+	var is cost
+	ok := false
+	switch c := b.plan.best(b, entries, extra, spans); c.kind {
 	case cutTable:
-		return b.table(entries, c, extra, depth, spans)
+		ref, is, ok = b.table(entries, c, extra, depth, spans)
 	case cutInterval:
-		return b.interval(entries, c, extra, depth, spans)
+		ref, is, ok = b.interval(entries, c, extra, depth, spans)
 	}
-	return b.chain(entries)
+	if !ok {
+		return b.last(entries)
+	}
+	if len(entries) > b.cfg.bucketRows {
+		if k := b.costOfBucket(entries); is.mean > k.mean || is.worst > k.worst+bucketSlack {
+			b.rollback(before)
+			return b.last(entries)
+		}
+	}
+	return ref, is
 }
 
-// table builds a table node as the cut says.
-func (b *Builder) table(entries []int32, c cut, extra float64, depth, spans int) Ref {
+// table builds a table node as the cut says. It reports false, and leaves
+// nothing behind, when that would gain nothing.
+func (b *Builder) table(entries []int32, c cut, extra float64, depth, spans int) (Ref, cost, bool) {
 	size := uint32(1) << c.bits
 	dim := &b.dims[c.dim]
 	outerReach, outerHull := b.reach[c.dim], b.hull[c.dim]
 
 	p, ok := b.split(entries, dim.Spans, c, extra, spans > 0)
 	if !ok {
-		return b.chain(entries)
+		return 0, cost{}, false
 	}
 	left := float64(len(entries)) + extra - float64(p.total)
 	share := func(n int) float64 { return left * float64(n) / float64(p.total+1) }
@@ -278,6 +302,7 @@ func (b *Builder) table(entries []int32, c cut, extra float64, depth, spans int)
 	skips := c.hull != outerHull || outerReach != outerHull
 	var shared Ref // child of the slots without entries of their own
 	haveShared := false
+	sum := costSum{}
 	for _, r := range p.runs {
 		child := shared
 		if len(r.own) > 0 || !haveShared {
@@ -290,7 +315,9 @@ func (b *Builder) table(entries []int32, c cut, extra float64, depth, spans int)
 				b.reach[c.dim] = sub
 			}
 			all := merge(r.own, p.every)
-			child = b.node(all, share(len(all)), depth+1, spans)
+			var is cost
+			child, is = b.node(all, share(len(all)), depth+1, spans)
+			sum.add(is, len(all))
 			b.reach[c.dim], b.hull[c.dim] = outerReach, outerHull
 			if len(r.own) == 0 {
 				shared, haveShared = child, true
@@ -300,13 +327,13 @@ func (b *Builder) table(entries []int32, c cut, extra float64, depth, spans int)
 			b.tree.slots[off+int(x)] = uint64(child)
 		}
 	}
-	ref := tableRef(off, dim.Word, int(c.shift), int(c.bits))
+	ref, is := tableRef(off, dim.Word, int(c.shift), int(c.bits)), sum.under(1)
 	if len(p.span) > 0 {
 		b.pending--
 		ref = ref.withSpan()
-		b.setSpan(off, p.span, share(len(p.span)), depth, spans)
+		is = is.beside(b.setSpan(off, p.span, share(len(p.span)), depth, spans))
 	}
-	return ref
+	return ref, is, true
 }
 
 // run is a run of slots of a table that hold the same entries, and so share a
@@ -397,14 +424,15 @@ func (b *Builder) split(entries []int32, spans []lower.Span, c cut, extra float6
 }
 
 // setSpan builds the span of the table at off.
-func (b *Builder) setSpan(off int, span []int32, extra float64, depth, spans int) {
-	ref := b.node(span, extra, depth+1, spans-1)
+func (b *Builder) setSpan(off int, span []int32, extra float64, depth, spans int) cost {
+	ref, is := b.node(span, extra, depth+1, spans-1)
 	b.tree.slots[off-1] = uint64(ref)
 	b.tree.slots[off-2] = uint64(b.tag(span[0]))
+	return is
 }
 
-// interval builds an interval node as the cut says.
-func (b *Builder) interval(entries []int32, c cut, extra float64, depth, spans int) Ref {
+// interval builds an interval node as the cut says, as table does.
+func (b *Builder) interval(entries []int32, c cut, extra float64, depth, spans int) (Ref, cost, bool) {
 	dim := &b.dims[c.dim]
 	outerReach, outerHull := b.reach[c.dim], b.hull[c.dim]
 	var parts [intervalBounds + 1][]int32
@@ -424,7 +452,7 @@ func (b *Builder) interval(entries []int32, c cut, extra float64, depth, spans i
 	total += len(span)
 	left := float64(len(entries)) + extra - float64(total)
 	if left < 0 || len(span) == len(entries) {
-		return b.chain(entries)
+		return 0, cost{}, false
 	}
 	share := func(n int) float64 { return left * float64(n) / float64(total+1) }
 
@@ -439,6 +467,7 @@ func (b *Builder) interval(entries []int32, c cut, extra float64, depth, spans i
 		b.pending++
 	}
 	children := make([]uint64, len(c.bounds)+1)
+	sum := costSum{}
 	for p := range children {
 		reach, hull := outerReach, outerHull
 		if p > 0 {
@@ -448,35 +477,41 @@ func (b *Builder) interval(entries []int32, c cut, extra float64, depth, spans i
 			reach.Hi, hull.Hi = c.bounds[p]-1, c.bounds[p]-1
 		}
 		b.reach[c.dim], b.hull[c.dim] = reach, hull
-		children[p] = uint64(b.node(parts[p], share(len(parts[p])), depth+1, spans))
+		child, is := b.node(parts[p], share(len(parts[p])), depth+1, spans)
+		children[p] = uint64(child)
+		sum.add(is, len(parts[p]))
 		b.reach[c.dim], b.hull[c.dim] = outerReach, outerHull
 	}
 	l[intervalBounds] = uint32(len(b.tree.slots))
 	b.tree.slots = append(b.tree.slots, children...)
 	ref := intervalRef(len(b.tree.lines), dim.Word)
 	b.tree.lines = append(b.tree.lines, l)
+	is := sum.under(intervalCost)
 	if len(span) == 0 {
-		return ref
+		return ref, is, true
 	}
 	b.pending--
 	// A table of one slot carries the span.
 	off := len(b.tree.slots) + 2
 	b.tree.slots = append(b.tree.slots, 0, 0, uint64(ref))
-	b.setSpan(off, span, share(len(span)), depth, spans)
-	return tableRef(off, 0, 0, 0).withSpan()
+	is = is.beside(b.setSpan(off, span, share(len(span)), depth, spans))
+	return tableRef(off, 0, 0, 0).withSpan(), is, true
 }
 
-// chain builds the last resort: leaves in order of rank, each behind the last
-// as its span.
-func (b *Builder) chain(entries []int32) Ref {
+// last builds what is left when no cut is worth it: a bucket of many entries,
+// a leaf of few.
+func (b *Builder) last(entries []int32) (Ref, cost) {
 	if len(entries) > pruneRows && !b.cfg.KeepHidden {
 		entries = b.dropEqual(entries)
 	}
-	return b.link(entries)
+	if len(entries) > b.cfg.bucketRows {
+		return b.bucket(entries)
+	}
+	return b.chain(entries), costOfRows(len(entries))
 }
 
-// link builds the leaves of a chain.
-func (b *Builder) link(entries []int32) Ref {
+// chain builds leaves in order of rank, each behind the last as its span.
+func (b *Builder) chain(entries []int32) Ref {
 	if !b.ok() {
 		return 0
 	}
@@ -486,7 +521,7 @@ func (b *Builder) link(entries []int32) Ref {
 	off := len(b.tree.slots) + 2
 	head := b.leaf(entries[:chainRows])
 	b.tree.slots = append(b.tree.slots, 0, 0, uint64(head))
-	rest := b.link(entries[chainRows:])
+	rest := b.chain(entries[chainRows:])
 	b.tree.slots[off-1] = uint64(rest)
 	b.tree.slots[off-2] = uint64(b.tag(entries[chainRows]))
 	return tableRef(off, 0, 0, 0).withSpan()

@@ -163,6 +163,7 @@ func (b *Builder) room(n int) int {
 	if last := len(b.holes) - 1; n == 1 && last >= 0 {
 		off := b.holes[last]
 		b.holes = b.holes[:last]
+		t.rows[off] = row{}
 		return off
 	}
 	if n > 1 && len(t.rows)%2 != 0 {

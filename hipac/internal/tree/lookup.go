@@ -42,10 +42,14 @@ walk:
 			ref = Ref(slots[off+key[ref.word()]>>ref.shift()&(1<<ref.bits()-1)])
 		}
 		off := ref.offset()
-		if ref.isInterval() {
-			l := &t.lines[off]
-			ref = Ref(slots[l[intervalBounds]+l.find(key[ref.word()])])
-			continue
+		if ref&(intervalBit|plainBucket) != 0 {
+			if ref.isInterval() {
+				l := &t.lines[off]
+				ref = Ref(slots[l[intervalBounds]+l.find(key[ref.word()])])
+				continue
+			}
+			best = t.bucket(ref, key[:], best, 0)
+			ref, off = 0, 0 // no rows
 		}
 		rows := t.rows[off:]
 		rows = rows[:ref.rows()]
@@ -141,6 +145,8 @@ func (t *Tree) leaf(ref Ref, key []uint32, best, from uint32) uint32 {
 		return t.longLeaf(ref, key, best, from)
 	case formSparse:
 		return t.sparseLeaf(ref, key, best, from)
+	case formBucket:
+		return t.bucket(ref, key, best, from)
 	}
 	w := &t.classes[ref.class()].words
 	off := ref.offset()
@@ -286,6 +292,9 @@ func (t *Tree) All(root Ref, key []uint32, dst []uint32) []uint32 {
 
 // leafAll appends the ranks of all rows that match the key.
 func (t *Tree) leafAll(ref Ref, key []uint32, dst []uint32) []uint32 {
+	if ref.form() == formBucket {
+		return t.bucketAll(ref, key, dst)
+	}
 	for from := uint32(0); ; {
 		tag := t.leaf(ref, key, NoMatch, from)
 		if tag == NoMatch {

@@ -2,14 +2,19 @@ package tree
 
 // Statistics of a tree, by walking it.
 
+import "github.com/hipac-go/classifier/hipac/internal/bitvec"
+
 // Shape counts the nodes of a tree. Nodes that several slots share are
 // counted once.
 type Shape struct {
 	Tables, Intervals, Leaves int
 	Spans                     int         // nodes that have a span
 	Slots                     int         // of tables
-	Rows                      int         // in leaves
+	Rows                      int         // in leaves and buckets
 	LargestLeaf               int         // rows
+	Buckets                   int         // leaves that are bit-vector buckets
+	LargestBucket             int         // rows
+	BucketWords               int         // of 64 bits
 	Depth                     []int       // nodes at each depth, spans a step deeper
 	Cuts                      map[int]int // nodes that cut each key word
 }
@@ -35,6 +40,14 @@ func (s *Shape) add(t *Tree, r Ref, depth int, seen map[Ref]bool) {
 	switch {
 	case r.isLeaf():
 		s.Leaves++
+		if r.form() == formBucket {
+			n := bitvec.Len(t.slots, r.offset())
+			s.Buckets++
+			s.Rows += n
+			s.LargestBucket = max(s.LargestBucket, n)
+			s.BucketWords += bitvec.Words(t.slots, r.offset())
+			return
+		}
 		s.Rows += int(r.rows())
 		s.LargestLeaf = max(s.LargestLeaf, int(r.rows()))
 	case r.isInterval():

@@ -173,7 +173,7 @@ func TestNoPathIsDeeperThanTheStack(t *testing.T) {
 	}
 	boxes, err := lower.Lower(context.Background(), s, lower.Source{Len: n, Conds: func(i int) []rules.Cond { return conds[i] }}, 1<<30)
 	require.NoError(t, err)
-	b := NewBuilder(context.Background(), Config{LeafRows: 1, Replication: 40})
+	b := NewBuilder(context.Background(), Config{LeafRows: 1, Replication: 40, bucketRows: n})
 	b.Grow(boxes, 0)
 	root, err := b.Root(nil, nil)
 	require.NoError(t, err)
