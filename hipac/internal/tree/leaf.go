@@ -34,6 +34,7 @@ const (
 	anyNarrow  = 0xffff << 16
 	narrowCols = 3 // of a row's first block
 	maxBlocks  = 8 // of a long row
+	sparseGain = 2 // how much smaller sparse rows must be, since they are slower
 	maxClasses = 1 << 6
 )
 
@@ -110,7 +111,7 @@ func (b *Builder) leaf(entries []int32) Ref {
 		columns = b.columns(entries)
 	}
 	c, at := b.place(columns)
-	if int(c.blocks) > 1 && b.sparseWords(entries, columns) < len(entries)*int(c.blocks)*blockWords || c.blocks > maxBlocks {
+	if int(c.blocks) > 1 && b.sparseWords(entries, columns)*sparseGain < len(entries)*int(c.blocks)*blockWords || c.blocks > maxBlocks {
 		return b.sparseLeaf(entries, columns)
 	}
 	class, ok := b.classOf(c)

@@ -7,8 +7,9 @@ package tree
 // Rows of a leaf carry a tag, rank<<1 | inexact, so that tags order as ranks
 // do and tell with the same load whether the rule's program must be asked.
 //
-// Two walks do the same: firstPlain for trees over the IPv4 5-tuple, whose
-// columns are known words of the key, and FirstFrom for all others.
+// Three walks do the same: firstPlain for trees over the IPv4 5-tuple, whose
+// columns are known words of the key, firstAny for all others, and FirstFrom,
+// which begins at a given rank, for both.
 
 import "unsafe"
 
@@ -22,7 +23,7 @@ func (t *Tree) First(root Ref, key []uint32) uint32 {
 	if t.plain && len(key) == plainKey {
 		return t.firstPlain(root, (*[plainKey]uint32)(key))
 	}
-	return t.FirstFrom(root, key, 0)
+	return t.firstAny(root, key)
 }
 
 // firstPlain is First for plain trees. It reads slots and rows without checking
@@ -80,6 +81,113 @@ walk:
 		}
 		return rankOf(best)
 	}
+}
+
+// firstAny is First for all other trees. It too reads without checking bounds:
+// a tree cuts and compares words of keys of its layout only, which the key has.
+func (t *Tree) firstAny(root Ref, key []uint32) uint32 {
+	var pending [maxPending]uint32
+	n := uint(0)
+	best := NoMatch
+	slots, ref := unsafe.Pointer(unsafe.SliceData(t.slots)), root
+	rows, words := unsafe.Pointer(unsafe.SliceData(t.rows)), unsafe.Pointer(unsafe.SliceData(key))
+walk:
+	for {
+		for ref.isTable() {
+			off := ref.offset()
+			if ref.hasSpan() {
+				pending[n%maxPending] = off
+				n++
+			}
+			ref = *(*Ref)(unsafe.Add(slots, uintptr(off+wordAtIndex(words, ref.word())>>ref.shift()&(1<<ref.bits()-1))*8))
+		}
+		off := ref.offset()
+		if ref.isInterval() {
+			l := &t.lines[off]
+			ref = Ref(t.slots[l[intervalBounds]+l.find(wordAtIndex(words, ref.word()))])
+			continue
+		}
+		switch ref.form() {
+		case formShort:
+			if ref.isEmpty() {
+				break
+			}
+			w := &t.classes[ref.class()].words
+			a, b := wordAtIndex(words, uint32(w[4])), wordAtIndex(words, uint32(w[6]))
+			c, d, e := wordAtIndex(words, uint32(w[1])), wordAtIndex(words, uint32(w[2])), wordAtIndex(words, uint32(w[3]))
+			r := (*row)(unsafe.Add(rows, uintptr(off)*rowBytes))
+			for i := ref.rows(); i > 0; i-- {
+				tag := r[0]
+				if tag >= best {
+					break
+				}
+				if a-r[4] <= r[5] && b-r[6] <= r[7] {
+					if beyond := narrow(c, r[1]) | narrow(d, r[2]) | narrow(e, r[3]); int32(beyond) >= 0 && (tag&1|key[0] == 0 || t.holds(tag, key)) {
+						best = tag
+						break
+					}
+				}
+				r = (*row)(unsafe.Add(unsafe.Pointer(r), rowBytes))
+			}
+		case formLong:
+			best = t.firstLong(ref, key, best)
+		case formSparse:
+			best = t.sparseLeaf(ref, key, best, 0)
+		default:
+			best = t.bucket(ref, key, best, 0)
+		}
+		for n > 0 {
+			n--
+			off := pending[n%maxPending]
+			if *(*uint32)(unsafe.Add(slots, uintptr(off-2)*8)) < best {
+				ref = *(*Ref)(unsafe.Add(slots, uintptr(off-1)*8))
+				continue walk
+			}
+		}
+		return rankOf(best)
+	}
+}
+
+// rowBytes is the size of a block.
+const rowBytes = 4 * blockWords
+
+// wordAtIndex returns word i of a key.
+func wordAtIndex(words unsafe.Pointer, i uint32) uint32 {
+	return *(*uint32)(unsafe.Add(words, uintptr(i)*4))
+}
+
+// firstLong is longLeaf from the first row on.
+func (t *Tree) firstLong(ref Ref, key []uint32, best uint32) uint32 {
+	class := &t.classes[ref.class()]
+	words := unsafe.Pointer(unsafe.SliceData(key))
+	a, b := wordAtIndex(words, uint32(class.words[4])), wordAtIndex(words, uint32(class.words[6]))
+	c, d, e := wordAtIndex(words, uint32(class.words[1])), wordAtIndex(words, uint32(class.words[2])), wordAtIndex(words, uint32(class.words[3]))
+	r := (*row)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(t.rows)), uintptr(ref.offset())*rowBytes))
+	step := uintptr(class.blocks) * rowBytes
+next:
+	for i := ref.rows(); i > 0; i-- {
+		this := r
+		r = (*row)(unsafe.Add(unsafe.Pointer(r), step))
+		tag := this[0]
+		if tag >= best {
+			break
+		}
+		if a-this[4] > this[5] || b-this[6] > this[7] || int32(narrow(c, this[1])|narrow(d, this[2])|narrow(e, this[3])) < 0 {
+			continue
+		}
+		for j := uintptr(blockWords); j < uintptr(class.blocks)*blockWords; j += blockWords {
+			q := (*row)(unsafe.Add(unsafe.Pointer(this), j*4))
+			w := (*[blockWords]uint8)(class.words[j:])
+			if wordAtIndex(words, uint32(w[0]))-q[0] > q[1] || wordAtIndex(words, uint32(w[2]))-q[2] > q[3] ||
+				wordAtIndex(words, uint32(w[4]))-q[4] > q[5] || wordAtIndex(words, uint32(w[6]))-q[6] > q[7] {
+				continue next
+			}
+		}
+		if tag&1|key[0] == 0 || t.holds(tag, key) {
+			return tag
+		}
+	}
+	return best
 }
 
 // rankOf returns the rank of a tag.
