@@ -25,28 +25,42 @@ func (t *Tree) FirstBatch(keys []uint32, words int, roots []Ref, ranks []int32, 
 }
 
 // permutation moves the words of a key to the places that a class has them in
-// a row's first block.
+// a block of a row.
 type permutation struct {
-	index [blockWords]uint32
-	used  uint32 // places that are used, as bits
-	_     [7]uint32
+	index  [blockWords]uint32
+	used   uint32 // places that are used, as bits
+	blocks uint32 // of the class; in the permutation of its first block
+	more   uint32 // number of the permutation of the second block; the others follow
+	_      [5]uint32
 }
 
 const permBytes = 64
 
-// vectorize makes what the vector path needs.
+// vectorize makes what the vector path needs: the permutations of the first
+// blocks by class, then those of the other blocks. A tree many of whose rows are
+// of a form that the vector path leaves to the other has none.
 func (t *Tree) vectorize() {
 	if !HaveAVX512 {
 		return
 	}
 	t.perms = make([]permutation, len(t.classes))
 	for i := range t.classes {
-		p := &t.perms[i]
-		for at := 1; at < blockWords; at++ {
-			if w := t.classes[i].words[at]; w != 0 {
-				p.index[at] = uint32(w)
-				p.used |= 1 << at
-			}
+		c := &t.classes[i]
+		t.perms[i] = permutationOf(c.words[:blockWords], 1)
+		t.perms[i].blocks, t.perms[i].more = uint32(c.blocks), uint32(len(t.perms))
+		for j := 1; j < int(c.blocks); j++ {
+			t.perms = append(t.perms, permutationOf(c.words[j*blockWords:(j+1)*blockWords], 0))
 		}
 	}
+}
+
+// permutationOf returns the permutation of a block, from the first place on.
+func permutationOf(words []uint8, from int) (p permutation) {
+	for at := from; at < blockWords; at++ {
+		if w := words[at]; w != 0 {
+			p.index[at] = uint32(w)
+			p.used |= 1 << at
+		}
+	}
+	return p
 }

@@ -28,7 +28,7 @@
 #define LEAVES0 4608
 #define LEAVES1 5248
 #define SPANS   5888
-#define PERMUTE 8512
+#define ROWS    8512
 #define QUEUES  8576
 #define NONE    $0xfffffffe
 
@@ -510,14 +510,90 @@ ask:
 	MOVQ R10, batch_slow(DI)
 	JMP answer
 
-	// Leaves of another class bring the key into another order; those of other
-	// forms are left to the caller.
+	// Leaves of another class bring the key into another order. Long rows are
+	// compared one by one. Other forms are left to the caller.
 other:
-	TESTL $3, R10
-	JNZ left
+	MOVL R10, R8
 	SHRQ $2, R10
 	SHLQ $6, R10
+	ADDQ batch_perms(DI), R10 // the permutation
+	ANDL $3, R8
+	JEQ short
+	CMPL R8, $const_formLong
+	JNE left
+	MOVQ BX, DX
+	IMULQ batch_words(DI), DX
+	MOVQ batch_keys(DI), R9
+	VMOVDQU32.Z (R9)(DX*4), K7, Z0
+	VMOVDQU32 (R10), Z5
+	MOVL permutation_used(R10), DX
+	KMOVB DX, K6
+	VPERMD.Z Z0, Z5, K6, Z1
+	MOVL AX, DX
+	SHLQ $5, DX
+	ADDQ R14, DX // a row
+	SHRQ $const_countAt, AX
+	ANDL $const_maxRows, AX
+	MOVQ AX, ROWS(R15)
+	MOVL permutation_blocks(R10), R12
+	SHLQ $5, R12 // bytes in a row
+longrow:
+	MOVL (DX), R8
+	CMPL R8, batch_best(DI)(BX*4)
+	JCC next
+	VMOVDQU32 (DX), Y2
+	VPANDD Y16, Y2, Y3
+	VPSUBD Y3, Y1, Y3
+	VPSHUFB Y17, Y2, Y4
+	VPCMPUD $6, Y4, Y3, K1
+	KORTESTB K1, K1
+	JNZ longnext
+	MOVL permutation_more(R10), AX
+	SHLQ $6, AX
+	ADDQ batch_perms(DI), AX
+	LEAQ 32(DX), R8
+	LEAQ (DX)(R12*1), R9
+longblock:
+	CMPQ R8, R9
+	JEQ longmatch
+	VMOVDQU32 (AX), Z5
+	MOVBLZX permutation_used(AX), R10
+	KMOVB R10, K6
+	VPERMD.Z Z0, Z5, K6, Z6
+	VMOVDQU32 (R8), Y2
+	VPANDD Y29, Y2, Y3
+	VPSUBD Y3, Y6, Y3
+	VPSRLQ $32, Y2, Y4
+	VPCMPUD $6, Y4, Y3, K1
+	ADDQ $64, AX
+	ADDQ $32, R8
+	KORTESTB K1, K1
+	JEQ longblock
+	MOVQ (SI), R10 // the permutation again
+	SHRQ $const_classAt, R10
+	ANDL $(const_maxClasses-1), R10
+	SHLQ $6, R10
 	ADDQ batch_perms(DI), R10
+longnext:
+	ADDQ R12, DX
+	DECQ ROWS(R15)
+	JNZ longrow
+	JMP next
+longmatch:
+	MOVL (DX), R12
+	MOVL R12, batch_best(DI)(BX*4)
+	MOVQ batch_absent(DI), R10
+	SHRXQ BX, R10, R10
+	ORL R12, R10
+	TESTL $1, R10
+	JEQ next
+left:
+	MOVQ batch_slow(DI), R10
+	BTSQ BX, R10
+	MOVQ R10, batch_slow(DI)
+	JMP next
+
+short:
 	VBROADCASTI64X4 (R10), Z5
 	MOVL permutation_used(R10), DX
 	IMULL $0x101, DX
@@ -528,11 +604,6 @@ other:
 	VMOVDQU32.Z (R9)(DX*4), K7, Z0
 	VPERMD.Z Z0, Z5, K6, Z1
 	JMP compare
-left:
-	MOVQ batch_slow(DI), R10
-	BTSQ BX, R10
-	MOVQ R10, batch_slow(DI)
-	JMP next
 
 	// Spans: the last 64 of those that wait.
 spans:
