@@ -19,8 +19,11 @@
 package lower
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"math/bits"
+	"slices"
 
 	"github.com/hipac-go/classifier/rules"
 )
@@ -76,31 +79,12 @@ type Source struct {
 // more than limit bytes.
 func Lower(ctx context.Context, s *rules.Schema, src Source, limit int64) (*Boxes, error) {
 	b := &Boxes{Program: Program{schema: s}}
-	dimOf := make([]int, s.KeyLen()) // 1 + index in b.Dims
-	for i := range src.Len {
-		for j := range src.Conds(i) {
-			c := &src.Conds(i)[j]
-			first, n := s.FieldWords(c.Field())
-			for w := first; w < first+n; w++ {
-				dimOf[w] = 1
-			}
-		}
-	}
-	for f := range s.Len() {
-		first, n := s.FieldWords(f)
-		for w := first; w < first+n; w++ {
-			if dimOf[w] == 0 {
-				continue
-			}
-			b.Dims = append(b.Dims, Dim{Word: w, Field: f, Full: fullWord(s.Field(f), n, w-first), Spans: make([]Span, 0, src.Len)})
-			dimOf[w] = len(b.Dims)
-		}
-	}
 	b.Rank = make([]uint32, 0, src.Len)
 	b.Need = make([]uint32, 0, src.Len)
 	b.Inexact = make([]bool, 0, src.Len)
 	b.Hides = make([]bool, 0, src.Len)
-	box := make([]Span, len(b.Dims))
+	var dimsOf [rules.MaxFields]int // 1 + index in b.Dims of a field's first word
+	var box [4]Span
 	for i := range src.Len {
 		if i&255 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -108,29 +92,47 @@ func Lower(ctx context.Context, s *rules.Schema, src Source, limit int64) (*Boxe
 		if src.Skip != nil && src.Skip(i) {
 			continue
 		}
-		for d := range box {
-			box[d] = b.Dims[d].Full
-		}
-		var need uint32
+		e := len(b.Rank)
+		var need, fields uint32
 		inexact, possible := false, true
 		conds := src.Conds(i)
 		for j := range conds {
 			c := &conds[j]
+			f := c.Field()
+			fields |= 1 << f
 			if !c.AllowsAbsent() {
-				need |= 1 << c.Field()
+				need |= 1 << f
 			}
-			first, n := s.FieldWords(c.Field())
-			d := dimOf[first] - 1
-			exact, ok := lowerCond(s.Field(c.Field()), c, box[d:d+n], b.Dims[d:d+n])
-			possible = possible && ok
-			inexact = inexact || !exact
+			if dimsOf[f] == 0 {
+				dimsOf[f] = len(b.Dims) + 1
+				b.addDims(s, f, src.Len)
+			}
+			_, n := s.FieldWords(f)
+			dims := b.Dims[dimsOf[f]-1:][:n]
+			if n == 1 {
+				exact, ok := lowerCond(s.Field(f), c, dims[0].Spans[e:e+1], dims)
+				inexact, possible = inexact || !exact, possible && ok
+				continue
+			}
+			for d := range dims {
+				box[d] = dims[d].Spans[e]
+			}
+			exact, ok := lowerCond(s.Field(f), c, box[:n], dims)
+			inexact, possible = inexact || !exact, possible && ok
+			for d := range dims {
+				dims[d].Spans[e] = box[d]
+			}
 		}
 		if !possible {
 			b.Never = append(b.Never, uint32(i))
+			for ; fields != 0; fields &= fields - 1 { // the place is for the next rule
+				f := bits.TrailingZeros32(fields)
+				_, n := s.FieldWords(f)
+				for _, d := range b.Dims[dimsOf[f]-1:][:n] {
+					d.Spans[e] = d.Full
+				}
+			}
 			continue
-		}
-		for d := range box {
-			b.Dims[d].Spans = append(b.Dims[d].Spans, box[d])
 		}
 		b.Rank = append(b.Rank, uint32(i))
 		b.Need = append(b.Need, need)
@@ -143,10 +145,12 @@ func Lower(ctx context.Context, s *rules.Schema, src Source, limit int64) (*Boxe
 			}
 		}
 	}
+	slices.SortFunc(b.Dims, func(x, y Dim) int { return cmp.Compare(x.Word, y.Word) })
 	// Words that no rule cuts (an IPv6 prefix leaves the last ones full) are
 	// no dimensions.
 	kept := b.Dims[:0]
 	for _, d := range b.Dims {
+		d.Spans = d.Spans[:b.Len()]
 		for _, sp := range d.Spans {
 			if sp != d.Full {
 				kept = append(kept, d)
@@ -156,6 +160,19 @@ func Lower(ctx context.Context, s *rules.Schema, src Source, limit int64) (*Boxe
 	}
 	b.Dims = kept
 	return b, nil
+}
+
+// addDims adds the words of a field, with room for n entries that do not
+// constrain them.
+func (b *Boxes) addDims(s *rules.Schema, field, n int) {
+	first, words := s.FieldWords(field)
+	for j := range words {
+		d := Dim{Word: first + j, Field: field, Full: fullWord(s.Field(field), words, j), Spans: make([]Span, n)}
+		for e := range d.Spans {
+			d.Spans[e] = d.Full
+		}
+		b.Dims = append(b.Dims, d)
+	}
 }
 
 // fullWord returns all values of word j of the n of a field.
@@ -172,6 +189,10 @@ func fullWord(f *rules.Field, n, j int) Span {
 func lowerCond(f *rules.Field, c *rules.Cond, box []Span, dims []Dim) (exact, ok bool) {
 	ranges, ranged := c.Intervals()
 	want, mask, masked := c.Mask()
+	if len(box) == 1 && len(ranges) == 1 && !masked && !c.Negated() && !c.AllowsAbsent() { // most are
+		box[0].Lo, box[0].Hi = max(box[0].Lo, uint32(ranges[0].Lo.Lo)), min(box[0].Hi, uint32(ranges[0].Hi.Lo))
+		return true, box[0].Lo <= box[0].Hi
+	}
 	switch {
 	case !ranged && !masked:
 		ranges, ranged = []rules.Interval{f.Full()}, true

@@ -85,18 +85,22 @@ type Builder struct {
 	buckets []bucket // to be written
 
 	allColumns []int // of every leaf, when they fit a short row
+	allClass   class // of these
+	packed     []row // of these, by entry
 	holes      []int // free blocks in rows
 
 	// Scratch memory of split, by slot.
 	edges []bool
 	steps []int32
+
+	clipped []lower.Span // scratch memory of dropHidden
 }
 
 // NewBuilder returns a builder that gives up when the context ends.
 func NewBuilder(ctx context.Context, cfg Config) *Builder {
 	b := &Builder{cfg: cfg.orDefault(), ctx: ctx, wantOf: map[uint32]uint16{0: 0}}
 	b.tree.needs, b.tree.wants, b.tree.plain = []uint32{0}, []uint16{}, cfg.Plain
-	b.plan.leafRows = b.cfg.LeafRows
+	b.plan.init(b.cfg.LeafRows)
 	return b
 }
 
@@ -115,30 +119,43 @@ func (b *Builder) Grow(boxes *lower.Boxes, base uint32) {
 	b.boxes, b.base, b.dims = boxes, base, boxes.Dims
 	b.tree.program.Grow(&boxes.Program, base)
 	t := &b.tree
-	b.allColumns = b.shortColumns()
+	b.pack()
+	if n := boxes.Len(); n > 0 && t.wants != nil {
+		t.wants = extend(t.wants, int(base+boxes.Rank[n-1])+1)
+	}
+	last, class := uint32(0), uint16(0) // runs of rules want the same
 	for e, rank := range boxes.Rank {
 		need := boxes.Need[e]
-		if _, ok := b.wantOf[need]; !ok && t.wants != nil {
-			if len(t.needs) > math.MaxUint16 { // no more classes: one need per rank
-				byRank := make([]uint32, len(t.wants))
-				for i, class := range t.wants {
-					byRank[i] = t.needs[class]
-				}
-				t.wants, t.needs = nil, byRank
-			} else {
-				b.wantOf[need] = uint16(len(t.needs))
-				t.needs = append(t.needs, need)
+		if need != last && t.wants != nil {
+			if _, ok := b.wantOf[need]; !ok {
+				b.addNeed(need)
 			}
+			last, class = need, b.wantOf[need]
 		}
 		at := int(base + rank)
 		if t.wants == nil {
 			t.needs = extend(t.needs, at+1)
 			t.needs[at] = need
 		} else {
-			t.wants = extend(t.wants, at+1)
-			t.wants[at] = b.wantOf[need]
+			t.wants[at] = class
 		}
 	}
+}
+
+// addNeed numbers what a rule wants, while there are numbers; then every rank
+// has a need of its own.
+func (b *Builder) addNeed(need uint32) {
+	t := &b.tree
+	if len(t.needs) <= math.MaxUint16 {
+		b.wantOf[need] = uint16(len(t.needs))
+		t.needs = append(t.needs, need)
+		return
+	}
+	byRank := make([]uint32, len(t.wants))
+	for i, class := range t.wants {
+		byRank[i] = t.needs[class]
+	}
+	t.wants, t.needs = nil, byRank
 }
 
 // shortColumns returns all dims when a short row has room for them: then every

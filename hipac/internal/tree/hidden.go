@@ -3,10 +3,15 @@ package tree
 // Hidden entries: those that a lookup can never return in a region because an
 // earlier one matches wherever they do. They cost no structure there.
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+
+	"github.com/hipac-go/classifier/hipac/internal/lower"
+)
 
 // dropHidden returns the entries that can be the answer for some key that
-// reaches the node.
+// reaches the node. It writes to entries.
 func (b *Builder) dropHidden(entries []int32) []int32 {
 	known := b.known()
 	for i, e := range entries {
@@ -18,23 +23,57 @@ func (b *Builder) dropHidden(entries []int32) []int32 {
 	if len(entries) > pruneRows {
 		return entries
 	}
-	kept := make([]int32, 0, len(entries))
+	b.clip(entries)
+	dims := len(b.dims)
+	kept := entries[:0]
 next:
-	for _, e := range entries {
-		for _, q := range kept {
-			if b.hides(q, e, known) {
+	for i, e := range entries {
+		s := b.clipped[i*dims : i*dims+dims]
+		for j, q := range kept {
+			if b.covers(b.clipped[j*dims:j*dims+dims], s) && b.mayHide(q, e, known) {
 				continue next
 			}
 		}
+		copy(b.clipped[len(kept)*dims:], s)
 		kept = append(kept, e)
 	}
 	return kept
 }
 
+// clip puts what the entries hold of the keys that reach the node into
+// b.clipped, entry by entry.
+func (b *Builder) clip(entries []int32) {
+	dims := len(b.dims)
+	b.clipped = slices.Grow(b.clipped[:0], len(entries)*dims)[:len(entries)*dims]
+	for d := range b.dims {
+		r, all := b.reach[d], b.dims[d].Spans
+		for i, e := range entries {
+			s := all[e]
+			b.clipped[i*dims+d] = lower.Span{Lo: max(s.Lo, r.Lo), Hi: min(s.Hi, r.Hi)}
+		}
+	}
+}
+
+// covers reports whether, of clipped spans, those of q hold all that those of e
+// hold.
+func (b *Builder) covers(q, e []lower.Span) bool {
+	for d, s := range e {
+		if !q[d].Covers(s) && s.Lo <= s.Hi {
+			return false
+		}
+	}
+	return true
+}
+
 // hides reports whether, of the keys that reach the node, which have the known
 // fields, q takes all that e would match behind it.
 func (b *Builder) hides(q, e int32, known uint32) bool {
-	return b.boxes.Hides[q] && !b.boxes.Inexact[q] && b.boxes.Need[q]&^(b.boxes.Need[e]|known) == 0 && b.coversHere(q, e)
+	return b.mayHide(q, e, known) && b.coversHere(q, e)
+}
+
+// mayHide is hides but for what the boxes hold.
+func (b *Builder) mayHide(q, e int32, known uint32) bool {
+	return b.boxes.Hides[q] && !b.boxes.Inexact[q] && b.boxes.Need[q]&^(b.boxes.Need[e]|known) == 0
 }
 
 // known returns the fields that every key reaching the node has: an absent

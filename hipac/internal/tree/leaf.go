@@ -106,11 +106,11 @@ func (b *Builder) leaf(entries []int32) Ref {
 	if len(entries) == 0 {
 		return 0
 	}
-	columns := b.allColumns
-	if columns == nil {
+	columns, c, at := b.allColumns, b.allClass, []int(nil)
+	if b.packed == nil {
 		columns = b.columns(entries)
+		c, at = b.place(columns)
 	}
-	c, at := b.place(columns)
 	if int(c.blocks) > 1 && b.sparseWords(entries, columns)*sparseGain < len(entries)*int(c.blocks)*blockWords || c.blocks > maxBlocks {
 		return b.sparseLeaf(entries, columns)
 	}
@@ -120,27 +120,53 @@ func (b *Builder) leaf(entries []int32) Ref {
 	}
 	off := b.room(len(entries) * int(c.blocks))
 	out := b.tree.rows[off:]
+	if b.packed != nil {
+		for i, e := range entries {
+			out[i] = b.packed[e]
+		}
+		return leafRef(off, len(entries), formShort, class)
+	}
 	for i, e := range entries {
-		r := out[i*int(c.blocks):]
-		r[0] = row{b.tag(e), anyNarrow, anyNarrow, anyNarrow, 0, ^uint32(0), 0, ^uint32(0)}
-		for j := 1; j < int(c.blocks); j++ {
-			r[j] = row{0, ^uint32(0), 0, ^uint32(0), 0, ^uint32(0), 0, ^uint32(0)}
-		}
-		for i, d := range columns {
-			s := b.dims[d].Spans[e]
-			block, word := &r[at[i]/blockWords], at[i]%blockWords
-			if at[i] <= narrowCols {
-				block[word] = s.Lo | (s.Hi-s.Lo)<<16
-			} else {
-				block[word], block[word+1] = s.Lo, s.Hi-s.Lo
-			}
-		}
+		b.fillRow(out[i*int(c.blocks):][:c.blocks], e, columns, at)
 	}
 	f := formShort
 	if c.blocks > 1 {
 		f = formLong
 	}
 	return leafRef(off, len(entries), f, class)
+}
+
+// fillRow writes the row of an entry, whose columns have their places in at.
+func (b *Builder) fillRow(r []row, e int32, columns, at []int) {
+	r[0] = row{b.tag(e), anyNarrow, anyNarrow, anyNarrow, 0, ^uint32(0), 0, ^uint32(0)}
+	for j := 1; j < len(r); j++ {
+		r[j] = row{0, ^uint32(0), 0, ^uint32(0), 0, ^uint32(0), 0, ^uint32(0)}
+	}
+	for i, d := range columns {
+		s := b.dims[d].Spans[e]
+		block, word := &r[at[i]/blockWords], at[i]%blockWords
+		if at[i] <= narrowCols {
+			block[word] = s.Lo | (s.Hi-s.Lo)<<16
+		} else {
+			block[word], block[word+1] = s.Lo, s.Hi-s.Lo
+		}
+	}
+}
+
+// pack writes the rows of all entries in one go, when all leaves have the same
+// columns and these fit a block: leaves then copy them.
+func (b *Builder) pack() {
+	b.packed = nil
+	b.allColumns = b.shortColumns()
+	if b.allColumns == nil {
+		return
+	}
+	c, at := b.place(b.allColumns)
+	b.allClass = c
+	b.packed = make([]row, b.boxes.Len())
+	for e := range b.packed {
+		b.fillRow(b.packed[e:e+1], int32(e), b.allColumns, at)
+	}
 }
 
 // columns returns the dims that some entry still has to test.

@@ -68,12 +68,24 @@ func (c *cut) slots(s lower.Span) (lo, hi uint32) {
 
 // class returns the size class of a span: the bits in the number of slots it
 // touches beyond one.
-func (c *cut) class(s lower.Span) int {
-	return bits.Len32(min(s.Hi, c.hull.Hi)>>c.shift - max(s.Lo, c.hull.Lo)>>c.shift)
+func (c *cut) class(s lower.Span) int { return sizeClass(clip(s, c.hull), c.shift) }
+
+// sizeClass is class for a span within the hull.
+func sizeClass(s lower.Span, shift uint32) int { return bits.Len32(s.Hi>>shift - s.Lo>>shift) }
+
+// clip returns what two spans share.
+func clip(s, t lower.Span) lower.Span {
+	return lower.Span{Lo: max(s.Lo, t.Lo), Hi: min(s.Hi, t.Hi)}
 }
 
 // parts returns the intervals of an interval node that a span touches.
-func (c *cut) parts(s lower.Span) (lo, hi int) { return part(c.bounds, s.Lo), part(c.bounds, s.Hi) }
+func (c *cut) parts(s lower.Span) (lo, hi int) {
+	lo = part(c.bounds, s.Lo)
+	if s.Lo == s.Hi {
+		return lo, lo
+	}
+	return lo, lo + part(c.bounds[lo:], s.Hi)
+}
 
 // part returns the number of bounds <= x.
 func part(bounds []uint32, x uint32) int {
@@ -92,10 +104,33 @@ func part(bounds []uint32, x uint32) int {
 type planner struct {
 	leafRows int
 	spans    []lower.Span // of the entries in the dimension being tried
+	covering int          // how many of them cover the node
+	inner    []lower.Span // those that do not cover the hull being tried, clipped to it
 	occupied []int32      // entries by slot
 	diff     []int32
 	edges    []uint32
+	parts    []partPair  // by entry
+	sums     [64]float64 // n*work(n), so far as n is small
 }
+
+// init works out p.sums.
+func (p *planner) init(leafRows int) {
+	p.leafRows = leafRows
+	for n := range p.sums {
+		p.sums[n] = float64(n) * p.work(n)
+	}
+}
+
+// sum returns the work of n lookups among n entries.
+func (p *planner) sum(n int32) float64 {
+	if int(n) < len(p.sums) {
+		return p.sums[n]
+	}
+	return float64(n) * p.work(int(n))
+}
+
+// partPair is the first and last part that a span touches.
+type partPair struct{ lo, hi uint8 }
 
 // work returns the expected cost of a lookup among n entries.
 func (p *planner) work(n int) float64 {
@@ -103,6 +138,29 @@ func (p *planner) work(n int) float64 {
 		return leafCost + rowCost*float64(n)
 	}
 	return leafCost + rowCost*float64(p.leafRows) + math.Log2(float64(n)/float64(p.leafRows))*workSlope
+}
+
+// least returns what a cut of the entries into so many children costs at least.
+// Sums of o*work(o) are least when all o are the same. When less than half of
+// the entries are kept, half of them are in the span, else each child has half
+// of its share. Those that cover the node are in every child or in the span.
+// Entries in the span are no copies, which is worth up to copyCost.
+func (p *planner) least(children int, spanOK bool) float64 {
+	n := len(p.spans)
+	if !spanOK {
+		return max(p.mean(n, children), p.work(p.covering))
+	}
+	span := leafCost + spanShare*spanCost
+	return max(min(p.mean(n/2, children), span+spanShare*p.work(n/2)),
+		min(p.work(p.covering), span+spanShare*p.work(p.covering))) - copyCost
+}
+
+// mean is the work among n entries that are spread evenly.
+func (p *planner) mean(n, children int) float64 {
+	if each := float64(n) / float64(children); each <= float64(p.leafRows) {
+		return leafCost + rowCost*each
+	}
+	return p.work(n / children)
 }
 
 // best returns the cheapest cut of the entries; cutNone when none is.
@@ -120,13 +178,15 @@ func (p *planner) best(b *Builder, entries []int32, extra float64, spans int) cu
 			continue
 		}
 		p.spans = p.spans[:0]
-		useful := false
+		p.covering = 0
 		for _, e := range entries {
 			s := all[e]
-			useful = useful || !s.Covers(hull)
+			if s.Covers(hull) {
+				p.covering++
+			}
 			p.spans = append(p.spans, s)
 		}
-		if !useful {
+		if p.covering == n {
 			continue
 		}
 		if b.dims[d].Full.Hi > 0xffff {
@@ -139,7 +199,7 @@ func (p *planner) best(b *Builder, entries []int32, extra float64, spans int) cu
 		// No table helps. Ranges in wide words are cut by their bounds.
 		for d := range b.dims {
 			if b.dims[d].Full.Hi > 0xffff && b.hull[d].Lo < b.hull[d].Hi {
-				p.spans = p.spans[:0]
+				p.spans, p.covering = p.spans[:0], 0
 				for _, e := range entries {
 					p.spans = append(p.spans, b.dims[d].Spans[e])
 				}
@@ -177,21 +237,29 @@ func (p *planner) tables(d int, hull lower.Span, most float64, spanOK bool, c *c
 		width := bits.Len32(differ)
 		low := uint32(1)<<width - 1 // width 32: 0-1
 		tried[i] = lower.Span{Lo: first &^ low, Hi: first | low}
-		if slices.Contains(tried[:i], tried[i]) || !p.valid(tried[i]) {
+		if slices.Contains(tried[:i], tried[i]) || !p.fits(tried[i]) {
 			continue
 		}
 		largest := min(bits.Len(uint(float64(n)*slotsPerEntry)), maxTabBits, width)
 		for b := largest; b >= 1 && b > largest-tableSizes; b-- {
+			if 1+slotCost*float64(int(1)<<b)/float64(len(p.spans))+p.least(1<<b, spanOK) >= c.cost {
+				continue
+			}
 			p.table(cut{kind: cutTable, dim: d, hull: tried[i], shift: uint32(width - b), bits: uint32(b)}, most, spanOK, c)
 		}
 	}
 }
 
-// valid reports whether a table may skip to the hull: no entry lies outside
-// it or crosses its border.
-func (p *planner) valid(hull lower.Span) bool {
+// fits reports whether a table may skip to the hull: no entry lies outside it or
+// crosses its border. It makes p.inner.
+func (p *planner) fits(hull lower.Span) bool {
+	p.inner = p.inner[:0]
 	for _, s := range p.spans {
-		if !hull.Covers(s) && !s.Covers(hull) {
+		switch {
+		case s.Covers(hull):
+		case hull.Covers(s):
+			p.inner = append(p.inner, s)
+		default:
 			return false
 		}
 	}
@@ -202,14 +270,17 @@ func (p *planner) valid(hull lower.Span) bool {
 func (p *planner) table(t cut, most float64, spanOK bool, best *cut) {
 	n := len(p.spans)
 	size := 1 << t.bits
+	every := n - len(p.inner) // entries that are in every slot
 	var classes [33]int
+	classes[t.bits] = every
 	p.occupied = append(p.occupied[:0], make([]int32, size)...)
 	used := 0
-	for _, s := range p.spans {
-		cl := t.class(s)
+	low := t.hull.Lo >> t.shift
+	for _, s := range p.inner {
+		cl := sizeClass(s, t.shift)
 		classes[cl]++
 		if cl == 0 {
-			x, _ := t.slots(s)
+			x := s.Lo>>t.shift - low
 			if p.occupied[x] == 0 {
 				used++
 			}
@@ -238,37 +309,39 @@ func (p *planner) table(t cut, most float64, spanOK bool, best *cut) {
 		return
 	}
 	wide := false
-	for _, s := range p.spans {
-		cl := t.class(s)
-		if cl == 0 || cl > t.keep {
-			continue
-		}
-		lo, hi := t.slots(s)
-		if cl > 3 { // many slots: by difference
-			if !wide {
-				wide = true
-				p.diff = append(p.diff[:0], make([]int32, size+1)...)
+	if kept > classes[0] {
+		for _, s := range p.inner {
+			cl := sizeClass(s, t.shift)
+			if cl == 0 || cl > t.keep {
+				continue
 			}
-			p.diff[lo]++
-			p.diff[hi+1]--
-			continue
-		}
-		for x := lo; x <= hi; x++ {
-			p.occupied[x]++
+			lo, hi := s.Lo>>t.shift-low, s.Hi>>t.shift-low
+			if cl > 3 { // many slots: by difference
+				if !wide {
+					wide = true
+					p.diff = append(p.diff[:0], make([]int32, size+1)...)
+				}
+				p.diff[lo]++
+				p.diff[hi+1]--
+				continue
+			}
+			for x := lo; x <= hi; x++ {
+				p.occupied[x]++
+			}
 		}
 	}
-	if wide {
-		acc := int32(0)
-		for x := range p.occupied {
-			acc += p.diff[x]
-			p.occupied[x] += acc
-		}
+	all := int32(0)
+	if t.keep == int(t.bits) {
+		all = int32(every)
 	}
 	total, work, largest := 0, 0.0, 0
-	for _, o := range p.occupied {
-		if o > 0 {
+	for x, o := range p.occupied {
+		if wide {
+			all += p.diff[x]
+		}
+		if o += all; o > 0 {
 			total += int(o)
-			work += float64(o) * p.work(int(o))
+			work += p.sum(o)
 			largest = max(largest, int(o))
 		}
 	}
@@ -288,6 +361,9 @@ func (p *planner) table(t cut, most float64, spanOK bool, best *cut) {
 // the entries, or sixteenths of them when there are more than a line holds.
 func (p *planner) intervals(d int, hull lower.Span, most float64, spanOK bool, best *cut) {
 	n := len(p.spans)
+	if intervalCost+p.least(min(intervalBounds, 2*(n-p.covering))+1, spanOK) >= best.cost {
+		return
+	}
 	p.edges = p.edges[:0]
 	for _, s := range p.spans {
 		if s.Lo > hull.Lo {
@@ -303,9 +379,15 @@ func (p *planner) intervals(d int, hull lower.Span, most float64, spanOK bool, b
 	slices.Sort(p.edges)
 	c := cut{kind: cutInterval, dim: d, bounds: pickBounds(p.edges)}
 	var classes [intervalBounds + 2]int // by parts touched
+	p.parts = p.parts[:0]
+	last, at := lower.Span{Lo: 1}, partPair{} // no span is that
 	for _, s := range p.spans {
-		lo, hi := c.parts(s)
-		classes[hi-lo+1]++
+		if s != last { // ports come in runs
+			lo, hi := c.parts(s)
+			last, at = s, partPair{uint8(lo), uint8(hi)}
+		}
+		p.parts = append(p.parts, at)
+		classes[at.hi-at.lo+1]++
 	}
 	copies, kept := 0.0, 0
 	for parts := 1; parts < len(classes); parts++ {
@@ -321,12 +403,11 @@ func (p *planner) intervals(d int, hull lower.Span, most float64, spanOK bool, b
 		return
 	}
 	var count [intervalBounds + 1]int
-	for _, s := range p.spans {
-		lo, hi := c.parts(s)
-		if hi-lo+1 > c.keep {
+	for _, at := range p.parts {
+		if int(at.hi-at.lo)+1 > c.keep {
 			continue
 		}
-		for x := lo; x <= hi; x++ {
+		for x := at.lo; x <= at.hi; x++ {
 			count[x]++
 		}
 	}
@@ -336,7 +417,7 @@ func (p *planner) intervals(d int, hull lower.Span, most float64, spanOK bool, b
 			return
 		}
 		total += o
-		work += float64(o) * p.work(o)
+		work += p.sum(int32(o))
 	}
 	c.cost = intervalCost + work/float64(total) + copyCost*(float64(total)/float64(n)-1)
 	if spanned > 0 {
