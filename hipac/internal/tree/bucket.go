@@ -22,14 +22,14 @@ const (
 	// each of which may be in several.
 	bucketsBytes = 800
 	// bucketSlack is how much more than a bucket the worst lookup of a subtree
-	// may cost.
-	bucketSlack = 200
+	// may cost: 12 us.
+	bucketSlack = 1500
 
 	// In table steps, by measurement of hostile sets of 3,000 and 100,000 rules;
-	// with 20 for opening, some common sets of 1,000 rules become a bucket, which
+	// with half of bucketDimCost some common sets of 1,000 rules become a bucket, which
 	// is slower.
 	enterCost      = 2.0  // of a leaf that is not in the cache
-	bucketOpenCost = 40   // of a first match among its first entries
+	bucketDimCost  = 7.0  // of each word, for a first match among its first entries
 	bucketWordCost = 0.1  // of a word of its bitmaps
 	bucketMeanCost = 0.03 // of the same, as not all are read
 )
@@ -77,8 +77,9 @@ func (b *Builder) costOfBucket(entries []int32) cost {
 			}
 		}
 	}
+	open := bucketDimCost * float64(dims)
 	words := float64(dims) * float64(len(entries)) / 63
-	return cost{bucketOpenCost + bucketMeanCost*words, bucketOpenCost + bucketWordCost*words}
+	return cost{open + bucketMeanCost*words, open + bucketWordCost*words}
 }
 
 // bucket is a bucket to be written.

@@ -33,6 +33,7 @@ const (
 	slotsPerEntry = 1.0  // largest table
 	tableSizes    = 3    // tried for a hull: the largest, its half, ...
 	copyShare     = 0.05 // of the budget that one node may spend itself
+	spanCopyShare = 0.2  // the same for a node in a span within a span: most lookups come by
 	leafAtMost    = 48   // entries that a leaf may be the plan for
 )
 
@@ -171,6 +172,9 @@ func (p *planner) best(b *Builder, entries []int32, extra float64, spans int) cu
 		c.cost = leafCost + rowCost*float64(n)
 	}
 	most := float64(n) + extra*copyShare
+	if spans < maxSpans-1 {
+		most = float64(n) + extra*spanCopyShare
+	}
 	for d := range b.dims {
 		all := b.dims[d].Spans
 		hull := b.hull[d]
