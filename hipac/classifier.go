@@ -26,7 +26,8 @@ import (
 // the first match take no lock and allocate nothing. Make one with Build.
 type Classifier[T any] struct {
 	schema   *rules.Schema
-	words    int // of a key
+	words    int  // of a key
+	plain    bool // the tree is a plain one
 	binder   *packet.Binder
 	families families
 	tree     *tree.Tree
@@ -104,6 +105,7 @@ func Build[T any](ctx context.Context, l *rules.List[T], opts *Options) (*Classi
 		return nil, buildError(err, o.MemoryLimit)
 	}
 	c.tree = b.Tree()
+	c.plain = c.tree.Plain()
 	if o.AllMatches {
 		if c.all, err = buildAll(ctx, l, c.families, o); err != nil {
 			return nil, buildError(err, o.MemoryLimit)
@@ -168,26 +170,46 @@ func (c *Classifier[T]) Rules() iter.Seq[Match[T]] {
 // Lookup returns the first terminal rule that matches the key, and false when
 // none does. A key of the wrong length matches nothing.
 func (c *Classifier[T]) Lookup(k rules.Key) (Match[T], bool) {
-	if i, ok := c.Position(k); ok {
-		return c.At(i), true
+	var rank uint32
+	if c.plain && len(k) == tree.PlainKey {
+		rank = c.tree.FirstPlain(c.decide.general, (*[tree.PlainKey]uint32)(k))
+	} else {
+		rank = c.rank(k)
 	}
-	return Match[T]{}, false
+	if rank == tree.NoMatch {
+		return Match[T]{}, false
+	}
+	return c.At(int(rank)), true
 }
 
 // Position is Lookup for callers who only want the rule's position.
 func (c *Classifier[T]) Position(k rules.Key) (int, bool) {
-	if len(k) != c.words {
-		return 0, false
+	var rank uint32
+	if c.plain && len(k) == tree.PlainKey {
+		rank = c.tree.FirstPlain(c.decide.general, (*[tree.PlainKey]uint32)(k))
+	} else {
+		rank = c.rank(k)
 	}
-	if c.tree == nil {
-		i, ok := c.index.First(k, func(i uint32) bool { return !c.list.At(int(i)).Continue })
-		return int(i), ok
-	}
-	rank := c.tree.First(c.root(k), k)
 	if rank == tree.NoMatch {
 		return 0, false
 	}
 	return int(rank), true
+}
+
+// rank returns the position of the first terminal rule that matches the key,
+// or tree.NoMatch.
+func (c *Classifier[T]) rank(k rules.Key) uint32 {
+	if len(k) != c.words {
+		return tree.NoMatch
+	}
+	if c.tree == nil {
+		i, ok := c.index.First(k, func(i uint32) bool { return !c.list.At(int(i)).Continue })
+		if !ok {
+			return tree.NoMatch
+		}
+		return i
+	}
+	return c.tree.First(c.root(k), k)
 }
 
 // root returns the root for a key.

@@ -66,7 +66,7 @@ func newForest(p forestPlan, seed uint64) *forest {
 	for w := 1; w < p.words; w++ {
 		f.top[w] = [3]uint32{1<<32 - 1, 1<<16 - 1, 1<<8 - 1}[f.r.IntN(3)]
 		if p.plain {
-			f.top[w] = [plainKey]uint32{0, 1<<32 - 1, 1<<32 - 1, 1<<16 - 1, 1<<16 - 1, 1<<8 - 1}[w]
+			f.top[w] = [PlainKey]uint32{0, 1<<32 - 1, 1<<32 - 1, 1<<16 - 1, 1<<16 - 1, 1<<8 - 1}[w]
 		}
 		f.pool[w] = []uint32{0, 1, f.top[w], f.top[w] - 1, f.top[w] / 2, f.top[w]/2 + 1}
 		for range 6 {
@@ -405,8 +405,8 @@ func forestPlans() (out []forestPlan) {
 	}
 	for _, spans := range []float64{0, 0.3, 0.9} {
 		out = append(out,
-			forestPlan{words: plainKey, plain: true, spans: spans, forms: all[:1], classes: 1, levels: 6},
-			forestPlan{words: plainKey, plain: true, spans: spans, forms: all[:1], classes: 1, levels: 4, inexact: 7, absent: true})
+			forestPlan{words: PlainKey, plain: true, spans: spans, forms: all[:1], classes: 1, levels: 6},
+			forestPlan{words: PlainKey, plain: true, spans: spans, forms: all[:1], classes: 1, levels: 4, inexact: 7, absent: true})
 	}
 	for i := range out {
 		p := &out[i]

@@ -53,8 +53,8 @@ const classBytes = 4 + maxBlocks*blockWords
 // wide ones in 1 and 2.
 var plainClass = class{blocks: 1, words: [maxBlocks * blockWords]uint8{1: 3, 2: 4, 3: 5, 4: 1, 6: 2}}
 
-// plainKey is the length of the keys of plain trees.
-const plainKey = 6
+// PlainKey is the length of the keys of plain trees.
+const PlainKey = 6
 
 // place gives the columns, dims of the boxes, their places in a row. Narrow
 // columns that find no room in the first block go where wide ones do.

@@ -7,7 +7,7 @@ package tree
 // Rows of a leaf carry a tag, rank<<1 | inexact, so that tags order as ranks
 // do and tell with the same load whether the rule's program must be asked.
 //
-// Three walks do the same: firstPlain for trees over the IPv4 5-tuple, whose
+// Three walks do the same: FirstPlain for trees over the IPv4 5-tuple, whose
 // columns are known words of the key, firstAny for all others, and FirstFrom,
 // which begins at a given rank, for both.
 
@@ -20,16 +20,16 @@ const maxPending = 16
 // First returns the lowest rank that matches the key, or NoMatch. The key
 // must have the layout that the tree was built for.
 func (t *Tree) First(root Ref, key []uint32) uint32 {
-	if t.plain && len(key) == plainKey {
-		return t.firstPlain(root, (*[plainKey]uint32)(key))
+	if t.plain && len(key) == PlainKey {
+		return t.FirstPlain(root, (*[PlainKey]uint32)(key))
 	}
 	return t.firstAny(root, key)
 }
 
-// firstPlain is First for plain trees. It reads slots and rows without checking
+// FirstPlain is First for plain trees. It reads slots and rows without checking
 // bounds, which takes a twentieth off its time: references are those that a
 // Builder made, and the words that a plain tree cuts are 1 to 5.
-func (t *Tree) firstPlain(root Ref, key *[plainKey]uint32) uint32 {
+func (t *Tree) FirstPlain(root Ref, key *[PlainKey]uint32) uint32 {
 	var pending [maxPending]uint32
 	n := uint(0)
 	best := NoMatch
@@ -82,6 +82,9 @@ walk:
 		return rankOf(best)
 	}
 }
+
+// Plain reports whether FirstPlain is for the tree.
+func (t *Tree) Plain() bool { return t.plain }
 
 // firstAny is First for all other trees. It too reads without checking bounds:
 // a tree cuts and compares words of keys of its layout only, which the key has.
