@@ -9,9 +9,11 @@ import (
 	"go/parser"
 	"go/token"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -54,8 +56,10 @@ var noCall = []string{"len", "cap", "min", "max", "append", "copy", "clear", "ma
 	"Pointer", "Add", "SliceData", "Slice", "Sub64", "TrailingZeros64", "Ref", "group", "window"}
 
 // inlined returns the places of the calls that the compiler inlines in the
-// engine, as file:line:column of the bracket behind the name. The generic
-// functions are compiled where they are used, in the command.
+// engine, as package/file:line:column of the bracket behind the name. The go
+// command repeats what the compiler once said, with paths as they were then, so
+// that only their last parts count. The generic functions are compiled where they
+// are used, in the command, whose package has the same name.
 func inlined(t *testing.T) map[string]bool {
 	tool, err := exec.LookPath("go")
 	if err != nil {
@@ -64,9 +68,14 @@ func inlined(t *testing.T) map[string]bool {
 	cmd := exec.Command(tool, "build", "-gcflags=github.com/hipac-go/classifier/hipac/...=-m=1", ".", "./internal/tree", "./internal/bitvec", "./cmd/hipac")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	places := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^(\S+\.go:\d+:\d+): inlining call to `).FindAllSubmatch(out, -1) {
-		places[filepath.ToSlash(filepath.Clean(string(m[1])))] = true
+	places, pkg := map[string]bool{}, ""
+	call := regexp.MustCompile(`^(\S+\.go:\d+:\d+): inlining call to `)
+	for line := range strings.Lines(string(out)) {
+		if name, ok := strings.CutPrefix(line, "# "); ok {
+			pkg = path.Base(strings.TrimSpace(name))
+		} else if m := call.FindStringSubmatch(line); m != nil {
+			places[pkg+"/"+path.Base(filepath.ToSlash(m[1]))] = true
+		}
 	}
 	require.NotEmpty(t, places)
 	return places
@@ -93,7 +102,8 @@ func TestHotFunctionsCallNoHelpers(t *testing.T) {
 				}
 				name := called(call)
 				at := fset.Position(call.Lparen)
-				switch place := fmt.Sprintf("%s:%d:%d", h.file, at.Line, at.Column); {
+				place := fmt.Sprintf("%s/%s:%d:%d", path.Base(path.Join("hipac", path.Dir(h.file))), path.Base(h.file), at.Line, at.Column)
+				switch {
 				case name == "" || slices.Contains(noCall, name):
 				case slices.Contains(h.calls, name):
 					seen[name] = true
