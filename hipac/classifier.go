@@ -65,8 +65,8 @@ type Match[T any] struct {
 }
 
 // Build compiles a list of rules. Equal lists give equal structures. It takes
-// O(n log n) time for common sets of n rules (0.1 to 0.2 s of one core for
-// 100,000) and fails when the context ends, with ErrMemoryLimit, or ErrTooManyRules.
+// O(n log n) time for common sets of n rules (under 0.1 s of one core for
+// 100,000, see Options.Workers) and fails when the context ends, with ErrMemoryLimit, or ErrTooManyRules.
 // The list is not changed and may be used on.
 func Build[T any](ctx context.Context, l *rules.List[T], opts *Options) (*Classifier[T], error) {
 	o, err := opts.orDefault()

@@ -5,6 +5,7 @@ package hipac
 import (
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/hipac-go/classifier/hipac/internal/index"
 	"github.com/hipac-go/classifier/hipac/internal/lower"
@@ -81,6 +82,11 @@ type Options struct {
 	// Replication is the number of copies per rule that a build may make to
 	// save lookups work, at most 1024. 0 means 4; memory is linear in it.
 	Replication float64
+
+	// Workers is the number of goroutines that compile 50,000 rules or more, at
+	// most 256; fewer rules take one. 0 means GOMAXPROCS. What is compiled does
+	// not depend on it.
+	Workers int
 }
 
 func (o *Options) orDefault() (Options, error) {
@@ -98,8 +104,13 @@ func (o *Options) orDefault() (Options, error) {
 		return out, errors.New("options: MemoryLimit is negative, or LeafRows is not in 0..512")
 	case !(out.Replication >= 0 && out.Replication <= 1024): // NaN neither
 		return out, errors.New("options: Replication is not in 0..1024")
+	case out.Workers < 0 || out.Workers > 256:
+		return out, errors.New("options: Workers is not in 0..256")
 	case out.AllMatches && out.FirstMatchOnly:
 		return out, errors.New("options: AllMatches and FirstMatchOnly exclude each other")
+	}
+	if out.Workers == 0 {
+		out.Workers = min(runtime.GOMAXPROCS(0), 256)
 	}
 	var err error
 	out.Batch, err = out.Batch.resolve()
@@ -107,7 +118,7 @@ func (o *Options) orDefault() (Options, error) {
 }
 
 func (o *Options) config(s *rules.Schema, keepHidden bool) tree.Config {
-	return tree.Config{Plain: isPlain(s), LeafRows: o.LeafRows, Replication: o.Replication, KeepHidden: keepHidden, MaxBytes: o.MemoryLimit}
+	return tree.Config{Plain: isPlain(s), LeafRows: o.LeafRows, Replication: o.Replication, KeepHidden: keepHidden, MaxBytes: o.MemoryLimit, Workers: o.Workers}
 }
 
 // isPlain reports whether keys of the schema look like those of the IPv4

@@ -41,7 +41,12 @@ type Config struct {
 	// MaxBytes bounds the memory of the tree and, roughly, of the build.
 	MaxBytes int64
 
-	bucketRows int // entries that are no bucket; default bucketRows
+	// Workers is the number of goroutines that build a large root; default 1.
+	// The tree does not depend on it.
+	Workers int
+
+	bucketRows                       int // entries that are no bucket; default bucketRows
+	parallelRows, forkRows, taskRows int // of parallel building; default parallelRows and so on
 }
 
 func (c Config) orDefault() Config {
@@ -56,6 +61,9 @@ func (c Config) orDefault() Config {
 	}
 	if c.bucketRows == 0 {
 		c.bucketRows = bucketRows
+	}
+	if c.parallelRows == 0 {
+		c.parallelRows, c.forkRows, c.taskRows = parallelRows, forkRows, taskRows
 	}
 	c.LeafRows = min(max(c.LeafRows, 1), chainRows)
 	return c
@@ -94,6 +102,14 @@ type Builder struct {
 	steps []int32
 
 	clipped []lower.Span // scratch memory of dropHidden
+
+	partsAt [maxDepth][]subtree // scratch memory of the nodes of a path, by depth
+
+	pool  *pool // of the tasks of a large root
+	alone bool  // does all tasks itself
+	live  int64 // bytes that the pool has counted
+
+	classless bool // some leaf found no class
 }
 
 // NewBuilder returns a builder that gives up when the context ends.
@@ -210,6 +226,16 @@ next:
 		}
 		entries = append(entries, int32(e))
 	}
+	if len(entries) >= b.cfg.parallelRows {
+		// What subtrees take that become buckets in the end is not counted by
+		// one worker, but by several at a time.
+		b.pool = newPool(b.cfg.Workers, 2*b.cfg.MaxBytes)
+		b.alone = b.cfg.Workers <= 1
+		defer func() {
+			b.pool.close()
+			b.pool = nil
+		}()
+	}
 	from := len(b.tree.slots)
 	ref, _ := b.node(entries, max(b.cfg.Replication-1, 0)*float64(len(entries))+16, 0, maxSpans)
 	ref = b.fillBuckets(ref, from, len(entries))
@@ -221,6 +247,7 @@ next:
 func (b *Builder) Tree() *Tree {
 	t := b.tree
 	t.program.Sort()
+	t.rows = append(t.rows, row{}) // walks step a pointer from row to row, in the end to the one behind the last
 	if len(t.rows)%2 != 0 {
 		t.rows = append(t.rows, row{}) // vectors load pairs
 	}
@@ -245,6 +272,9 @@ func fit[E any](s []E) []E {
 func (b *Builder) ok() bool {
 	if b.nodes++; b.err == nil && b.nodes&255 == 0 {
 		b.err = b.ctx.Err()
+		if b.err == nil && b.pool != nil {
+			b.err = b.pool.check(b)
+		}
 	}
 	// References have 32 bits for an offset; a node adds less than 2^20 words.
 	const most = 1<<32 - 1<<20
@@ -312,45 +342,97 @@ func (b *Builder) table(entries []int32, c cut, extra float64, depth, spans int)
 
 	if len(p.span) > 0 {
 		b.tree.slots = append(b.tree.slots, 0, 0)
-		b.pending++
 	}
 	off := len(b.tree.slots)
 	b.tree.slots = append(b.tree.slots, make([]uint64, size)...)
 	skips := c.hull != outerHull || outerReach != outerHull
-	var shared Ref // child of the slots without entries of their own
-	haveShared := false
-	sum := costSum{}
-	for _, r := range p.runs {
-		child := shared
-		if len(r.own) > 0 || !haveShared {
-			sub := lower.Span{Lo: c.hull.Lo + r.first<<c.shift, Hi: c.hull.Lo + r.end<<c.shift - 1}
-			if len(r.own) == 0 {
-				sub = c.hull
-			}
-			b.hull[c.dim] = sub
-			if !skips && len(r.own) > 0 {
-				b.reach[c.dim] = sub
-			}
-			all := merge(r.own, p.every)
-			var is cost
-			child, is = b.node(all, share(len(all)), depth+1, spans)
-			sum.add(is, len(all))
-			b.reach[c.dim], b.hull[c.dim] = outerReach, outerHull
-			if len(r.own) == 0 {
-				shared, haveShared = child, true
+	parts := b.partsAt[depth][:0]
+	shared := -1 // child of the slots without entries of their own
+	for i := range p.runs {
+		r := &p.runs[i]
+		if len(r.own) == 0 && shared >= 0 {
+			r.child = shared
+			continue
+		}
+		r.child = len(parts)
+		all := merge(r.own, p.every)
+		n := subtree{entries: all, extra: share(len(all)), reach: outerReach, hull: c.hull, spans: spans}
+		if len(r.own) == 0 {
+			shared = r.child
+		} else {
+			n.hull = lower.Span{Lo: c.hull.Lo + r.first<<c.shift, Hi: c.hull.Lo + r.end<<c.shift - 1}
+			if !skips {
+				n.reach = n.hull
 			}
 		}
+		parts = append(parts, n)
+	}
+	if len(p.span) > 0 {
+		parts = append(parts, subtree{entries: p.span, extra: share(len(p.span)), reach: outerReach, hull: outerHull, spans: spans - 1, isSpan: true})
+	}
+	b.partsAt[depth] = parts
+	is := b.subtrees(c.dim, parts, depth+1, len(p.span) > 0, 1)
+	for _, r := range p.runs {
 		for x := r.first; x < r.end; x++ {
-			b.tree.slots[off+int(x)] = uint64(child)
+			b.tree.slots[off+int(x)] = uint64(parts[r.child].ref)
 		}
 	}
-	ref, is := tableRef(off, dim.Word, int(c.shift), int(c.bits)), sum.under(1)
+	ref := tableRef(off, dim.Word, int(c.shift), int(c.bits))
 	if len(p.span) > 0 {
-		b.pending--
 		ref = ref.withSpan()
-		is = is.beside(b.setSpan(off, p.span, share(len(p.span)), depth, spans))
+		b.setSpan(off, &parts[len(parts)-1])
 	}
 	return ref, is, true
+}
+
+// setSpan gives the table at off its span.
+func (b *Builder) setSpan(off int, span *subtree) {
+	b.tree.slots[off-1] = uint64(span.ref)
+	b.tree.slots[off-2] = uint64(b.tag(span.entries[0]))
+}
+
+// subtree is a child or the span of a node, to be built.
+type subtree struct {
+	entries     []int32
+	extra       float64
+	reach, hull lower.Span // in the word that the node cuts
+	spans       int
+	isSpan      bool
+	ref         Ref
+	is          cost
+}
+
+// subtrees builds the children of a node that cuts dimension dim, and its span,
+// the last of them, if it has one. It returns what the node costs, which takes so
+// many steps itself.
+func (b *Builder) subtrees(dim int, list []subtree, depth int, hasSpan bool, steps float64) cost {
+	b.buildAll(dim, list, depth, hasSpan)
+	sum, is := costSum{}, cost{}
+	for i := range list {
+		if n := &list[i]; n.isSpan {
+			is = sum.under(steps).beside(n.is)
+		} else {
+			sum.add(n.is, len(n.entries))
+		}
+	}
+	if hasSpan {
+		return is
+	}
+	return sum.under(steps)
+}
+
+// build builds one of the subtrees of a node.
+func (b *Builder) build(dim int, n *subtree, depth int, hasSpan bool) {
+	reach, hull := b.reach[dim], b.hull[dim]
+	b.reach[dim], b.hull[dim] = n.reach, n.hull
+	if hasSpan && !n.isSpan {
+		b.pending++
+	}
+	n.ref, n.is = b.node(n.entries, n.extra, depth, n.spans)
+	if hasSpan && !n.isSpan {
+		b.pending--
+	}
+	b.reach[dim], b.hull[dim] = reach, hull
 }
 
 // run is a run of slots of a table that hold the same entries, and so share a
@@ -358,6 +440,7 @@ func (b *Builder) table(entries []int32, c cut, extra float64, depth, spans int)
 type run struct {
 	first, end uint32  // slots
 	own        []int32 // entries that are not in every slot
+	child      int     // number of the subtree
 }
 
 // parting is how the entries of a node go into a table.
@@ -440,19 +523,11 @@ func (b *Builder) split(entries []int32, spans []lower.Span, c cut, extra float6
 	return parting{}, false
 }
 
-// setSpan builds the span of the table at off.
-func (b *Builder) setSpan(off int, span []int32, extra float64, depth, spans int) cost {
-	ref, is := b.node(span, extra, depth+1, spans-1)
-	b.tree.slots[off-1] = uint64(ref)
-	b.tree.slots[off-2] = uint64(b.tag(span[0]))
-	return is
-}
-
 // interval builds an interval node as the cut says, as table does.
 func (b *Builder) interval(entries []int32, c cut, extra float64, depth, spans int) (Ref, cost, bool) {
 	dim := &b.dims[c.dim]
 	outerReach, outerHull := b.reach[c.dim], b.hull[c.dim]
-	var parts [intervalBounds + 1][]int32
+	var dealt [intervalBounds + 1][]int32
 	var span []int32
 	total := 0
 	for _, e := range entries {
@@ -462,7 +537,7 @@ func (b *Builder) interval(entries []int32, c cut, extra float64, depth, spans i
 			continue
 		}
 		for p := lo; p <= hi; p++ {
-			parts[p] = append(parts[p], e)
+			dealt[p] = append(dealt[p], e)
 		}
 		total += hi - lo + 1
 	}
@@ -480,38 +555,35 @@ func (b *Builder) interval(entries []int32, c cut, extra float64, depth, spans i
 	for i, x := range c.bounds {
 		l[i] = x - 1
 	}
-	if len(span) > 0 {
-		b.pending++
-	}
-	children := make([]uint64, len(c.bounds)+1)
-	sum := costSum{}
-	for p := range children {
-		reach, hull := outerReach, outerHull
+	parts := b.partsAt[depth][:0]
+	for p := range len(c.bounds) + 1 {
+		n := subtree{entries: dealt[p], extra: share(len(dealt[p])), reach: outerReach, hull: outerHull, spans: spans}
 		if p > 0 {
-			reach.Lo, hull.Lo = c.bounds[p-1], c.bounds[p-1]
+			n.reach.Lo, n.hull.Lo = c.bounds[p-1], c.bounds[p-1]
 		}
 		if p < len(c.bounds) {
-			reach.Hi, hull.Hi = c.bounds[p]-1, c.bounds[p]-1
+			n.reach.Hi, n.hull.Hi = c.bounds[p]-1, c.bounds[p]-1
 		}
-		b.reach[c.dim], b.hull[c.dim] = reach, hull
-		child, is := b.node(parts[p], share(len(parts[p])), depth+1, spans)
-		children[p] = uint64(child)
-		sum.add(is, len(parts[p]))
-		b.reach[c.dim], b.hull[c.dim] = outerReach, outerHull
+		parts = append(parts, n)
 	}
+	if len(span) > 0 {
+		parts = append(parts, subtree{entries: span, extra: share(len(span)), reach: outerReach, hull: outerHull, spans: spans - 1, isSpan: true})
+	}
+	b.partsAt[depth] = parts
+	is := b.subtrees(c.dim, parts, depth+1, len(span) > 0, intervalCost)
 	l[intervalBounds] = uint32(len(b.tree.slots))
-	b.tree.slots = append(b.tree.slots, children...)
+	for i := range len(c.bounds) + 1 {
+		b.tree.slots = append(b.tree.slots, uint64(parts[i].ref))
+	}
 	ref := intervalRef(len(b.tree.lines), dim.Word)
 	b.tree.lines = append(b.tree.lines, l)
-	is := sum.under(intervalCost)
 	if len(span) == 0 {
 		return ref, is, true
 	}
-	b.pending--
 	// A table of one slot carries the span.
 	off := len(b.tree.slots) + 2
 	b.tree.slots = append(b.tree.slots, 0, 0, uint64(ref))
-	is = is.beside(b.setSpan(off, span, share(len(span)), depth, spans))
+	b.setSpan(off, &parts[len(parts)-1])
 	return tableRef(off, 0, 0, 0).withSpan(), is, true
 }
 

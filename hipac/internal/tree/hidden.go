@@ -11,7 +11,7 @@ import (
 )
 
 // dropHidden returns the entries that can be the answer for some key that
-// reaches the node. It writes to entries.
+// reaches the node.
 func (b *Builder) dropHidden(entries []int32) []int32 {
 	known := b.known()
 	for i, e := range entries {
@@ -31,8 +31,15 @@ next:
 		s := b.clipped[i*dims : i*dims+dims]
 		for j, q := range kept {
 			if b.covers(b.clipped[j*dims:j*dims+dims], s) && b.mayHide(q, e, known) {
+				if len(kept) == i { // the first to go
+					kept = append(make([]int32, 0, len(entries)-1), kept...)
+				}
 				continue next
 			}
+		}
+		if len(kept) == i {
+			kept = entries[:i+1]
+			continue
 		}
 		copy(b.clipped[len(kept)*dims:], s)
 		kept = append(kept, e)

@@ -95,6 +95,7 @@ func (b *Builder) classOf(c class) (int, bool) {
 		return i, true
 	}
 	if len(b.tree.classes) == maxClasses {
+		b.classless = true
 		return 0, false // the leaf becomes a sparse one
 	}
 	b.tree.classes = append(b.tree.classes, c)
