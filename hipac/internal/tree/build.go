@@ -259,9 +259,10 @@ func (b *Builder) Tree() *Tree {
 	return &t
 }
 
-// fit copies s when a good part of its memory is unused.
+// fit returns s without the room behind it. It copies even where there is little,
+// so that what a tree takes does not depend on how its arrays grew.
 func fit[E any](s []E) []E {
-	if cap(s)-len(s) > len(s)/16 {
+	if cap(s) > len(s) {
 		return append(make([]E, 0, len(s)), s...)
 	}
 	return s
