@@ -41,9 +41,8 @@ func TestTheVectorWalkGivesUpBeyondTheSpansItHolds(t *testing.T) {
 
 func TestTheVectorWalkTakesKeysThatFitARegister(t *testing.T) {
 	needVector(t)
-	require.Equal(t, vectorWords, maxVectorWords)
-	for words := 2; words <= 20; words++ {
+	for words := 2; words <= vectorWords; words++ {
 		f := newForest(forestPlan{words: words, forms: []form{formShort}, classes: 1}, 1)
-		require.Equal(t, words <= maxVectorWords, f.firstBatch(make([]uint32, 8*words), words, []Ref{f.nodes[0][0].ref}, make([]int32, 8)))
+		require.True(t, f.firstBatch(make([]uint32, 8*words), words, []Ref{f.nodes[0][0].ref}, make([]int32, 8)))
 	}
 }

@@ -17,7 +17,7 @@ import (
 // unset is what answers hold before they are given.
 const unset = -12345
 
-// vectorWords is the length of the longest keys that the vector path takes.
+// vectorWords is the length of keys up to which there is a vector path.
 const vectorWords = 16
 
 // needVector skips a test where there is no vector path.
@@ -95,7 +95,9 @@ func TestTheVectorWalkAgreesInForests(t *testing.T) {
 					}
 				}
 			}
-			require.Equal(t, p.words <= vectorWords, ran > 0)
+			if p.words <= vectorWords {
+				require.Positive(t, ran)
+			}
 		})
 	}
 	require.Positive(t, gaveUp) // keys too long, or too many spans
@@ -207,7 +209,9 @@ func TestBatchesAgreeForKeysOfAnyLength(t *testing.T) {
 					ran = requireBatches(t, s, mixedRules(r, s, 30<<r.IntN(5), inexact), cfg, 200) || ran
 				}
 			}
-			require.Equal(t, HaveAVX512 && words <= vectorWords, ran)
+			if words <= vectorWords {
+				require.Equal(t, HaveAVX512, ran)
+			}
 		})
 	}
 }

@@ -82,6 +82,14 @@ func newForest(p forestPlan, seed uint64) *forest {
 			}
 		}
 	}
+	if seed%2 == 0 { // what each rank needs by a number, as in most trees
+		f.wants = make([]uint16, forestRanks)
+		byRank := f.needs
+		f.needs = []uint32{0, 1, 2, 4, 8}
+		for i, n := range byRank {
+			f.wants[i] = uint16(slices.Index(f.needs, n))
+		}
+	}
 	if p.plain {
 		f.classes = []class{plainClass}
 	}
@@ -356,7 +364,7 @@ func (f *forest) lowest(r Ref, key []uint32, from uint32) uint32 {
 	}
 next:
 	for _, row := range f.leaves[r] {
-		if row.tag>>1 < from || key[0]&f.needs[row.tag>>1] != 0 {
+		if row.tag>>1 < from || key[0]&f.need(row.tag>>1) != 0 {
 			continue
 		}
 		for _, c := range row.columns {

@@ -70,6 +70,10 @@ func guard(t testing.TB, tree *Tree, where side) *Tree {
 	out.rows = guarded(t, append(slices.Clone(tree.rows), make([]row, rowsBehind)...), where)[:len(tree.rows)]
 	out.classes = guarded(t, tree.classes, where)
 	out.perms = guarded(t, tree.perms, where)
+	out.needs = guarded(t, tree.needs, where)
+	if tree.wants != nil {
+		out.wants = guarded(t, tree.wants, where)
+	}
 	return &out
 }
 
