@@ -7,6 +7,16 @@ package tree
 // BatchSize is the number of keys that a batch path takes at a time.
 const BatchSize = 64
 
+// maxVectorWords is the length of keys that a vector register holds. Longer ones
+// could be gathered, but that costs what the vector path gains: keys of 37 words
+// took as long as one by one.
+const maxVectorWords = 16
+
+// Vector reports whether there is a vector path for keys of so many words.
+func (t *Tree) Vector(words int) bool {
+	return HaveAVX512 && len(t.perms) > 0 && words <= maxVectorWords
+}
+
 // leastBatch is the number of keys from which the vector path beats walks one
 // by one.
 const leastBatch = 8
@@ -37,8 +47,7 @@ type permutation struct {
 const permBytes = 64
 
 // vectorize makes what the vector path needs: the permutations of the first
-// blocks by class, then those of the other blocks. A tree many of whose rows are
-// of a form that the vector path leaves to the other has none.
+// blocks by class, then those of the other blocks.
 func (t *Tree) vectorize() {
 	if !HaveAVX512 {
 		return

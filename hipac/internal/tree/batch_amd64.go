@@ -6,8 +6,6 @@ import (
 )
 
 const (
-	// maxVectorWords is the length of keys that fit a vector register.
-	maxVectorWords = 16
 	// maxWaiting bounds the spans that wait in a batch; a batch with more is
 	// done one by one. The memory of the queues in batch_amd64.s has room for a
 	// round more.
@@ -20,6 +18,7 @@ const (
 // batch is what walkAVX512 works on.
 type batch struct {
 	slots, lines, rows, keys, perms unsafe.Pointer
+	wants, needs                    unsafe.Pointer // wants may be nil
 	words                           uint64
 	n                               uint64 // keys
 	wordMask                        uint64 // a bit for each word
@@ -41,7 +40,7 @@ func walkAVX512(b *batch) bool
 // firstBatch is FirstBatch for up to BatchSize keys with AVX-512. It reports
 // whether it did it.
 func (t *Tree) firstBatch(keys []uint32, words int, roots []Ref, ranks []int32) bool {
-	if !HaveAVX512 || len(t.perms) == 0 || words > maxVectorWords {
+	if !t.Vector(words) {
 		return false
 	}
 	b := batch{
@@ -50,6 +49,8 @@ func (t *Tree) firstBatch(keys []uint32, words int, roots []Ref, ranks []int32) 
 		rows:     unsafe.Pointer(unsafe.SliceData(t.rows)),
 		perms:    unsafe.Pointer(unsafe.SliceData(t.perms)),
 		keys:     unsafe.Pointer(unsafe.SliceData(keys)),
+		wants:    unsafe.Pointer(unsafe.SliceData(t.wants)),
+		needs:    unsafe.Pointer(unsafe.SliceData(t.needs)),
 		words:    uint64(words),
 		n:        uint64(len(ranks)),
 		wordMask: 1<<words - 1,

@@ -8,8 +8,8 @@
 // eight at a time with gathers, and the eight new items are dealt to the queues
 // by compressing; interval nodes take one comparison of a line each; leaves
 // four rows at a time, with an item going round again while it has rows left.
-// Nothing branches on what a key finds, but for inexact rules and absent
-// fields, whose keys are left to the caller. Spans wait until all keys have
+// Nothing branches on what a key finds, but for absent fields and inexact rules,
+// whose keys are left to the caller. Spans wait until all keys have
 // come to leaves, so that most need not be visited.
 //
 // Registers
@@ -58,6 +58,27 @@
 	SETEQ tmp; \
 	MOVBLZX tmp, tmp; \
 	LEAQ (R11)(tmp*8), R11
+
+// NEEDS sets the zero flag when the rule of tag matches key BX, whose words its
+// box holds: it is exact, and all fields that it needs are there.
+#define NEEDS(tag, tmp, ptr, byrank) \
+	MOVL tag, tmp; \
+	SHRL $1, tmp; \
+	MOVQ batch_wants(DI), ptr; \
+	TESTQ ptr, ptr; \
+	JEQ byrank; \
+	MOVWLZX (ptr)(tmp*2), tmp; \
+byrank: \
+	MOVQ batch_needs(DI), ptr; \
+	MOVL (ptr)(tmp*4), tmp; \
+	MOVQ BX, ptr; \
+	IMULQ batch_words(DI), ptr; \
+	SHLQ $2, ptr; \
+	ADDQ batch_keys(DI), ptr; \
+	ANDL (ptr), tmp; \
+	MOVL tag, ptr; \
+	ANDL $1, ptr; \
+	ORL ptr, tmp
 
 DATA consts<>+0(SB)/8, $0xfc00000000000000 // lane
 DATA consts<>+8(SB)/8, $0xff               // word
@@ -500,10 +521,12 @@ second3:
 	JNZ leafround
 	JMP spans
 
-	// An inexact rule, or a key with absent fields. When the rule matches the
-	// key is left to the caller.
+	// An inexact rule, or a key with absent fields. When the rule matches and is
+	// inexact, or needs a field that is absent, the key is left to the caller.
 ask:
 	CMPL R12, NONE
+	JEQ answer
+	NEEDS(R12, R8, R10, byrank0)
 	JEQ answer
 	MOVQ batch_slow(DI), R10
 	BTSQ BX, R10
@@ -586,6 +609,8 @@ longmatch:
 	SHRXQ BX, R10, R10
 	ORL R12, R10
 	TESTL $1, R10
+	JEQ next
+	NEEDS(R12, R8, R10, byrank1)
 	JEQ next
 left:
 	MOVQ batch_slow(DI), R10
