@@ -8,7 +8,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"unsafe"
 
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
@@ -117,13 +116,10 @@ func buildPath[T comparable](l *rules.List[T], name string) (*compiledPath[T], e
 	return &compiledPath[T]{c, l, name == pathIndex}, nil
 }
 
-// bytes returns the memory that a tree's classifier keeps alive: what its
-// statistics count, which are the tree and the identities of rules that are
-// not numbered 1, 2, 3..., and the values. What values point to is the caller's.
-func (p *compiledPath[T]) bytes() int64 {
-	var value T
-	return int64(p.Stats().Bytes()) + int64(p.Len())*int64(unsafe.Sizeof(value))
-}
+// bytes returns the memory that the classifier keeps alive: what its statistics
+// count, which are the tree, the values, and the identities of rules that are
+// not numbered 1, 2, 3... What values point to is the caller's.
+func (p *compiledPath[T]) bytes() int64 { return int64(p.Stats().Bytes()) }
 
 func (p *compiledPath[T]) allocates() bool { return p.index }
 

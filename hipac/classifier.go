@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hipac-go/classifier/hipac/internal/index"
 	"github.com/hipac-go/classifier/hipac/internal/lower"
@@ -34,10 +35,12 @@ type Classifier[T any] struct {
 	decide   roots        // the terminal rules
 	index    *index.Index // in place of tree
 	rules    info[T]
+	never    []uint32 // rules that can never match, ascending
 	stats    Stats
+	drawn    []uint32 // packets drawn from the list, for Stats, when it is not kept
 
 	allOnce sync.Once
-	all     *allMatches
+	all     atomic.Pointer[allMatches]
 	list    *rules.List[T] // until all is built; nil with FirstMatchOnly
 	opts    Options
 }
@@ -47,6 +50,7 @@ type info[T any] struct {
 	n       int
 	ids     []rules.ID // nil when rule i has identity i+1
 	values  []T
+	passing []uint32           // positions of rules that continue, ascending
 	unknown map[int32]struct{} // nil when there are none
 }
 
@@ -93,6 +97,7 @@ func Build[T any](ctx context.Context, l *rules.List[T], opts *Options) (*Classi
 		return nil, buildError(err, o.MemoryLimit)
 	}
 	c.stats.addList(l.Len(), c.schema, boxes)
+	c.never = boxes.Never
 	if o.Engine == Index {
 		if c.index, err = index.Build(ctx, c.schema, l.Len(), conds, o.MemoryLimit); err != nil {
 			return nil, buildError(err, o.MemoryLimit)
@@ -107,11 +112,14 @@ func Build[T any](ctx context.Context, l *rules.List[T], opts *Options) (*Classi
 	c.tree = b.Tree()
 	c.plain = c.tree.Plain()
 	if o.AllMatches {
-		if c.all, err = buildAll(ctx, l, c.families, o); err != nil {
+		a, err := buildAll(ctx, l, c.families, o)
+		if err != nil {
 			return nil, buildError(err, o.MemoryLimit)
 		}
+		c.all.Store(a)
 	}
 	if o.AllMatches || o.FirstMatchOnly {
+		c.drawn = drawPackets(l, 0, maxDrawn)
 		c.list = nil
 		c.allOnce.Do(func() {})
 	}
@@ -127,6 +135,9 @@ func infoOf[T any](l *rules.List[T]) info[T] {
 		in.values[i] = r.Value
 		if in.ids != nil {
 			in.ids[i] = r.ID
+		}
+		if r.Continue {
+			in.passing = append(in.passing, uint32(i))
 		}
 		if r.Unknown != "" {
 			if in.unknown == nil {
@@ -316,15 +327,17 @@ func (c *Classifier[T]) matches() *allMatches {
 		// There is nobody to give an error to; see Options.AllMatches.
 		o := c.opts
 		o.MemoryLimit = math.MaxInt64
-		var err error
-		if c.all, err = buildAll(context.Background(), c.list, c.families, o); err != nil {
+		a, err := buildAll(context.Background(), c.list, c.families, o)
+		if err != nil {
 			panic("hipac: compiling all matches: " + err.Error()) // beyond 2^32 words
 		}
+		c.all.Store(a)
 	})
-	if c.all == nil {
+	a := c.all.Load()
+	if a == nil {
 		panic("hipac: LookupAll and Executed are not available with Options.FirstMatchOnly")
 	}
-	return c.all
+	return a
 }
 
 // found appends the positions of the rules that match the key to dst, in

@@ -1,6 +1,15 @@
 package hipac
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/hipac-go/classifier/rules"
+)
 
 // Fingerprint writes out a classifier's compiled structure.
 func Fingerprint[T any](c *Classifier[T]) string { return fmt.Sprint(*c.tree, c.decide) }
+
+// DrawPackets draws packets from a list, as Stats does.
+func DrawPackets[T any](l *rules.List[T], family, most int) []uint32 {
+	return drawPackets(l, family, most)
+}

@@ -27,6 +27,7 @@ type Table struct {
 	families families
 	tree     *tree.Tree
 	chains   []chain
+	never    []uint32 // ranks of rules that can never match, ascending
 	stats    Stats
 }
 
@@ -83,6 +84,9 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 			return nil, buildError(err, o.MemoryLimit)
 		}
 		c.stats.addList(l.Len(), t.Schema, boxes)
+		for _, r := range boxes.Never {
+			c.never = append(c.never, base+r)
+		}
 		if o.Engine == Index {
 			if c.chains[i].index, err = index.Build(ctx, t.Schema, l.Len(), flow.Conds, o.MemoryLimit); err != nil {
 				return nil, buildError(err, o.MemoryLimit)

@@ -131,3 +131,10 @@ func (p *tableProgram) stats() (hipac.Stats, bool) {
 	}
 	return p.compiled.Stats(), true
 }
+
+func (p *tableProgram) costs() []hipac.RuleCost {
+	if p.compiled == nil {
+		return nil
+	}
+	return p.compiled.RuleCosts()
+}

@@ -110,6 +110,13 @@ func (p *listProgram[T]) stats() (hipac.Stats, bool) {
 	return p.compiled.Stats(), true
 }
 
+func (p *listProgram[T]) costs() []hipac.RuleCost {
+	if p.compiled == nil {
+		return nil
+	}
+	return p.compiled.RuleCosts()
+}
+
 // plural writes a number of things, whose plural ends in s.
 func plural[N int | int64 | uint64](n N, thing string) string {
 	if n == 1 {

@@ -58,6 +58,8 @@ type program interface {
 	what() string
 	// stats is what the compiler says; false for the linear engine.
 	stats() (hipac.Stats, bool)
+	// costs is what each rule takes of the structure; nil for other engines.
+	costs() []hipac.RuleCost
 }
 
 // engine says how packets are looked up.

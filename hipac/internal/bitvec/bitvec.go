@@ -191,6 +191,15 @@ func Len(arena []uint64, off uint32) int { return int(uint32(arena[off])) }
 // Words returns the number of words that the bucket at off takes.
 func Words(arena []uint64, off uint32) int { return int(arena[off+3] >> 32) }
 
+// KeyWords returns the key words that some entry of the bucket at off tests.
+func KeyWords(arena []uint64, off uint32) (words []int) {
+	b := arena[off:]
+	for d := range readHeader(b).dims {
+		words = append(words, int(readDimension(b, d).word))
+	}
+	return words
+}
+
 // Tag returns the tag of the entry at a position of the bucket at off.
 func Tag(arena []uint64, off, pos uint32) uint32 {
 	b := arena[off:]

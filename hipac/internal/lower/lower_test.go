@@ -183,6 +183,29 @@ func must(b *Boxes, err error) *Boxes {
 	return b
 }
 
+func TestSizesOfProgramsAddUp(t *testing.T) {
+	for _, sparse := range []int{1, 20} { // one rule in so many has a program
+		r := rand.New(rand.NewPCG(uint64(sparse), 4))
+		b := must(Lower(context.Background(), odd, Source{Len: 500, Conds: func(i int) []rules.Cond {
+			if i%sparse != 0 {
+				return nil
+			}
+			return append(randomConds(r), rules.In(1, rules.Point(uint64(i))).Negate())
+		}}, 1<<30))
+		p := b.Program
+		p.Sort()
+		sum, n := 0, 0
+		for rank := range uint32(600) {
+			if size := p.Size(rank); size > 0 {
+				sum += size
+				n++
+			}
+		}
+		require.Positive(t, n)
+		require.Equal(t, 4*(len(p.code)+2*len(p.ranks)), sum-4*(n-len(p.ranks)), "a place in a table of ranks takes one word")
+	}
+}
+
 func TestLowerKeepsItsLimitAndItsContext(t *testing.T) {
 	var points []rules.Interval
 	for i := range uint64(1000) {

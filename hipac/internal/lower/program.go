@@ -178,6 +178,25 @@ func (p *Program) Holds(rank uint32, key []uint32) bool {
 	return true
 }
 
+// Size returns the bytes of the program of the rule and of what finds it, 0 when
+// it has none.
+func (p *Program) Size(rank uint32) int {
+	start, ok := p.find(rank)
+	if !ok {
+		return 0
+	}
+	words := 1
+	for range p.code[start] {
+		head := p.code[int(start)+words:]
+		n, ranges := int(head[0]>>12&0xf), int(head[1])
+		words += 2 + 2*n + 2*n*ranges
+	}
+	if p.dense == nil {
+		return 4 * (words + 2)
+	}
+	return 4 * (words + 1)
+}
+
 // find returns where the program of the rule begins.
 func (p *Program) find(rank uint32) (uint32, bool) {
 	if p.dense != nil {

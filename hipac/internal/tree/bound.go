@@ -8,6 +8,7 @@ import "github.com/hipac-go/classifier/hipac/internal/bitvec"
 type Work struct {
 	Steps      int64 // tables and interval nodes entered
 	Leaves     int64 // leaves and buckets entered
+	Spans      int64 // spans entered
 	Rows       int64 // rows of leaves compared
 	Words      int64 // words of bitmaps read, in buckets
 	Candidates int64 // entries of buckets compared, in vain or not
@@ -17,6 +18,7 @@ type Work struct {
 func (w *Work) add(o Work) {
 	w.Steps += o.Steps
 	w.Leaves += o.Leaves
+	w.Spans += o.Spans
 	w.Rows += o.Rows
 	w.Words += o.Words
 	w.Candidates += o.Candidates
@@ -26,6 +28,7 @@ func (w *Work) add(o Work) {
 func (w *Work) or(o Work) {
 	w.Steps = max(w.Steps, o.Steps)
 	w.Leaves = max(w.Leaves, o.Leaves)
+	w.Spans = max(w.Spans, o.Spans)
 	w.Rows = max(w.Rows, o.Rows)
 	w.Words = max(w.Words, o.Words)
 	w.Candidates = max(w.Candidates, o.Candidates)
@@ -59,6 +62,7 @@ func (t *Tree) bound(r Ref, known map[Ref]Work) (w Work) {
 		}
 		if r.hasSpan() {
 			w.add(t.bound(Ref(t.slots[r.offset()-1]), known))
+			w.Spans++
 		}
 	}
 	w.Steps++
