@@ -29,6 +29,7 @@ type Classifier[T any] struct {
 	schema   *rules.Schema
 	words    int  // of a key
 	plain    bool // the tree is a plain one
+	vector   bool // LookupBatch has a vector path
 	binder   *packet.Binder
 	families families
 	tree     *tree.Tree
@@ -111,6 +112,7 @@ func Build[T any](ctx context.Context, l *rules.List[T], opts *Options) (*Classi
 	}
 	c.tree = b.Tree()
 	c.plain = c.tree.Plain()
+	c.vector = o.Batch == BatchAVX512 && c.tree.Vector(c.words)
 	if o.AllMatches {
 		a, err := buildAll(ctx, l, c.families, o)
 		if err != nil {
@@ -258,14 +260,11 @@ func (c *Classifier[T]) lookupTuple(t rules.Tuple, k rules.Key) (Match[T], bool)
 // first rule that matches key i, or -1. At gives the rule of a position. It
 // looks up as many keys as both slices hold and returns their number.
 func (c *Classifier[T]) LookupBatch(keys []uint32, positions []int32) int {
-	w := c.schema.KeyLen()
+	w := c.words
 	n := min(len(keys)/w, len(positions))
-	if c.index != nil {
+	if !c.vector {
 		for i := range n {
-			positions[i] = -1
-			if p, ok := c.Position(keys[i*w : i*w+w]); ok {
-				positions[i] = int32(p)
-			}
+			positions[i] = int32(c.rank(keys[i*w : i*w+w])) // tree.NoMatch is -1
 		}
 		return n
 	}
@@ -280,7 +279,7 @@ func (c *Classifier[T]) LookupBatch(keys []uint32, positions []int32) int {
 				roots[i] = c.decide.rootFor(c.families, part[i*w:i*w+w])
 			}
 		}
-		c.tree.FirstBatch(part, w, roots, positions[at:at+m], c.opts.Batch == BatchAVX512)
+		c.tree.FirstBatch(part, w, roots, positions[at:at+m], true)
 	}
 	return n
 }
