@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/hipac-go/classifier/bench/workload"
 	"github.com/hipac-go/classifier/hipac"
@@ -85,7 +86,7 @@ func lookup(b *testing.B, in *input, c *hipac.Classifier[string]) {
 }
 
 func BenchmarkLookup(b *testing.B) {
-	eachSet(b, []int{1000, 10000, 100000}, func(b *testing.B, in *input) { lookup(b, in, compile(b, in, hipac.Tree)) })
+	eachSet(b, []int{1000, 10000, 100000, 1000000}, func(b *testing.B, in *input) { lookup(b, in, compile(b, in, hipac.Tree)) })
 }
 
 // BenchmarkLookupSchema measures other schemas beside the IPv4 5-tuple.
@@ -112,8 +113,27 @@ func BenchmarkLookupSchema(b *testing.B) {
 	}
 }
 
+// BenchmarkAdversarial measures sets that no tree separates: lookups of packets
+// of every kind, misses included.
+func BenchmarkAdversarial(b *testing.B) {
+	for _, kind := range workload.Adversaries() {
+		for _, n := range []int{10000, 100000} {
+			b.Run(fmt.Sprintf("set=%s/n=%d", kind, n), func(b *testing.B) {
+				in := load(b, fmt.Sprint(kind, n), func() (*rules.List[string], error) { return workload.Adversarial(kind, n, 1) })
+				start := time.Now()
+				c := compile(b, in, hipac.Tree)
+				built := time.Since(start)
+				lookup(b, in, c)
+				b.ReportMetric(built.Seconds(), "build-s")
+				worst := c.Stats().Worst
+				b.ReportMetric(float64(worst.Words), "worst-words")
+			})
+		}
+	}
+}
+
 func BenchmarkLookupBatch(b *testing.B) {
-	eachSet(b, []int{1000, 100000}, func(b *testing.B, in *input) {
+	eachSet(b, []int{1000, 10000, 100000, 1000000}, func(b *testing.B, in *input) {
 		c := compile(b, in, hipac.Tree)
 		const batch = 64
 		step := batch * in.list.Schema().KeyLen()
@@ -147,7 +167,7 @@ func BenchmarkLinear(b *testing.B) {
 
 // BenchmarkBuild measures compiling, from rules in memory to the first lookup.
 func BenchmarkBuild(b *testing.B) {
-	eachSet(b, []int{1000, 10000, 100000}, func(b *testing.B, in *input) {
+	eachSet(b, []int{1000, 10000, 100000, 1000000}, func(b *testing.B, in *input) {
 		for b.Loop() {
 			compile(b, in, hipac.Tree)
 		}
