@@ -45,6 +45,9 @@ func TestEveryWalkFindsTheFirstMatchInForests(t *testing.T) {
 						want := rankOf(f.lowest(root, k, from))
 						require.Equal(t, want, f.FirstFrom(root, k, from), "seed %d root %x key %x from %d", seed, root, k, from)
 					}
+					all := f.All(root, k, nil)
+					slices.Sort(all)
+					require.Equal(t, f.every(root, k), all, "seed %d root %x key %x", seed, root, k)
 					if keys++; want != NoMatch {
 						matched++
 					}
@@ -53,6 +56,21 @@ func TestEveryWalkFindsTheFirstMatchInForests(t *testing.T) {
 			require.Greater(t, matched, keys/4)
 			require.Less(t, matched, keys)
 		})
+	}
+}
+
+// A walk from a rank passes over leaves of a chain that hold none from there on.
+func TestWalksFromARankInChains(t *testing.T) {
+	const n = 3*chainRows + 7
+	for _, s := range []*rules.Schema{rules.IPv4Tuple, rules.IPv6Tuple} {
+		tree, root := compile(t, s, make([][]rules.Cond, n), Config{KeepHidden: true, bucketRows: n})
+		require.True(t, root.isTable() && root.bits() == 0 && root.hasSpan())
+		key := s.NewKey()
+		require.EqualValues(t, 0, tree.First(root, key))
+		for from := range uint32(n) {
+			require.Equal(t, from, tree.FirstFrom(root, key, from))
+		}
+		require.Equal(t, NoMatch, tree.FirstFrom(root, key, n))
 	}
 }
 

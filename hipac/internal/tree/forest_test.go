@@ -344,27 +344,52 @@ func (f *forest) newInterval() forestNode {
 // lowest is the reference: the lowest tag of rank from or more that matches the
 // key, by looking at all spans and all rows.
 func (f *forest) lowest(r Ref, key []uint32, from uint32) uint32 {
+	lowest := NoMatch
+	f.visit(r, key, func(tag uint32) bool {
+		if tag>>1 < from {
+			return true
+		}
+		lowest = min(lowest, tag)
+		return false
+	})
+	return lowest
+}
+
+// every is the reference for all matches: their ranks, as often as they appear.
+func (f *forest) every(r Ref, key []uint32) (ranks []uint32) {
+	f.visit(r, key, func(tag uint32) bool {
+		ranks = append(ranks, tag>>1)
+		return true
+	})
+	slices.Sort(ranks)
+	return ranks
+}
+
+// visit calls yield for the rows that match the key, in order of a leaf, until
+// it returns false; then goes on with the next leaf.
+func (f *forest) visit(r Ref, key []uint32, yield func(tag uint32) bool) {
 	off := r.offset()
 	switch {
 	case r == 0:
-		return NoMatch
+		return
 	case r.isTable():
 		x := key[r.word()] >> r.shift() & (1<<r.bits() - 1)
-		best := f.lowest(Ref(f.slots[off+x]), key, from)
+		f.visit(Ref(f.slots[off+x]), key, yield)
 		if r.hasSpan() {
-			best = min(best, f.lowest(Ref(f.slots[off-1]), key, from))
+			f.visit(Ref(f.slots[off-1]), key, yield)
 		}
-		return best
+		return
 	case r.isInterval():
 		i := uint32(0)
 		for i < intervalBounds && f.lines[off][i] < key[r.word()] {
 			i++
 		}
-		return f.lowest(Ref(f.slots[f.lines[off][intervalBounds]+i]), key, from)
+		f.visit(Ref(f.slots[f.lines[off][intervalBounds]+i]), key, yield)
+		return
 	}
 next:
 	for _, row := range f.leaves[r] {
-		if row.tag>>1 < from || key[0]&f.need(row.tag>>1) != 0 {
+		if key[0]&f.need(row.tag>>1) != 0 {
 			continue
 		}
 		for _, c := range row.columns {
@@ -372,9 +397,10 @@ next:
 				continue next
 			}
 		}
-		return row.tag
+		if !yield(row.tag) {
+			return
+		}
 	}
-	return NoMatch
 }
 
 // key makes a key, mostly of values at the ends of intervals.
@@ -411,8 +437,10 @@ func forestPlans() (out []forestPlan) {
 			forestPlan{words: words, spans: 0.3, forms: all[:2], classes: 5, levels: 3, absent: true},
 			forestPlan{words: words, spans: 0.3, forms: all, classes: maxClasses, levels: 4, inexact: 5, absent: true})
 	}
-	for _, spans := range []float64{0, 0.3, 0.9} {
+	out = append(out, forestPlan{words: 4, spans: 0.95, forms: all, classes: 8, levels: 13})
+	for _, spans := range []float64{0, 0.3, 0.95} {
 		out = append(out,
+			forestPlan{words: PlainKey, plain: true, spans: spans, forms: all[:1], classes: 1, levels: 13},
 			forestPlan{words: PlainKey, plain: true, spans: spans, forms: all[:1], classes: 1, levels: 6},
 			forestPlan{words: PlainKey, plain: true, spans: spans, forms: all[:1], classes: 1, levels: 4, inexact: 7, absent: true})
 	}
