@@ -57,8 +57,9 @@ walk:
 			best = t.bucket(ref, key[:], best, 0)
 			ref, off = 0, 0 // no rows
 		}
-		r := (*row)(unsafe.Add(rows, uintptr(off)*(4*blockWords)))
-		for i := ref.rows(); i > 0; i-- {
+		at := uintptr(off) * rowBytes
+		for end := at + uintptr(ref.rows())*rowBytes; at != end; at += rowBytes {
+			r := (*row)(unsafe.Add(rows, at))
 			tag := r[0]
 			if tag >= best {
 				break
@@ -69,7 +70,6 @@ walk:
 					break
 				}
 			}
-			r = (*row)(unsafe.Add(unsafe.Pointer(r), 4*blockWords))
 		}
 		for n > 0 {
 			n--
@@ -118,8 +118,9 @@ walk:
 			w := &t.classes[ref.class()].words
 			a, b := wordAtIndex(words, uint32(w[4])), wordAtIndex(words, uint32(w[6]))
 			c, d, e := wordAtIndex(words, uint32(w[1])), wordAtIndex(words, uint32(w[2])), wordAtIndex(words, uint32(w[3]))
-			r := (*row)(unsafe.Add(rows, uintptr(off)*rowBytes))
-			for i := ref.rows(); i > 0; i-- {
+			at := uintptr(off) * rowBytes
+			for end := at + uintptr(ref.rows())*rowBytes; at != end; at += rowBytes {
+				r := (*row)(unsafe.Add(rows, at))
 				tag := r[0]
 				if tag >= best {
 					break
@@ -130,7 +131,6 @@ walk:
 						break
 					}
 				}
-				r = (*row)(unsafe.Add(unsafe.Pointer(r), rowBytes))
 			}
 		case formLong:
 			best = t.firstLong(ref, key, best)
@@ -165,12 +165,12 @@ func (t *Tree) firstLong(ref Ref, key []uint32, best uint32) uint32 {
 	words := unsafe.Pointer(unsafe.SliceData(key))
 	a, b := wordAtIndex(words, uint32(class.words[4])), wordAtIndex(words, uint32(class.words[6]))
 	c, d, e := wordAtIndex(words, uint32(class.words[1])), wordAtIndex(words, uint32(class.words[2])), wordAtIndex(words, uint32(class.words[3]))
-	r := (*row)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(t.rows)), uintptr(ref.offset())*rowBytes))
+	rows := unsafe.Pointer(unsafe.SliceData(t.rows))
 	step := uintptr(class.blocks) * rowBytes
+	at := uintptr(ref.offset()) * rowBytes
 next:
-	for i := ref.rows(); i > 0; i-- {
-		this := r
-		r = (*row)(unsafe.Add(unsafe.Pointer(r), step))
+	for end := at + uintptr(ref.rows())*step; at != end; at += step {
+		this := (*row)(unsafe.Add(rows, at))
 		tag := this[0]
 		if tag >= best {
 			break
