@@ -28,7 +28,7 @@ type size struct {
 
 func TestEnginesAgreeWithTheLinearMatcherOverGeneratedSets(t *testing.T) {
 	big := []string{"acl1", "fw1", "ipc1"}
-	packets := 1500
+	packets := 1000
 	if *slow {
 		big, packets = workload.Families(), 20000
 	}

@@ -437,7 +437,7 @@ func forestPlans() (out []forestPlan) {
 			forestPlan{words: words, spans: 0.3, forms: all[:2], classes: 5, levels: 3, absent: true},
 			forestPlan{words: words, spans: 0.3, forms: all, classes: maxClasses, levels: 4, inexact: 5, absent: true})
 	}
-	out = append(out, forestPlan{words: 4, spans: 0.95, forms: all, classes: 8, levels: 13})
+	out = append(out, forestPlan{words: 4, spans: 0.95, forms: all, classes: 8, levels: 11})
 	for _, spans := range []float64{0, 0.3, 0.95} {
 		out = append(out,
 			forestPlan{words: PlainKey, plain: true, spans: spans, forms: all[:1], classes: 1, levels: 13},

@@ -159,7 +159,7 @@ func TestWalksInTreesOfOneNodeReadNothingOutside(t *testing.T) {
 		}
 		t.Run(p.name, func(t *testing.T) {
 			p.levels = 0
-			for i := range 20 {
+			for i := range 12 {
 				f := newForest(p, 6)
 				f.slots, f.lines, f.rows = nil, nil, nil
 				leaf := f.newLeaf()
