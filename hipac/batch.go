@@ -25,7 +25,10 @@ const (
 	// BatchGo is pure Go, available everywhere.
 	BatchGo
 	// BatchAVX512 walks the tree for 64 keys side by side. It is available on
-	// amd64 processors with AVX-512 F, BW, DQ, VL and BMI2.
+	// amd64 processors with AVX-512 F, BW, DQ, VL and BMI2. Keys of more than 16
+	// words, calls with fewer than 8 keys, and keys that come to an inexact rule
+	// (see Stats.Inexact), to a bucket or to rows of many columns are looked up
+	// one by one all the same.
 	BatchAVX512
 )
 
