@@ -28,7 +28,8 @@ const (
 	// amd64 processors with AVX-512 F, BW, DQ, VL and BMI2. Keys of more than 16
 	// words, calls with fewer than 8 keys, and keys that come to an inexact rule
 	// (see Stats.Inexact), to a bucket or to rows of many columns are looked up
-	// one by one all the same.
+	// one by one all the same; so are all of a set where one rule in eight is
+	// inexact.
 	BatchAVX512
 )
 

@@ -112,7 +112,7 @@ func Build[T any](ctx context.Context, l *rules.List[T], opts *Options) (*Classi
 	}
 	c.tree = b.Tree()
 	c.plain = c.tree.Plain()
-	c.vector = o.Batch == BatchAVX512 && c.tree.Vector(c.words)
+	c.vector = o.Batch == BatchAVX512 && c.tree.Vector(c.words) && !c.tree.Inexact()
 	if o.AllMatches {
 		a, err := buildAll(ctx, l, c.families, o)
 		if err != nil {

@@ -67,6 +67,9 @@ func (p *Program) Sort() {
 	}
 }
 
+// Many reports whether one rule in eight or more has a program, for a sorted p.
+func (p *Program) Many() bool { return p.dense != nil }
+
 func (p *Program) sort() {
 	if slices.IsSorted(p.ranks) {
 		return

@@ -17,6 +17,10 @@ func (t *Tree) Vector(words int) bool {
 	return HaveAVX512 && len(t.perms) > 0 && words <= maxVectorWords
 }
 
+// Inexact reports whether one rule in eight or more is inexact. The vector path
+// leaves keys that come to one to the other, and is no gain then.
+func (t *Tree) Inexact() bool { return t.program.Many() }
+
 // leastBatch is the number of keys from which the vector path beats walks one
 // by one.
 const leastBatch = 8

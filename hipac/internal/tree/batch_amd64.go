@@ -11,8 +11,8 @@ const (
 	// round more.
 	maxWaiting = 256
 	// none is the tag for no match in a batch. Unlike NoMatch it is even, which
-	// says that no program need be asked.
-	none = ^uint32(0) - 1
+	// says that no program need be asked. The assembly alone uses it.
+	none = ^uint32(0) - 1 //lint:ignore U1000 in batch_amd64.s
 )
 
 // batch is what walkAVX512 works on.
@@ -22,7 +22,7 @@ type batch struct {
 	words                           uint64
 	n                               uint64 // keys
 	wordMask                        uint64 // a bit for each word
-	absent                          uint64 // keys with an absent field
+	absent                          uint64 //lint:ignore U1000 keys with an absent field, set and used in batch_amd64.s
 	slow                            uint64 // keys whose answer is not here
 
 	root  uint64         // of all keys, when it is not 0
@@ -57,6 +57,12 @@ func (t *Tree) firstBatch(keys []uint32, words int, roots []Ref, ranks []int32) 
 		roots:    unsafe.Pointer(unsafe.SliceData(roots)),
 	}
 	if len(roots) == 1 {
+		if roots[0].isEmpty() {
+			for i := range ranks {
+				ranks[i] = -1
+			}
+			return true
+		}
 		b.root = uint64(roots[0])
 	}
 	if !walkAVX512(&b) {

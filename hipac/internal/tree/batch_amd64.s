@@ -30,7 +30,7 @@
 #define SPANS   5888
 #define ROWS    8512
 #define QUEUES  8576
-#define NONE    $0xfffffffe
+#define NONE    $const_none
 
 // DEAL puts the item of a reference and a key into the queue of its kind, or
 // into none when the reference is 0: it is written to all, and the end of one
@@ -469,6 +469,7 @@ compare:
 	TZCNTL R10, R8 // 7, 15, 23, 31, or 32
 	SHRL $3, R8
 	SHLL $5, R8
+	ANDL $96, R8 // the move below loads in any case
 	MOVL NONE, R12
 	TESTL R10, R10
 	CMOVLNE (DX)(R8*1), R12

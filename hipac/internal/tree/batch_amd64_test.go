@@ -46,3 +46,23 @@ func TestTheVectorWalkTakesKeysThatFitARegister(t *testing.T) {
 		require.True(t, f.firstBatch(make([]uint32, 8*words), words, []Ref{f.nodes[0][0].ref}, make([]int32, 8)))
 	}
 }
+
+// One empty root for several keys: the walk reads a root for each key, beyond
+// the slice. Here what lies behind is a bad reference: it faults.
+func TestOneEmptyRootIsReadOnce(t *testing.T) {
+	needVector(t)
+	f := newForest(forestPlan{words: 3, forms: []form{formShort}, classes: 1, levels: 2}, 1)
+	memory := make([]Ref, BatchSize)
+	for i := 1; i < BatchSize; i++ {
+		memory[i] = f.nodes[0][0].ref // a leaf that must not be looked at
+	}
+	var keys []uint32
+	for range 16 {
+		keys = append(keys, f.key()...)
+	}
+	ranks := make([]int32, 16)
+	f.FirstBatch(keys, 3, memory[:1], ranks, true)
+	for _, r := range ranks {
+		require.EqualValues(t, -1, r)
+	}
+}

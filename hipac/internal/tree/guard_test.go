@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
-	"slices"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -57,17 +56,13 @@ func guarded[E any](t testing.TB, s []E, where side) []E {
 	return out
 }
 
-// rowsBehind is the number of rows that may be loaded behind the last: where no
-// row of a leaf matches, the vector walk still loads the tag that would be next.
-const rowsBehind = 4
-
 // guard returns the tree with all that lookups read without Go's checks beside
 // forbidden pages.
 func guard(t testing.TB, tree *Tree, where side) *Tree {
 	out := *tree
 	out.slots = guarded(t, tree.slots, where)
 	out.lines = guarded(t, tree.lines, where)
-	out.rows = guarded(t, append(slices.Clone(tree.rows), make([]row, rowsBehind)...), where)[:len(tree.rows)]
+	out.rows = guarded(t, tree.rows, where)
 	out.classes = guarded(t, tree.classes, where)
 	out.perms = guarded(t, tree.perms, where)
 	out.needs = guarded(t, tree.needs, where)
