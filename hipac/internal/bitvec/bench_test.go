@@ -59,7 +59,7 @@ func BenchmarkBuild(b *testing.B) {
 		s := newSet(n, tuple, hostile[name](rand.New(rand.NewPCG(1, 2)), n))
 		b.Run(fmt.Sprintf("set=%s/n=%d", name, n), func(b *testing.B) {
 			for b.Loop() {
-				p, _ := New(s.dims, nil, s.entries, math.MaxInt64)
+				p, _ := New(s.dims, nil, s.entries, nil, math.MaxInt64)
 				arena := p.Append(nil, tagOf)
 				b.ReportMetric(float64(8*len(arena))/float64(n), "B/entry")
 			}

@@ -45,11 +45,13 @@
 // A bucket is a run of 64-bit words in an array that the caller owns. It holds
 // no offsets but such from its own start, and can be copied to another place.
 //
-//	header   4 words, then 2 per dimension (see header and dimension)
-//	index    per dimension, a word per block: first value<<32 | loose<<31 |
+//	header   5 words, then 2 per dimension (see header and dimension)
+//	index    per chunk, a word per value: its entries
+//	         per dimension, a word per block: first value<<32 | loose<<31 |
 //	         entries, where loose says that boundaries lie within the block;
 //	         before these, two levels of samples (see indexWords)
-//	bitmaps  per dimension and block: the summary, then the bitmap
+//	bitmaps  per dimension and block, and per chunk and value (sieve.go): the
+//	         summary, then the bitmap
 //	rows     per entry and loose dimension: lo | (hi-lo)<<32
 //	tags     two to a word
 //	slack    64 words
@@ -57,6 +59,8 @@
 // 512 blocks, 5 loose words: 64 + 1 bytes of bitmap and 8 of row per word and
 // entry, and a tag: 369 bytes per entry; words of few boundaries take less.
 package bitvec
+
+import "slices"
 
 // NoTag is a tag beyond all that entries may have.
 const NoTag = ^uint32(0)
@@ -80,6 +84,10 @@ const (
 	// a tenth longer than 8.
 	group = 8
 
+	// unasked is the number of rows that are combined without asking whether
+	// anything is left.
+	unasked = 4
+
 	// slack is the number of words behind the last bitmap, so that windows of 64
 	// words begin anywhere in it.
 	slack = 64
@@ -91,12 +99,13 @@ const (
 )
 
 const (
-	headerWords = 4
+	headerWords = 5
 	dimWords    = 2
 	looseBit    = 1 << 31
 	noColumn    = 0xff
 	maxEntries  = 1 << 30    // so that a descriptor is no padding
 	padding     = ^uint64(0) // in the place of a block that there is not
+	chunkBit    = 1 << 31    // in dimension.within: it is a chunk, whose shift is below
 )
 
 // header is the decoded head of a bucket.
@@ -109,6 +118,8 @@ type header struct {
 	rows    uint32 // offset
 	columns uint32 // loose dimensions: words of a row
 	size    uint32 // words of the bucket
+
+	doubtful uint32 // as Sieve has it
 }
 
 func (h *header) put(b []uint64) {
@@ -116,6 +127,7 @@ func (h *header) put(b []uint64) {
 	b[1] = uint64(h.words) | uint64(h.summary)<<32
 	b[2] = uint64(h.tags) | uint64(h.rows)<<32
 	b[3] = uint64(h.columns) | uint64(h.size)<<32
+	b[4] = uint64(h.doubtful)
 }
 
 func readHeader(b []uint64) header {
@@ -123,7 +135,7 @@ func readHeader(b []uint64) header {
 		n: uint32(b[0]), dims: uint32(b[0] >> 32),
 		words: uint32(b[1]), summary: uint32(b[1] >> 32),
 		tags: uint32(b[2]), rows: uint32(b[2] >> 32),
-		columns: uint32(b[3]), size: uint32(b[3] >> 32),
+		columns: uint32(b[3]), size: uint32(b[3] >> 32), doubtful: uint32(b[4]),
 	}
 }
 
@@ -165,7 +177,9 @@ func Bound(arena []uint64, off uint32) Work {
 	w := Work{Words: int64(max(2, h.dims)) * int64(h.words+h.summary)}
 	for d := range h.dims {
 		dim := readDimension(b, d)
-		w.Failed += int64(dim.within)
+		if dim.within&chunkBit == 0 {
+			w.Failed += int64(dim.within)
+		}
 	}
 	w.Failed = min(w.Failed, int64(h.n))
 	return w
@@ -191,11 +205,17 @@ func Len(arena []uint64, off uint32) int { return int(uint32(arena[off])) }
 // Words returns the number of words that the bucket at off takes.
 func Words(arena []uint64, off uint32) int { return int(arena[off+3] >> 32) }
 
+// Doubtful returns the number of entries of the bucket at off that may be found,
+// not only where blocks are loose, for keys that they do not hold.
+func Doubtful(arena []uint64, off uint32) int { return int(uint32(arena[off+4])) }
+
 // KeyWords returns the key words that some entry of the bucket at off tests.
 func KeyWords(arena []uint64, off uint32) (words []int) {
 	b := arena[off:]
 	for d := range readHeader(b).dims {
-		words = append(words, int(readDimension(b, d).word))
+		if w := int(readDimension(b, d).word); w > 0 && !slices.Contains(words, w) {
+			words = append(words, w)
+		}
 	}
 	return words
 }

@@ -53,7 +53,7 @@ func tagOf(i int) uint32 { return uint32(i)*3 + 1 }
 // build plans and writes the set's bucket.
 func (s *set) build(t testing.TB, budget int64) []uint64 {
 	t.Helper()
-	p, ok := New(s.dims, nil, s.entries, budget)
+	p, ok := New(s.dims, nil, s.entries, nil, budget)
 	require.True(t, ok)
 	b := p.Append(nil, tagOf)
 	require.EqualValues(t, p.Bytes(), 8*len(b))
@@ -207,7 +207,7 @@ func leastBudget(s *set) int64 {
 	lo, hi := int64(0), int64(1<<40)
 	for lo < hi {
 		mid := (lo + hi) / 2
-		if _, ok := New(s.dims, nil, s.entries, mid); ok {
+		if _, ok := New(s.dims, nil, s.entries, nil, mid); ok {
 			hi = mid
 		} else {
 			lo = mid + 1
@@ -303,7 +303,7 @@ func TestWorkIsWithinTheBound(t *testing.T) {
 			r := rand.New(rand.NewPCG(7, uint64(n)))
 			s := newSet(n, tuple, gen(r, n))
 			for _, budget := range []int64{math.MaxInt64, 100*int64(n) + 8<<10} {
-				p, ok := New(s.dims, nil, s.entries, budget)
+				p, ok := New(s.dims, nil, s.entries, nil, budget)
 				require.True(t, ok, "%s %d", name, n)
 				arena := p.Append(nil, tagOf)
 				bound := Bound(arena, 0)
@@ -400,7 +400,7 @@ func TestWordsThatNoEntryConstrainsTakeNothing(t *testing.T) {
 	}
 	s.dims = append(s.dims, wild, within)
 	reach := []lower.Span{s.dims[0].Full, s.dims[1].Full, wild.Full, {Lo: 9, Hi: 20}}
-	p, ok := New(s.dims, reach, s.entries, math.MaxInt64)
+	p, ok := New(s.dims, reach, s.entries, nil, math.MaxInt64)
 	require.True(t, ok)
 	require.EqualValues(t, bytes, p.Bytes())
 	arena := p.Append(nil, tagOf)
@@ -419,7 +419,7 @@ func TestReachBoundsTheKeysAskedFor(t *testing.T) {
 		for d := range reach {
 			reach[d] = randomSpan(r, s.dims[d].Full.Hi, 0, s.dims[d].Full.Hi)
 		}
-		p, ok := New(s.dims, reach, s.entries, math.MaxInt64)
+		p, ok := New(s.dims, reach, s.entries, nil, math.MaxInt64)
 		require.True(t, ok)
 		arena := p.Append(nil, tagOf)
 		for range 100 {
@@ -447,12 +447,12 @@ func TestBudgetTakesBlocksAndThenTheBucket(t *testing.T) {
 	r := rand.New(rand.NewPCG(13, 1))
 	n := 10000
 	s := newSet(n, tuple, hostile["wide"](r, n))
-	full, ok := New(s.dims, nil, s.entries, math.MaxInt64)
+	full, ok := New(s.dims, nil, s.entries, nil, math.MaxInt64)
 	require.True(t, ok)
 	require.Less(t, full.Bytes(), int64(400*n))
 	last := int64(0)
 	for _, perEntry := range []int64{60, 100, 200, 300} {
-		p, ok := New(s.dims, nil, s.entries, perEntry*int64(n))
+		p, ok := New(s.dims, nil, s.entries, nil, perEntry*int64(n))
 		require.True(t, ok, "%d", perEntry)
 		require.LessOrEqual(t, p.Bytes(), perEntry*int64(n))
 		require.GreaterOrEqual(t, p.Bytes(), (perEntry*9/10)*int64(n), "what there is is used")
@@ -462,19 +462,19 @@ func TestBudgetTakesBlocksAndThenTheBucket(t *testing.T) {
 		}
 		last = bound
 	}
-	_, ok = New(s.dims, nil, s.entries, 40*int64(n))
+	_, ok = New(s.dims, nil, s.entries, nil, 40*int64(n))
 	require.False(t, ok)
-	_, ok = New(s.dims, nil, s.entries, -1)
+	_, ok = New(s.dims, nil, s.entries, nil, -1)
 	require.False(t, ok)
 }
 
 func TestBucketCanBeMoved(t *testing.T) {
 	r := rand.New(rand.NewPCG(17, 1))
 	s, other := small(r, 5000, 5, 100000), small(r, 300, 2, 50)
-	p, ok := New(s.dims, nil, s.entries, math.MaxInt64)
+	p, ok := New(s.dims, nil, s.entries, nil, math.MaxInt64)
 	require.True(t, ok)
 	alone := p.Append(nil, tagOf)
-	q, ok := New(other.dims, nil, other.entries, math.MaxInt64)
+	q, ok := New(other.dims, nil, other.entries, nil, math.MaxInt64)
 	require.True(t, ok)
 	dirty := make([]uint64, 1<<21)
 	for i := range dirty {
@@ -530,7 +530,7 @@ func TestManyWords(t *testing.T) {
 	for d := range s.dims {
 		s.dims[d].Full.Hi = 9
 	}
-	_, ok := New(s.dims, nil, s.entries, math.MaxInt64)
+	_, ok := New(s.dims, nil, s.entries, nil, math.MaxInt64)
 	require.False(t, ok)
 }
 
@@ -564,7 +564,7 @@ func FuzzCursor(f *testing.F) {
 			a, b := uint32(data[at])%(top+1), uint32(data[at+1])%(top+1)
 			return lower.Span{Lo: min(a, b), Hi: max(a, b)}
 		})
-		p, ok := New(s.dims, nil, s.entries, int64(budget))
+		p, ok := New(s.dims, nil, s.entries, nil, int64(budget))
 		if !ok {
 			return
 		}

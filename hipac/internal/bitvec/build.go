@@ -23,29 +23,34 @@ func (p *Plan) Append(dst []uint64, tags func(i int) uint32) []uint64 {
 	dst = slices.Grow(dst, int(p.head.size))[:off+int(p.head.size)]
 	b := dst[off:]
 	p.head.put(b)
-	at := uint32(headerWords + dimWords*len(p.cut))
+	at := uint32(headerWords) + dimWords*p.head.dims
 	column := uint32(0)
 	w := writer{n: len(p.entries)}
 	stride := p.head.words + p.head.summary
 	for i := range p.cut {
 		c := &p.cut[i]
-		d := dimension{column: noColumn, count: uint32(len(c.blocks)), index: at, within: c.within()}
-		if c.dim >= 0 {
-			d.word = uint32(p.dims[c.dim].Word)
-		}
+		d := dimension{word: uint32(c.word), column: noColumn, count: uint32(len(c.blocks)), index: at, within: c.within()}
 		top, middle, blocks := indexWords(len(c.blocks))
 		d.bitmaps = at + uint32(top+middle+blocks)
 		at = d.bitmaps + d.count*stride
 		if d.within > 0 {
 			d.column = column
 			column++
-			p.rows(b[p.head.rows:], int(d.column), p.dims[c.dim].Spans)
+			p.rows(b[p.head.rows:], int(d.column), c)
 		}
 		d.put(b[headerWords+dimWords*i:])
 		w.place(p, c)
 		index := b[d.index:d.bitmaps]
 		w.bitmaps(index[top+middle:][:len(c.blocks)], b[d.bitmaps:at], c.blocks, int(p.head.summary))
 		fillIndex(index, len(c.blocks))
+	}
+	for i := range p.chunks {
+		c := &p.chunks[i]
+		d := dimension{word: uint32(c.Word), column: noColumn, count: 1 << c.Bits, index: at, within: chunkBit | uint32(c.Shift)}
+		d.bitmaps = at + d.count
+		at = d.bitmaps + d.count*stride
+		d.put(b[headerWords+dimWords*(len(p.cut)+i):])
+		c.write(len(p.entries), b[d.index:d.bitmaps], b[d.bitmaps:at], int(p.head.summary))
 	}
 	out := b[p.head.tags:]
 	clear(out)
@@ -76,10 +81,15 @@ func fillIndex(index []uint64, count int) {
 	}
 }
 
-// rows writes a column of the rows.
-func (p *Plan) rows(out []uint64, column int, spans []lower.Span) {
+// rows writes a column of the rows: the hulls.
+func (p *Plan) rows(out []uint64, column int, c *cutDim) {
 	for i, e := range p.entries {
-		s := spans[e]
+		var s lower.Span
+		if c.union == nil {
+			s = p.dims[c.dim].Spans[e]
+		} else if parts := c.union.of(i); len(parts) > 0 {
+			s = lower.Span{Lo: parts[0].Lo, Hi: parts[len(parts)-1].Hi}
+		}
 		out[i*int(p.head.columns)+column] = uint64(s.Lo) | uint64(s.Hi-s.Lo)<<32
 	}
 }
@@ -93,26 +103,37 @@ type writer struct {
 }
 
 // edge is the blocks where an entry's bit becomes set, and unset again.
-type edge struct{ lo, hi uint16 }
+type edge struct {
+	pos    uint32
+	lo, hi uint16
+}
 
 // place finds the blocks of the entries and sorts them by these.
 func (w *writer) place(p *Plan, c *cutDim) {
-	w.edges = slices.Grow(w.edges[:0], w.n)[:w.n]
-	w.starts = append(w.starts[:0], make([]int, len(c.blocks)+1)...)
-	last := uint16(len(c.blocks))
+	w.edges = slices.Grow(w.edges[:0], w.n)
 	for i, e := range p.entries {
-		s := c.reach
-		if c.dim >= 0 {
-			s = p.dims[c.dim].Spans[e]
+		switch {
+		case c.union != nil:
+			from := len(w.edges)
+			for _, s := range c.union.of(i) {
+				if !s.Overlaps(c.reach) {
+					continue
+				}
+				ed := c.edge(i, s)
+				if last := len(w.edges) - 1; last >= from && w.edges[last].hi >= ed.lo {
+					w.edges[last].hi = ed.hi
+				} else {
+					w.edges = append(w.edges, ed)
+				}
+			}
+		case c.dim >= 0:
+			w.edges = append(w.edges, c.edge(i, p.dims[c.dim].Spans[e]))
+		default:
+			w.edges = append(w.edges, c.edge(i, c.reach))
 		}
-		ed := edge{0, last}
-		if s.Lo > c.reach.Lo {
-			ed.lo = uint16(find(c.blocks, s.Lo))
-		}
-		if s.Hi < c.reach.Hi {
-			ed.hi = uint16(find(c.blocks, s.Hi)) + 1
-		}
-		w.edges[i] = ed
+	}
+	w.starts = append(w.starts[:0], make([]int, len(c.blocks)+1)...)
+	for _, ed := range w.edges {
 		w.starts[ed.lo]++
 		w.starts[ed.hi]++
 	}
@@ -122,13 +143,25 @@ func (w *writer) place(p *Plan, c *cutDim) {
 		sum += n
 	}
 	w.flips = slices.Grow(w.flips[:0], sum)[:sum]
-	for i, ed := range w.edges {
-		w.flips[w.starts[ed.lo]] = uint32(i)
+	for _, ed := range w.edges {
+		w.flips[w.starts[ed.lo]] = ed.pos
 		w.starts[ed.lo]++
-		w.flips[w.starts[ed.hi]] = uint32(i)
+		w.flips[w.starts[ed.hi]] = ed.pos
 		w.starts[ed.hi]++
 	}
 	// starts[i] is now the end of block i's.
+}
+
+// edge returns the blocks of a span of the entry at position i.
+func (c *cutDim) edge(i int, s lower.Span) edge {
+	ed := edge{pos: uint32(i), hi: uint16(len(c.blocks))}
+	if s.Lo > c.reach.Lo {
+		ed.lo = uint16(find(c.blocks, s.Lo))
+	}
+	if s.Hi < c.reach.Hi {
+		ed.hi = uint16(find(c.blocks, s.Hi)) + 1
+	}
+	return ed
 }
 
 // find returns the index of the block that holds x.

@@ -30,7 +30,7 @@ type Cursor struct {
 
 	dims  uint32          // rows in use, at least 2
 	tests uint32          // test in use
-	rows  [maxDims]uint32 // offsets of the summaries of the key's blocks, the sparsest first
+	rows  [maxDims]uint32 // offsets of the summaries of the key's blocks, the four sparsest first
 	test  [maxDims]uint64 // value<<32 | column, where the key's block is loose
 }
 
@@ -42,28 +42,48 @@ func (c *Cursor) Open(arena []uint64, off uint32, key []uint32, from uint32) {
 	c.Work = Work{}
 	c.b, c.head, c.from = b, readHeader(b), from
 	stride := c.head.words + c.head.summary
-	dims, tests, fewest := c.head.dims, uint32(0), ^uint32(0)
-	for d := range dims {
+	dims, tests := uint32(0), uint32(0)
+	least := [unasked]uint32{^uint32(0), ^uint32(0), ^uint32(0), ^uint32(0)} // entries of the first rows
+	full := uint32(0)                                                        // a row of ones
+	for d := range c.head.dims {
 		dim := readDimension(b, d)
 		x := key[dim.word]
-		i, desc := search(b[dim.index:], dim.count, x)
-		c.rows[d] = dim.bitmaps + i*stride
-		if desc&looseBit != 0 {
-			c.test[tests] = uint64(x)<<32 | uint64(dim.column)
-			tests++
+		var i, count uint32
+		if dim.within&chunkBit == 0 {
+			var desc uint32
+			i, desc = search(b[dim.index:], dim.count, x)
+			if desc&looseBit != 0 {
+				c.test[tests] = uint64(x)<<32 | uint64(dim.column)
+				tests++
+			}
+			count = desc &^ looseBit
+		} else {
+			i = x >> (dim.within & 31) & (dim.count - 1)
+			count = uint32(b[dim.index+i])
 		}
-		if count := desc &^ looseBit; count < fewest {
-			fewest = count
-			c.rows[0], c.rows[d] = c.rows[d], c.rows[0]
+		row := dim.bitmaps + i*stride
+		if count == c.head.n {
+			full = row
+			continue
 		}
+		c.rows[dims] = row
+		if at := min(dims, unasked-1); count < least[at] {
+			c.rows[dims] = c.rows[at]
+			for ; at > 0 && count < least[at-1]; at-- {
+				c.rows[at], least[at] = c.rows[at-1], least[at-1]
+			}
+			c.rows[at], least[at] = row, count
+		}
+		dims++
 	}
-	if dims == 1 {
-		c.rows[1] = c.rows[0]
-		dims = 2
+	for ; dims < 2; dims++ {
+		if c.rows[dims] = full; dims == 1 {
+			c.rows[1] = c.rows[0]
+		}
 	}
 	c.dims, c.tests = dims, tests
 	c.super = from/4096 - 1
-	if fewest == 0 {
+	if least[0] == 0 {
 		c.super = c.head.summary
 	}
 	c.live = 0
@@ -221,8 +241,8 @@ func (c *Cursor) load(best uint32) bool {
 			a6 := p[g+6] & q[g+6] & r[g+6] & s[g+6]
 			a7 := p[g+7] & q[g+7] & r[g+7] & s[g+7]
 			read++
-			if c.dims > 4 {
-				for _, r := range c.rows[4:c.dims] {
+			if c.dims > unasked {
+				for _, r := range c.rows[unasked:c.dims] {
 					if a0|a1|a2|a3|a4|a5|a6|a7 == 0 {
 						break
 					}
@@ -257,7 +277,7 @@ func (c *Cursor) load(best uint32) bool {
 
 // count adds groups of words to the work.
 func (c *Cursor) count(read, more int) {
-	c.Work.Words += group * (int64(read)*int64(min(c.dims, 4)) + int64(more))
+	c.Work.Words += group * (int64(read)*int64(min(c.dims, unasked)) + int64(more))
 }
 
 // mask takes away the candidates before the first position wanted.

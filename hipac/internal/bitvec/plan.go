@@ -16,13 +16,16 @@ type Plan struct {
 	dims    []lower.Dim
 	entries []int32
 	cut     []cutDim
+	chunks  []Chunk
 	head    header
 	values  []uint32 // scratch
 }
 
 // cutDim is a dimension cut into blocks.
 type cutDim struct {
-	dim    int // index in Plan.dims, or -1 for a word that is not looked at
+	dim    int // index in Plan.dims, or -1
+	word   int
+	union  *Union // in place of dim; neither is there for a word that is not looked at
 	reach  lower.Span
 	cuts   int     // boundaries
 	blocks []block // at least one
@@ -45,20 +48,38 @@ type block struct {
 //
 // It takes O(dims * n log n) time and at most 32 bytes per entry while it runs. dims
 // and entries are kept until Append.
-func New(dims []lower.Dim, reach []lower.Span, entries []int32, budget int64) (*Plan, bool) {
+//
+// sieve, which may be nil, is kept too.
+func New(dims []lower.Dim, reach []lower.Span, entries []int32, sieve *Sieve, budget int64) (*Plan, bool) {
 	p := &Plan{dims: dims, entries: entries}
 	if len(entries) > maxEntries {
 		return nil, false
 	}
+	var unions []Union
+	if sieve != nil {
+		p.chunks, unions = sieve.Chunks, sieve.Unions
+		p.head.doubtful = uint32(sieve.Doubtful)
+	}
+	all := make([]cutDim, 0, len(unions)+len(dims))
+	for i := range unions {
+		u := &unions[i]
+		all = append(all, cutDim{dim: -1, word: u.Word, union: u, reach: u.Reach})
+	}
 	for d := range dims {
-		c := cutDim{dim: d, reach: dims[d].Full}
+		if slices.ContainsFunc(unions, func(u Union) bool { return u.Word == dims[d].Word }) {
+			continue
+		}
+		c := cutDim{dim: d, word: dims[d].Word, reach: dims[d].Full}
 		if reach != nil {
 			c.reach = reach[d]
 		}
+		all = append(all, c)
+	}
+	for _, c := range all {
 		if p.divide(&c, maxBlocks); c.cuts == 0 {
 			continue
 		}
-		if len(p.cut) == maxDims {
+		if len(p.cut)+len(p.chunks) == maxDims {
 			return nil, false
 		}
 		p.cut = append(p.cut, c)
@@ -75,22 +96,38 @@ func New(dims []lower.Dim, reach []lower.Span, entries []int32, budget int64) (*
 
 // divide cuts a dimension into at most count blocks.
 func (p *Plan) divide(c *cutDim, count int) {
-	p.values = boundaries(p.values[:0], p.dims[c.dim].Spans, p.entries, c.reach)
+	p.values = p.boundaries(p.values[:0], c)
 	c.cuts = len(p.values)
 	c.blocks = partition(distinct(p.values), count)
 }
 
 // boundaries appends the first value of each elementary interval that an
 // entry's span begins or ends with, once for every such span.
-func boundaries(dst []uint32, spans []lower.Span, entries []int32, reach lower.Span) []uint32 {
-	for _, e := range entries {
-		s := spans[e]
-		if s.Lo > reach.Lo {
-			dst = append(dst, s.Lo)
+func (p *Plan) boundaries(dst []uint32, c *cutDim) []uint32 {
+	if c.union != nil {
+		for i := range p.entries {
+			for _, s := range c.union.of(i) {
+				if s.Overlaps(c.reach) {
+					dst = ends(dst, s, c.reach)
+				}
+			}
 		}
-		if s.Hi < reach.Hi {
-			dst = append(dst, s.Hi+1)
-		}
+		return dst
+	}
+	spans := p.dims[c.dim].Spans
+	for _, e := range p.entries {
+		dst = ends(dst, spans[e], c.reach)
+	}
+	return dst
+}
+
+// ends appends the boundaries of a span.
+func ends(dst []uint32, s, reach lower.Span) []uint32 {
+	if s.Lo > reach.Lo {
+		dst = append(dst, s.Lo)
+	}
+	if s.Hi < reach.Hi {
+		dst = append(dst, s.Hi+1)
 	}
 	return dst
 }
@@ -170,7 +207,7 @@ func (p *Plan) fit(budget int64) bool {
 	if p.bytes() > budget {
 		n := int64(len(p.entries))
 		perBlock := 9 + 8*p.rowWords() // an index takes at most count*9/8 + 24 words
-		fixed := 8 * (headerWords + (dimWords+24+n)*int64(len(p.cut)) + (n+1)/2 + slack)
+		fixed := 8*(headerWords+(dimWords+24+n)*int64(len(p.cut))+(n+1)/2+slack) + p.chunkBytes()
 		blocks := (budget - fixed) / perBlock
 		share := func(c *cutDim, scale int) int {
 			want := int(float64(scale) * math.Sqrt(float64(c.cuts)) / 256)
@@ -211,7 +248,7 @@ func bitmapWords(n int) (words, summary int) {
 // bytes returns what the bucket takes.
 func (p *Plan) bytes() int64 {
 	n := int64(len(p.entries))
-	words := headerWords + dimWords*int64(len(p.cut)) + (n+1)/2 + slack
+	words := headerWords + dimWords*int64(len(p.cut)) + (n+1)/2 + slack + p.chunkBytes()/8
 	for i := range p.cut {
 		count := len(p.cut[i].blocks)
 		top, middle, blocks := indexWords(count)
@@ -221,6 +258,14 @@ func (p *Plan) bytes() int64 {
 		}
 	}
 	return 8 * words
+}
+
+// chunkBytes returns what the chunks take.
+func (p *Plan) chunkBytes() (sum int64) {
+	for i := range p.chunks {
+		sum += 8*dimWords + p.chunks[i].Bytes(len(p.entries))
+	}
+	return sum
 }
 
 // layout fills in the header.
@@ -238,8 +283,8 @@ func (p *Plan) layout() bool {
 		}
 	}
 	p.head = header{
-		n: uint32(n), dims: uint32(len(p.cut)), words: uint32(words), summary: uint32(summary),
-		columns: uint32(columns), size: uint32(size),
+		n: uint32(n), dims: uint32(len(p.cut) + len(p.chunks)), words: uint32(words), summary: uint32(summary),
+		columns: uint32(columns), size: uint32(size), doubtful: p.head.doubtful,
 	}
 	p.head.tags = p.head.size - uint32((n+1)/2) - slack
 	p.head.rows = p.head.tags - uint32(n*columns)

@@ -81,17 +81,6 @@ func (t *Tree) leafBound(r Ref) (w Work) {
 	}
 	b := bitvec.Bound(t.slots, r.offset())
 	w.Words = b.Words
-	w.Candidates = min(b.Failed+1+t.doubtful(r.offset()), int64(bitvec.Len(t.slots, r.offset())))
+	w.Candidates = min(b.Failed+1+int64(bitvec.Doubtful(t.slots, r.offset())), int64(bitvec.Len(t.slots, r.offset())))
 	return w
-}
-
-// doubtful returns the number of entries of a bucket that may hold a key and
-// not match it: inexact ones, and those that want a field.
-func (t *Tree) doubtful(off uint32) (n int64) {
-	for pos := range uint32(bitvec.Len(t.slots, off)) {
-		if tag := bitvec.Tag(t.slots, off, pos); tag&1 != 0 || t.need(tag>>1) != 0 {
-			n++
-		}
-	}
-	return n
 }

@@ -133,7 +133,8 @@ func (b *Builder) fillBuckets(root Ref, from, n int) Ref {
 
 // fill writes a bucket of at most so many bytes, or a chain.
 func (b *Builder) fill(k *bucket, bytes int64) Ref {
-	p, ok := bitvec.New(b.dims, k.reach, k.entries, min(bytes, b.cfg.MaxBytes-b.tree.used()))
+	bytes = min(bytes, b.cfg.MaxBytes-b.tree.used())
+	p, ok := bitvec.New(b.dims, k.reach, k.entries, b.sieve(k, bytes), bytes)
 	if !ok {
 		copy(b.reach, k.reach)
 		return b.chain(k.entries)

@@ -41,7 +41,11 @@ func requireSameBytes(t *testing.T, a, b *Tree, rootA, rootB Ref) {
 
 func TestTreesBuiltByOneOrManyGoroutinesAreTheSameBytes(t *testing.T) {
 	const n = 2000
-	kinds := append([]hostile{{"sites", rules.IPv4Tuple, sites}, {"sites IPv6", rules.IPv6Tuple, sites}, {"sites firewall", rules.Firewall, sites}}, hostiles...)
+	kinds := append([]hostile{
+		{name: "sites", schema: rules.IPv4Tuple, conds: sites},
+		{name: "sites IPv6", schema: rules.IPv6Tuple, conds: sites},
+		{name: "sites firewall", schema: rules.Firewall, conds: sites},
+	}, hostiles...)
 	for _, h := range kinds {
 		t.Run(h.name, func(t *testing.T) {
 			conds := h.make(n)
@@ -71,7 +75,7 @@ func TestConcurrentTasksShareTheirClasses(t *testing.T) {
 		fields[i] = rules.Field{Name: string(rune('a' + i)), Bits: 32}
 	}
 	s := rules.MustSchema(fields...)
-	h := hostile{"columns", s, func(r *rand.Rand, s *rules.Schema, i, _ int) (out []rules.Cond) {
+	h := hostile{name: "columns", schema: s, conds: func(r *rand.Rand, s *rules.Schema, i, _ int) (out []rules.Cond) {
 		out = append(out, rules.In(0, rules.Point(uint64(i/4)<<10)))
 		for _, f := range r.Perm(19)[:3] {
 			out = append(out, rules.In(f+1, rules.Point(r.Uint64N(1000))))
@@ -99,7 +103,7 @@ func TestConcurrentTasksShareTheirClasses(t *testing.T) {
 
 // A limit of memory is met, or not, whatever the number of goroutines.
 func TestConcurrentTasksKeepTheMemoryLimitOfOne(t *testing.T) {
-	h := hostile{"sites", rules.IPv4Tuple, sites}
+	h := hostile{name: "sites", schema: rules.IPv4Tuple, conds: sites}
 	conds := h.make(4000)
 	failed := 0
 	for limit := int64(1 << 20); limit > 20_000; limit = limit * 4 / 5 {
@@ -124,7 +128,7 @@ func TestConcurrentTasksKeepTheMemoryLimitOfOne(t *testing.T) {
 }
 
 func TestConcurrentTasksStopWithTheirContext(t *testing.T) {
-	h := hostile{"sites", rules.IPv4Tuple, sites}
+	h := hostile{name: "sites", schema: rules.IPv4Tuple, conds: sites}
 	conds := h.make(8000)
 	for _, workers := range []int{1, 3} {
 		ctx, cancel := context.WithCancel(context.Background())

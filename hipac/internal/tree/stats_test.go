@@ -25,7 +25,7 @@ func separable(r *rand.Rand, s *rules.Schema, _, _ int) (out []rules.Cond) {
 	return out
 }
 
-var measured = append([]hostile{{"separable", rules.IPv4Tuple, separable}, {"separable IPv6", rules.IPv6Tuple, separable}, {"separable firewall", rules.Firewall, separable}}, hostiles...)
+var measured = append([]hostile{{name: "separable", schema: rules.IPv4Tuple, conds: separable}, {name: "separable IPv6", schema: rules.IPv6Tuple, conds: separable}, {name: "separable firewall", schema: rules.Firewall, conds: separable}}, hostiles...)
 
 func wordsOf(s *rules.Schema) []Word {
 	words := make([]Word, s.KeyLen())

@@ -1,0 +1,173 @@
+package bitvec
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hipac-go/classifier/hipac/internal/lower"
+)
+
+// sieved is a set whose entries have a box over words 1 and 2, a union in words
+// 2 and 3, and bits asked for in words 0 and 3.
+type sieved struct {
+	*set
+	sieve Sieve
+	masks [2][]lower.Span // of words 0 and 3: want in Lo, mask in Hi
+}
+
+var maskWords = [2]int{0, 3}
+
+func newSieved(r *rand.Rand, n, parts int) *sieved {
+	tops := []uint32{1<<20 - 1, math.MaxUint32, 65535, math.MaxUint32}
+	s := &sieved{set: newSet(n, tops, func(_, _ int, top uint32) lower.Span { return randomSpan(r, top, top/3, top) })}
+	s.dims = s.dims[1:3]
+	for w := 2; w < 4; w++ {
+		u := Union{Word: w, Reach: lower.Span{Hi: tops[w]}, Start: []uint32{0}}
+		for i := range n {
+			if r.IntN(3) == 0 {
+				u.Spans = append(u.Spans, u.Reach)
+			} else {
+				at := uint32(r.IntN(50))
+				for range r.IntN(parts) {
+					to := at + uint32(r.IntN(300))
+					u.Spans = append(u.Spans, lower.Span{Lo: at * 7, Hi: to * 7})
+					at = to + 2 + uint32(r.IntN(900))
+				}
+			}
+			u.Start = append(u.Start, uint32(len(u.Spans)))
+			if w == 2 {
+				s.dims[1].Spans[i] = u.Reach // the union stands for it
+			}
+		}
+		s.sieve.Unions = append(s.sieve.Unions, u)
+	}
+	for k, w := range maskWords {
+		for range n {
+			m := r.Uint32() & r.Uint32() & r.Uint32() & tops[w]
+			if r.IntN(4) == 0 {
+				m = 0
+			}
+			s.masks[k] = append(s.masks[k], lower.Span{Lo: r.Uint32() & m, Hi: m})
+		}
+		for shift := 0; 1<<shift <= int(tops[w]); shift += 5 + 3*k {
+			c := Chunk{Word: w, Shift: shift, Bits: 5 + 3*k}
+			for i := range n {
+				c.Want = append(c.Want, uint8(s.masks[k][i].Lo>>shift)&(1<<c.Bits-1))
+				c.Mask = append(c.Mask, uint8(s.masks[k][i].Hi>>shift)&(1<<c.Bits-1))
+			}
+			s.sieve.Chunks = append(s.sieve.Chunks, c)
+		}
+	}
+	return s
+}
+
+// allows returns whether the sieve lets the entry at position i pass.
+func (s *sieved) allows(i int, key []uint32) bool {
+	for k, w := range maskWords {
+		if key[w]&s.masks[k][i].Hi != s.masks[k][i].Lo {
+			return false
+		}
+	}
+	for _, u := range s.sieve.Unions {
+		in := false
+		for _, sp := range u.of(i) {
+			in = in || sp.Lo <= key[u.Word] && key[u.Word] <= sp.Hi
+		}
+		if !in {
+			return false
+		}
+	}
+	return true
+}
+
+// key is one that the entry at position i allows, but for some words.
+func (s *sieved) key(r *rand.Rand) []uint32 {
+	i := r.IntN(len(s.entries))
+	k := []uint32{r.Uint32() & (1<<20 - 1), r.Uint32(), uint32(r.IntN(7000)), uint32(r.IntN(7000))}
+	if sp := s.dims[0].Spans[i]; r.IntN(8) > 0 {
+		k[1] = sp.Lo
+	}
+	for _, u := range s.sieve.Unions {
+		if parts := u.of(i); len(parts) > 0 && r.IntN(8) > 0 {
+			sp := parts[r.IntN(len(parts))]
+			k[u.Word] = [3]uint32{sp.Lo, sp.Hi, sp.Hi + 1}[r.IntN(3)]
+		}
+	}
+	k[0] = k[0]&^s.masks[0][i].Hi | s.masks[0][i].Lo
+	if r.IntN(2) == 0 {
+		k[3] = k[3]&^s.masks[1][i].Hi | s.masks[1][i].Lo
+	}
+	k[2] &= 65535
+	return k
+}
+
+func TestSievedEntriesAreFoundAndFewOthers(t *testing.T) {
+	for _, n := range []int{1, 63, 700, 5000} {
+		r := rand.New(rand.NewPCG(17, uint64(n)))
+		s := newSieved(r, n, 9)
+		p, ok := New(s.dims, nil, s.entries, &s.sieve, math.MaxInt64)
+		require.True(t, ok)
+		b := p.Append(make([]uint64, 5), tagOf)
+		require.EqualValues(t, p.Bytes(), 8*(len(b)-5))
+		require.ElementsMatch(t, []int{1, 2, 3}, KeyWords(b, 5), "word 0 is no value")
+		bound := Bound(b, 5)
+		hits, beyond := 0, 0
+		for range 500 {
+			key := s.key(r)
+			got := all(b, 5, key, 0, NoTag)
+			passed := map[uint32]bool{}
+			for _, pos := range got {
+				passed[pos] = true
+				if !s.allows(int(pos), key) {
+					beyond++
+				}
+			}
+			for _, pos := range s.linear(key) {
+				if s.allows(int(pos), key) {
+					hits++
+					require.True(t, passed[pos], "n %d entry %d key %v", n, pos, key)
+				}
+			}
+			var c Cursor
+			c.Open(b, 5, key, 0)
+			for ok := true; ok; {
+				_, _, ok = c.Next(NoTag)
+			}
+			require.LessOrEqual(t, c.Work.Words, bound.Words)
+			require.LessOrEqual(t, c.Work.Failed, bound.Failed)
+		}
+		require.Greater(t, hits, 40)
+		require.Less(t, beyond, 1+hits/10, "those within a block that they share with others")
+	}
+}
+
+func TestSievesKeepToTheBudget(t *testing.T) {
+	r := rand.New(rand.NewPCG(19, 1))
+	s := newSieved(r, 2000, 9)
+	full, ok := New(s.dims, nil, s.entries, &s.sieve, math.MaxInt64)
+	require.True(t, ok)
+	made := 0
+	for budget := full.Bytes(); budget > full.Bytes()/4; budget -= full.Bytes() / 16 {
+		p, ok := New(s.dims, nil, s.entries, &s.sieve, budget)
+		if !ok {
+			continue
+		}
+		made++
+		require.LessOrEqual(t, p.Bytes(), budget)
+		b := p.Append(nil, tagOf)
+		for range 100 {
+			key := s.key(r)
+			passed := map[uint32]bool{}
+			for _, pos := range all(b, 0, key, 0, NoTag) {
+				passed[pos] = true
+			}
+			for _, pos := range s.linear(key) {
+				require.True(t, passed[pos] || !s.allows(int(pos), key))
+			}
+		}
+	}
+	require.Greater(t, made, 4)
+}
