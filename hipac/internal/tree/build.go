@@ -247,17 +247,22 @@ next:
 func (b *Builder) Tree() *Tree {
 	t := b.tree
 	t.program.Sort()
-	t.rows = append(t.rows, row{}) // walks step a pointer from row to row, in the end to the one behind the last
 	if len(t.rows)%2 != 0 {
 		t.rows = append(t.rows, row{}) // vectors load pairs
 	}
-	t.slots, t.lines, t.rows, t.classes = fit(t.slots), fit(t.lines), fit(t.rows), fit(t.classes)
+	t.slots, t.lines, t.classes = fit(t.slots), fit(t.lines), fit(t.classes)
+	t.rows = append(make([]row, 0, len(t.rows)+rowsBehind), t.rows...)
 	if t.wants != nil {
 		t.wants = fit(t.wants)
 	}
 	t.vectorize()
 	return &t
 }
+
+// rowsBehind is the number of rows for which there is memory behind the last:
+// where no row of a leaf matches, the vector walk still loads the tag that would
+// be next.
+const rowsBehind = 4
 
 // fit returns s without the room behind it. It copies even where there is little,
 // so that what a tree takes does not depend on how its arrays grew.
