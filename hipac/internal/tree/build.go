@@ -8,6 +8,7 @@ package tree
 import (
 	"context"
 	"math"
+	"slices"
 
 	"github.com/hipac-go/classifier/hipac/internal/lower"
 )
@@ -235,6 +236,10 @@ next:
 			b.pool.close()
 			b.pool = nil
 		}()
+	}
+	if b.packed != nil && int64(len(entries))*64 < b.cfg.MaxBytes { // about what common sets come to
+		b.tree.rows = slices.Grow(b.tree.rows, len(entries)+len(entries)/8)
+		b.tree.slots = slices.Grow(b.tree.slots, len(entries))
 	}
 	from := len(b.tree.slots)
 	ref, _ := b.node(entries, max(b.cfg.Replication-1, 0)*float64(len(entries))+16, 0, maxSpans)

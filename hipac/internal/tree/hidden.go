@@ -13,6 +13,9 @@ import (
 // dropHidden returns the entries that can be the answer for some key that
 // reaches the node.
 func (b *Builder) dropHidden(entries []int32) []int32 {
+	if len(entries) < 2 {
+		return entries
+	}
 	known := b.known()
 	for i, e := range entries {
 		if b.boxes.Hides[e] && !b.boxes.Inexact[e] && b.boxes.Need[e]&^known == 0 && b.coversReach(e) {
