@@ -33,7 +33,7 @@ type effort struct {
 }
 
 var defaultEffort = effort{
-	most: 100 * time.Millisecond, whole: 25 * time.Second, least: 20 * time.Millisecond, warm: 50 * time.Millisecond,
+	most: 100 * time.Millisecond, whole: 20 * time.Second, least: 20 * time.Millisecond, warm: 50 * time.Millisecond,
 	packets: 100_000, build: time.Second,
 }
 

@@ -28,6 +28,9 @@ func (p *Plan) Append(dst []uint64, tags func(i int) uint32) []uint64 {
 	w := writer{n: len(p.entries)}
 	stride := p.head.words + p.head.summary
 	for i := range p.cut {
+		if p.ctx.Err() != nil {
+			return dst
+		}
 		c := &p.cut[i]
 		d := dimension{word: uint32(c.word), column: noColumn, count: uint32(len(c.blocks)), index: at, within: c.within()}
 		top, middle, blocks := indexWords(len(c.blocks))
@@ -45,6 +48,9 @@ func (p *Plan) Append(dst []uint64, tags func(i int) uint32) []uint64 {
 		fillIndex(index, len(c.blocks))
 	}
 	for i := range p.chunks {
+		if p.ctx.Err() != nil {
+			return dst
+		}
 		c := &p.chunks[i]
 		d := dimension{word: uint32(c.Word), column: noColumn, count: 1 << c.Bits, index: at, within: chunkBit | uint32(c.Shift)}
 		d.bitmaps = at + d.count

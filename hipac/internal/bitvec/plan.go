@@ -4,6 +4,7 @@ package bitvec
 // worked out before anything of it is allocated.
 
 import (
+	"context"
 	"math"
 	"slices"
 	"sort"
@@ -13,6 +14,7 @@ import (
 
 // Plan is a bucket that has been worked out but not written.
 type Plan struct {
+	ctx     context.Context
 	dims    []lower.Dim
 	entries []int32
 	cut     []cutDim
@@ -42,16 +44,20 @@ type block struct {
 // New plans a bucket of the entries, in their order, which is the order of
 // their tags. reach gives the values that each dimension's word has in the keys
 // that will be looked up, nil for all; lookups of other keys give wrong answers.
-// A dimension that all entries cover takes nothing. It reports false when the bucket would take more than budget bytes,
-// with fewer blocks where that is short, or is beyond what offsets of 32 bits
-// can name.
+// A dimension that all entries cover takes nothing. It reports false when the
+// bucket would take more than budget bytes, with fewer blocks where that is
+// short, or is beyond what offsets of 32 bits can name.
 //
-// It takes O(dims * n log n) time and at most 32 bytes per entry while it runs. dims
-// and entries are kept until Append.
-//
-// sieve, which may be nil, is kept too.
+// It takes O(dims * n log n) time and at most 32 bytes per entry while it runs.
+// dims and entries are kept until Append, and so is sieve, which may be nil.
 func New(dims []lower.Dim, reach []lower.Span, entries []int32, sieve *Sieve, budget int64) (*Plan, bool) {
-	p := &Plan{dims: dims, entries: entries}
+	return NewContext(context.Background(), dims, reach, entries, sieve, budget)
+}
+
+// NewContext is New that ends early, and reports false, when the context ends.
+// Append ends early then too, and leaves a bucket that must not be used.
+func NewContext(ctx context.Context, dims []lower.Dim, reach []lower.Span, entries []int32, sieve *Sieve, budget int64) (*Plan, bool) {
+	p := &Plan{ctx: ctx, dims: dims, entries: entries}
 	if len(entries) > maxEntries {
 		return nil, false
 	}
@@ -76,6 +82,9 @@ func New(dims []lower.Dim, reach []lower.Span, entries []int32, sieve *Sieve, bu
 		all = append(all, c)
 	}
 	for _, c := range all {
+		if ctx.Err() != nil {
+			return nil, false
+		}
 		if p.divide(&c, maxBlocks); c.cuts == 0 {
 			continue
 		}

@@ -134,13 +134,19 @@ func (b *Builder) fillBuckets(root Ref, from, n int) Ref {
 // fill writes a bucket of at most so many bytes, or a chain.
 func (b *Builder) fill(k *bucket, bytes int64) Ref {
 	bytes = min(bytes, b.cfg.MaxBytes-b.tree.used())
-	p, ok := bitvec.New(b.dims, k.reach, k.entries, b.sieve(k, bytes), bytes)
+	p, ok := bitvec.NewContext(b.ctx, b.dims, k.reach, k.entries, b.sieve(k, bytes), bytes)
+	if b.ended() {
+		return 0
+	}
 	if !ok {
 		copy(b.reach, k.reach)
 		return b.chain(k.entries)
 	}
 	off := len(b.tree.slots)
 	b.tree.slots = p.Append(b.tree.slots, func(i int) uint32 { return b.tag(k.entries[i]) })
+	if b.ended() {
+		return 0
+	}
 	return leafRef(off, 1, formBucket, 0)
 }
 

@@ -22,6 +22,9 @@ const (
 	maxSpans = 8
 	// chainRows is the number of rows in a leaf of a chain.
 	chainRows = 512
+	// largeNode is the number of entries of nodes at which the context is looked
+	// at; below, at every 256th.
+	largeNode = 1 << 12
 	// pruneRows is the number of entries up to which a node compares them all
 	// with one another for hidden ones.
 	pruneRows = 64
@@ -244,7 +247,9 @@ next:
 	from := len(b.tree.slots)
 	ref, _ := b.node(entries, max(b.cfg.Replication-1, 0)*float64(len(entries))+16, 0, maxSpans)
 	ref = b.fillBuckets(ref, from, len(entries))
-	b.ok()
+	if b.ok() {
+		b.ended()
+	}
 	return ref, b.err
 }
 
@@ -255,19 +260,13 @@ func (b *Builder) Tree() *Tree {
 	if len(t.rows)%2 != 0 {
 		t.rows = append(t.rows, row{}) // vectors load pairs
 	}
-	t.slots, t.lines, t.classes = fit(t.slots), fit(t.lines), fit(t.classes)
-	t.rows = append(make([]row, 0, len(t.rows)+rowsBehind), t.rows...)
+	t.slots, t.lines, t.rows, t.classes = fit(t.slots), fit(t.lines), fit(t.rows), fit(t.classes)
 	if t.wants != nil {
 		t.wants = fit(t.wants)
 	}
 	t.vectorize()
 	return &t
 }
-
-// rowsBehind is the number of rows for which there is memory behind the last:
-// where no row of a leaf matches, the vector walk still loads the tag that would
-// be next.
-const rowsBehind = 4
 
 // fit returns s without the room behind it. It copies even where there is little,
 // so that what a tree takes does not depend on how its arrays grew.
@@ -296,11 +295,19 @@ func (b *Builder) ok() bool {
 	return b.err == nil
 }
 
+// ended reports whether the context has, and building with it.
+func (b *Builder) ended() bool {
+	if b.err == nil {
+		b.err = b.ctx.Err()
+	}
+	return b.err != nil
+}
+
 // node builds the node for the entries, which may grow by extra copies, and
 // says what a lookup in it costs. When that is more than a bucket of all entries
 // would cost, it becomes one.
 func (b *Builder) node(entries []int32, extra float64, depth, spans int) (Ref, cost) {
-	if !b.ok() {
+	if !b.ok() || len(entries) >= largeNode && b.ended() {
 		return 0, cost{}
 	}
 	if !b.cfg.KeepHidden {

@@ -33,7 +33,11 @@
 //	bucket    many rules that no cut separates, as bitmaps by the blocks of each
 //	          word, whose intersection holds the candidates (package bitvec).
 //
-// A worked example, words src and dport, four rules:
+// A table of one slot, a link, only carries a span: that of an interval node, or
+// the rest of a chain of leaves.
+//
+// A worked example, words src and dport, four rules, as if a leaf were for one or
+// two rules (four make one leaf):
 //
 //	r0 src=10.1.0.0/16 dport=80
 //	r1 src=10.2.0.0/16
