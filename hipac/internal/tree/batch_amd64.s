@@ -301,10 +301,12 @@ tables:
 	SUBQ $8, CX
 	JG tables
 
-	// Go on with the tables just found. R10 tells in which queue they are.
 	LEAQ SPANS+8*const_maxWaiting(R15), AX
 	CMPQ R13, AX
 	JA giveup
+	// Go on with the tables just found, and what they lead to goes into the other
+	// queue. R10 tells in which they are.
+more:
 	LEAQ TABLES1(R15), AX
 	LEAQ TABLES0(R15), SI
 	CMPQ R10, AX
@@ -379,25 +381,7 @@ move:
 moved:
 	VMOVDQU64 (SI), Z1
 	VMOVDQU64 Z1, (DX)
-	// Tables that they led to?
-	LEAQ TABLES1(R15), AX
-	LEAQ TABLES0(R15), SI
-	CMPQ R10, AX
-	JCC second2
-	MOVQ R10, CX
-	SUBQ SI, CX
-	JZ intervals
-	MOVQ AX, R10
-	JMP found2
-second2:
-	MOVQ R10, CX
-	SUBQ AX, CX
-	JZ intervals
-	MOVQ SI, R10
-	MOVQ AX, SI
-found2:
-	SHRQ $3, CX
-	JMP tables
+	JMP more
 
 	// Leaves: four rows of each, two cache lines. What has rows left goes into
 	// the other queue.
