@@ -33,8 +33,9 @@
 // rule, and one cache line or so per level, of which there are few. Memory is
 // linear in the number of rules whatever they are (Options.Replication,
 // Options.MemoryLimit). Rules that no cut tells apart are found by intersecting
-// bitmaps, at d*n/63 words of 64 bits for n rules that constrain d words;
-// [Stats] has the bound of a classifier.
+// bitmaps, at about d*n/63 words of 64 bits for n rules that constrain d words,
+// a word more counted for every eight fields; [Stats] has the bound of a
+// classifier.
 //
 // The second engine, [Index], answers from per-field interval indexes and
 // roaring bitmaps; it is slower, and there to check the first.
