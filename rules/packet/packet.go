@@ -28,8 +28,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-
-	"github.com/hipac-go/classifier/rules"
 )
 
 // Fields is a set of header fields that a packet has or has not. Those without
@@ -133,38 +131,6 @@ type Packet struct {
 	// be set once for many packets.
 	Meta
 }
-
-// Meta is what is known of a packet besides its bytes. The zero Meta is that
-// of a packet of unknown interfaces and connection state with the mark 0. The
-// mark is always present, since every packet in a kernel has one.
-type Meta struct {
-	Known    Known
-	CTState  uint8       // bits of rules.CTStates
-	Mark     uint32      // firewall mark
-	InIface  rules.Value // rules.NameValue of the interface it came in by
-	OutIface rules.Value // rules.NameValue of the interface it leaves by
-}
-
-// Known says which parts of a Meta are known.
-type Known uint8
-
-// The parts of a Meta that may be unknown.
-const (
-	KnownIn Known = 1 << iota
-	KnownOut
-	KnownCTState
-)
-
-// SetIn names the interface that the packet came in by. The empty name says
-// that there is none (a packet of the machine's own), which is different from
-// an interface that is not known: "! -i eth0" holds for it.
-func (m *Meta) SetIn(name string) { m.InIface, m.Known = rules.NameValue(name), m.Known|KnownIn }
-
-// SetOut names the interface that the packet leaves by, as SetIn does.
-func (m *Meta) SetOut(name string) { m.OutIface, m.Known = rules.NameValue(name), m.Known|KnownOut }
-
-// SetCTState sets the connection state, bits of rules.CTStates.
-func (m *Meta) SetCTState(bits uint8) { m.CTState, m.Known = bits, m.Known|KnownCTState }
 
 // Frag reports whether the packet is a fragment that is not the first.
 func (p *Packet) Frag() bool { return p.FragOffset != 0 }
