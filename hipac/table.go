@@ -75,9 +75,12 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 		flow := lower.Source{
 			Len:   l.Len(),
 			Conds: func(r int) []rules.Cond { return l.At(r).Conds },
-			Skip:  func(r int) bool { return l.At(r).Continue },
-			// A rule that comes back hides nothing.
-			Hides: func(r int) bool { return l.At(r).Value.Kind != rules.Jump || l.At(r).Unknown != "" },
+			Skip:  func(r int) bool { return onlyCounts(l.At(r)) },
+			// A rule that comes back, or that may not match after all, hides nothing.
+			Hides: func(r int) bool {
+				v := &l.At(r).Value
+				return (v.Kind != rules.Jump || l.At(r).Unknown != "") && v.Ext.Plain()
+			},
 		}
 		boxes, err := lower.Lower(ctx, t.Schema, flow, o.MemoryLimit)
 		if err != nil {
@@ -110,7 +113,7 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 		boxes, err := lower.Lower(ctx, t.Schema, lower.Source{
 			Len:   l.Len(),
 			Conds: func(r int) []rules.Cond { return l.At(r).Conds },
-			Skip:  func(r int) bool { return !l.At(r).Continue },
+			Skip:  func(r int) bool { return !onlyCounts(l.At(r)) },
 		}, o.MemoryLimit)
 		if err != nil {
 			return nil, buildError(err, o.MemoryLimit)
@@ -165,26 +168,45 @@ type walk struct {
 	passing  map[int32][]uint32 // counting rules that match, by chain
 }
 
+// onlyCounts reports whether nothing comes of the rule but its counters.
+func onlyCounts(r *rules.Rule[rules.Action]) bool { return r.Continue && r.Value.Ext.Plain() }
+
 // Evaluate sends a packet through the table from the chain at index entry,
 // 0 <= entry < len(Chains), and returns what rules.Table.Evaluate does; it
 // panics on an entry that there is not. It allocates nothing unless
 // jumps nest deeper than 16, or a packet takes more than 32 of them in one
 // chain.
 func (t *Table) Evaluate(k rules.Key, entry int) rules.Result {
-	w := walk{Table: t}
-	return w.run(k, entry)
+	return t.Trace(k, entry, nil)
 }
 
 // Trace is Evaluate, and calls executed for every rule executed, in order,
 // the deciding one included. It allocates.
 func (t *Table) Trace(k rules.Key, entry int, executed func(rules.Place)) rules.Result {
-	w := walk{Table: t, executed: executed, passing: map[int32][]uint32{}}
-	return w.run(k, entry)
+	if len(k) != t.source.Schema.KeyLen() || !t.source.Admits(k) {
+		return rules.Result{By: rules.Place{Chain: entry, Rule: -1}}
+	}
+	w := walk{Table: t, executed: executed}
+	return w.run(k, nil, entry)
 }
 
-func (w *walk) run(k rules.Key, entry int) rules.Result {
-	if len(k) != w.source.Schema.KeyLen() || !w.source.Admits(k) {
+// Run is rules.Table.Run: Evaluate for a packet of which more than its key is
+// known, with all that tests ask and targets do. executed may be nil.
+func (t *Table) Run(s rules.Subject, entry int, executed func(rules.Place)) rules.Result {
+	if !s.Enters(t.source) {
 		return rules.Result{By: rules.Place{Chain: entry, Rule: -1}}
+	}
+	w := walk{Table: t, executed: executed}
+	return w.run(s.Key(), s, entry)
+}
+
+// run walks the chains; s is nil when only the key is known.
+func (w *walk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
+	if w.source.Schema.Hotdrop(k) != 0 {
+		if s == nil {
+			s = rules.KeyOnly(slices.Clone(k))
+		}
+		return w.source.Run(s, entry, w.executed)
 	}
 	var buf [16]frame
 	stack := buf[:0]
@@ -203,26 +225,93 @@ func (w *walk) run(k rules.Key, entry int) rules.Result {
 			continue
 		}
 		here := rules.Place{Chain: int(at.chain), Rule: int(rank - w.chains[at.chain].base)}
-		if w.executed != nil {
-			w.executed(here)
-		}
 		r := w.source.Chains[here.Chain].Rules.At(here.Rule)
-		if r.Unknown != "" {
-			return rules.Result{Verdict: rules.Unknown, By: here}
+		at.next = rank + 1
+		if e := r.Value.Ext; !e.Plain() {
+			if s == nil {
+				s = rules.KeyOnly(slices.Clone(k)) // so that k itself can live on the stack
+			}
+			result, end, on := w.extended(r, s, here)
+			if end {
+				return result
+			}
+			if e.Changes() {
+				k = s.Key()
+				clear(w.passing)
+				w.forget(stack, &at)
+			}
+			if !on {
+				continue
+			}
+		} else {
+			if w.executed != nil {
+				w.executed(here)
+			}
+			if r.Unknown != "" {
+				return rules.Result{Verdict: rules.Unknown, By: here, Needs: r.Unknown}
+			}
 		}
 		switch r.Value.Kind {
 		case rules.Decide:
 			return rules.Result{Verdict: r.Value.Verdict, By: here}
 		case rules.Jump:
-			at.next = rank + 1
 			at.jumps++
 			stack = append(stack, at)
 			at = w.enter(r.Value.Chain)
 		case rules.Goto:
 			at = w.enter(r.Value.Chain)
-		default: // Return: rules that pass are not in this tree
+		case rules.Return:
 			at.next = returned
 		}
+	}
+}
+
+// extended asks the tests of a rule whose conditions hold and applies its
+// target. end says that result ends the evaluation, on that the rule's action
+// follows.
+func (w *walk) extended(r *rules.Rule[rules.Action], s rules.Subject, here rules.Place) (result rules.Result, end, on bool) {
+	e := r.Value.Ext
+	outcome, needs := e.Ask(s)
+	switch outcome {
+	case rules.No:
+		return result, false, false
+	case rules.DropNow:
+		return rules.Result{Verdict: rules.Drop, By: here, Dropped: true}, true, false
+	}
+	if r.Unknown != "" {
+		outcome, needs = rules.Unsure, r.Unknown
+	}
+	if w.executed != nil {
+		w.executed(here)
+	}
+	if outcome == rules.Unsure && (!r.Continue || e.Changes()) {
+		return rules.Result{Verdict: rules.Unknown, By: here, Needs: needs}, true, false
+	}
+	if e.Target == nil {
+		return result, false, true
+	}
+	if outcome == rules.Unsure {
+		e.Target.Apply(s, here, needs)
+		return result, false, false
+	}
+	switch outcome, needs = e.Target.Apply(s, here, ""); outcome {
+	case rules.No:
+		return result, false, false
+	case rules.DropNow:
+		return rules.Result{Verdict: rules.Drop, By: here}, true, false
+	case rules.Unsure:
+		return rules.Result{Verdict: rules.Unknown, By: here, Needs: needs}, true, false
+	}
+	return result, false, true
+}
+
+// forget drops the lists of matching rules that were made before the packet
+// changed.
+func (w *walk) forget(stack []frame, at *frame) {
+	w.lists = w.lists[:0]
+	at.ahead = 0
+	for i := range stack {
+		stack[i].ahead = 0
 	}
 }
 
@@ -266,7 +355,7 @@ func (w *walk) matching(k rules.Key, chain int32, pass bool) (out []uint32) {
 	}
 	l := w.source.Chains[chain].Rules
 	for it := c.index.Match(k).Iterator(); it.HasNext(); {
-		if r := it.Next(); l.At(int(r)).Continue == pass {
+		if r := it.Next(); onlyCounts(l.At(int(r))) == pass {
 			out = append(out, c.base+r)
 		}
 	}
@@ -278,6 +367,9 @@ func (w *walk) matching(k rules.Key, chain int32, pass bool) (out []uint32) {
 func (w *walk) passed(k rules.Key, at *frame, before uint32) {
 	found, ok := w.passing[at.chain]
 	if !ok {
+		if w.passing == nil {
+			w.passing = map[int32][]uint32{}
+		}
 		found = w.matching(k, at.chain, true)
 		w.passing[at.chain] = found
 	}

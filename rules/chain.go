@@ -21,9 +21,11 @@ const (
 	Drop
 	Reject
 	Unknown
+	Queue  // handed to a program, which decides
+	Stolen // taken by a target, which answers it itself
 )
 
-var verdictNames = [...]string{"NONE", "ACCEPT", "DROP", "REJECT", "UNKNOWN"}
+var verdictNames = [...]string{"NONE", "ACCEPT", "DROP", "REJECT", "UNKNOWN", "QUEUE", "STOLEN"}
 
 // String returns the verdict in capitals, as iptables writes it.
 func (v Verdict) String() string {
@@ -35,8 +37,8 @@ func (v Verdict) String() string {
 
 // ParseVerdict reads a verdict in capitals, Unknown and NoVerdict excepted.
 func ParseVerdict(s string) (Verdict, bool) {
-	for v := Accept; v <= Reject; v++ {
-		if verdictNames[v] == s {
+	for v := Accept; v <= Stolen; v++ {
+		if verdictNames[v] == s && v != Unknown {
 			return v, true
 		}
 	}
@@ -68,6 +70,9 @@ type Action struct {
 	Text string
 	// Packets and Bytes are the counters that the file had, 0 without.
 	Packets, Bytes uint64
+	// Ext is what the rule asks and does beyond conditions and verdict; nil:
+	// nothing. Rules may share one.
+	Ext *Extension
 }
 
 // Chain is a named list of rules.
@@ -198,64 +203,4 @@ func (t *Table) Admits(k Key) bool {
 		}
 	}
 	return true
-}
-
-// Place is a rule of a table, or a chain's policy.
-type Place struct {
-	Chain int // index in Table.Chains
-	Rule  int // position in the chain's list; -1 for the policy
-}
-
-// Result is the outcome of evaluating a packet.
-type Result struct {
-	Verdict Verdict
-	// By is the rule or the policy that decided.
-	By Place
-}
-
-// Evaluate walks the table from a chain and returns the verdict. When trace
-// is not nil it is called for every rule executed, in order, the deciding one
-// included, and not for policies. A packet that the table does not admit gets
-// NoVerdict at once.
-func (t *Table) Evaluate(k Key, chain int, trace func(Place)) Result {
-	if !t.Admits(k) {
-		return Result{NoVerdict, Place{chain, -1}}
-	}
-	type frame struct{ chain, next int }
-	var stack []frame
-	entry, next := chain, 0
-	for {
-		c := &t.Chains[chain]
-		if next >= c.Rules.Len() {
-			if len(stack) == 0 {
-				return Result{t.Chains[entry].Policy, Place{entry, -1}}
-			}
-			chain, next = stack[len(stack)-1].chain, stack[len(stack)-1].next
-			stack = stack[:len(stack)-1]
-			continue
-		}
-		here := Place{chain, next}
-		r := c.Rules.At(next)
-		next++
-		if !r.Matches(t.Schema, k) {
-			continue
-		}
-		if trace != nil {
-			trace(here)
-		}
-		if r.Unknown != "" && !r.Continue {
-			return Result{Unknown, here}
-		}
-		switch r.Value.Kind {
-		case Decide:
-			return Result{r.Value.Verdict, here}
-		case Jump:
-			stack = append(stack, frame{chain, next})
-			chain, next = r.Value.Chain, 0
-		case Goto:
-			chain, next = r.Value.Chain, 0
-		case Return:
-			next = c.Rules.Len()
-		}
-	}
 }

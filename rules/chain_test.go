@@ -141,9 +141,9 @@ func TestPacketsWalkChainsAsIptablesHasThem(t *testing.T) {
 func TestEvaluationMayBeginInAnyChain(t *testing.T) {
 	table := tableOf(t, []chainRule{{action: accept()}}, []chainRule{{port: 1, action: reject()}})
 	k := Tuple4{DstPort: 1}.Key()
-	require.Equal(t, Result{Reject, Place{1, 0}}, table.Evaluate(k[:], 1, nil))
+	require.Equal(t, Result{Verdict: Reject, By: Place{1, 0}}, table.Evaluate(k[:], 1, nil))
 	k = Tuple4{DstPort: 2}.Key()
-	require.Equal(t, Result{NoVerdict, Place{1, -1}}, table.Evaluate(k[:], 1, nil), "a user chain has no policy")
+	require.Equal(t, Result{Verdict: NoVerdict, By: Place{1, -1}}, table.Evaluate(k[:], 1, nil), "a user chain has no policy")
 }
 
 func TestTableOfAFamilyAdmitsPacketsOfThatFamilyOnly(t *testing.T) {

@@ -51,10 +51,17 @@ func In(i int, intervals ...Interval) Cond {
 
 // fieldIndex returns i as Cond keeps it; one that no schema has stays so.
 func fieldIndex(i int) uint8 {
-	if i < 0 || i >= MaxFields {
-		return MaxFields
+	if i < 0 || i > 255 {
+		return 255
 	}
 	return uint8(i)
+}
+
+// On returns c as a condition on field i instead: for conditions that are made
+// before it is known which fields a schema will have.
+func (c Cond) On(i int) Cond {
+	c.field = fieldIndex(i)
+	return c
 }
 
 // Masked returns the condition v & mask == want. With bits of want outside

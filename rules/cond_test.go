@@ -147,9 +147,9 @@ func TestConditionThatDoesNotFitTheSchemaIsRefused(t *testing.T) {
 		want string
 	}{
 		{In(2, Point(1)), "rule 1: condition on field 2 of a schema of 2"},
-		{In(-1, Point(1)), "rule 1: condition on field 32 of a schema of 2"},
-		{In(256, Point(1)), "rule 1: condition on field 32 of a schema of 2"},
-		{Masked(256, U64(1), U64(1)), "rule 1: condition on field 32 of a schema of 2"},
+		{In(-1, Point(1)), "rule 1: condition on field 255 of a schema of 2"},
+		{In(256, Point(1)), "rule 1: condition on field 255 of a schema of 2"},
+		{Masked(256, U64(1), U64(1)), "rule 1: condition on field 255 of a schema of 2"},
 		{In(0, Span(0, 256)), "rule 1: field f: 256 does not fit 8 bits"},
 		{In(0, Span(5, 4)), "rule 1: field f: lower bound 5 is above upper bound 4"},
 		{In(0, Span(0, 9), Span(5, 4)), "rule 1: field f: lower bound 5 is above upper bound 4"},

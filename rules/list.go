@@ -101,6 +101,9 @@ func (r *Rule[T]) bytes() int64 {
 // Schema returns the schema of the rules.
 func (b *Builder[T]) Schema() *Schema { return b.schema }
 
+// Grow makes room for n more rules, to be added at one time.
+func (b *Builder[T]) Grow(n int) { b.rules = slices.Grow(b.rules, n) }
+
 // Add appends a rule and returns its identity. On an error nothing is added:
 // a condition that does not fit the schema, a used identity (ErrDuplicateID),
 // too many rules or bytes of them (ErrLimit).

@@ -33,11 +33,5 @@ type Rule[T any] struct {
 // Matches reports whether all conditions of r hold for the packet k. For an
 // Unknown rule that means: may match.
 func (r *Rule[T]) Matches(s *Schema, k Key) bool {
-	for i := range r.Conds {
-		c := &r.Conds[i]
-		if !c.Holds(s.Get(k, int(c.field))) {
-			return false
-		}
-	}
-	return true
+	return holdAll(r.Conds, s, k)
 }

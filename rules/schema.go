@@ -94,6 +94,7 @@ type Schema struct {
 	width  []int // key words of each field
 	words  int
 
+	hotdrop  int    // first word of the field of that name, 0 without
 	tuple    [5]int // fields of the 5-tuple, -1 where there is none
 	notTuple uint32 // the other fields
 }
@@ -148,6 +149,9 @@ func NewSchema(fields ...Field) (*Schema, error) {
 	for i, name := range [...]string{"src", "dst", "sport", "dport", "proto"} {
 		s.tuple[i] = s.Index(name)
 	}
+	if i := s.Index("hotdrop"); i >= 0 && s.width[i] == 1 {
+		s.hotdrop = s.offset[i]
+	}
 	for i := range s.fields {
 		if !slices.Contains(s.tuple[:], i) {
 			s.notTuple |= 1 << i
@@ -197,6 +201,15 @@ func (s *Schema) MustIndex(name string) int {
 		panic("rules: schema has no field " + name)
 	}
 	return i
+}
+
+// Hotdrop returns the value of the field "hotdrop" in k: the headers that the
+// packet is cut inside of, see Demand. It is 0 in schemas without the field.
+func (s *Schema) Hotdrop(k Key) uint32 {
+	if s.hotdrop == 0 {
+		return 0
+	}
+	return k[s.hotdrop]
 }
 
 // String lists the fields as the native format's header does.

@@ -182,6 +182,9 @@ func (p *Packets) setDefaults(f *MetaFlags) error {
 			continue
 		}
 		i := p.schema.Index(d.field)
+		if i < 0 && rules.Firewall.Index(d.field) >= 0 {
+			continue // no rule asks for it
+		}
 		if i < 0 {
 			return BadUsage("--%s: the rules have no field %s", d.flag, d.field)
 		}

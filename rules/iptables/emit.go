@@ -8,7 +8,16 @@ import (
 	"strings"
 
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/xt"
 )
+
+// rawRule is a rule whose conditions are about fields of the universe.
+type rawRule struct {
+	conds   []rules.Cond
+	action  rules.Action
+	comment string
+	unknown string
+}
 
 // emit adds the rule that has been read to the chain: one rule of the kernel
 // for each combination of its addresses, and of those one rule of the list for
@@ -21,14 +30,9 @@ func (p *ruleParser) emit(chain int) error {
 	f, t := p.f, p.f.cur
 	c := &t.chains[chain]
 	src, dst := orNone(p.src), orNone(p.dst)
-	ways := 1
-	for _, ch := range p.choices {
-		if ways *= len(ch); ways > f.limits.MaxElements {
-			break
-		}
-	}
+	ways := p.ways()
 	// Each factor is at most MaxElements, so that the product cannot overflow.
-	if n := len(src) * len(dst); n > f.limits.MaxElements || n*ways > f.limits.MaxElements {
+	if n := len(src) * len(dst); ways > f.limits.MaxElements || n > f.limits.MaxElements || n*ways > f.limits.MaxElements {
 		return f.limitError(fmt.Sprintf("the rule stands for more than %d rules", f.limits.MaxElements))
 	} else if t.rules+n*ways > f.limits.MaxRules {
 		return f.limitError(fmt.Sprintf("table %s has more than %d rules", t.name, f.limits.MaxRules))
@@ -36,31 +40,29 @@ func (p *ruleParser) emit(chain int) error {
 	if len(f.found) > 0 && !f.allow {
 		return nil // the file is refused: keep no more of it
 	}
-	r := rules.Rule[rules.Action]{Value: action, Comment: p.comment}
-	r.Continue = action.Kind == rules.Pass
-	if c.list == nil {
-		c.list = rules.NewBuilder[rules.Action](rules.Firewall)
-		c.list.SetLimits(f.limits)
-	}
+	r := rawRule{action: action, comment: p.comment}
 	fixed := len(p.scratch)
 	for i := range src {
 		for j := range dst {
-			r.Value.Number = len(c.lines) + 1
+			r.action.Number = len(c.lines) + 1
 			p.scratch = p.appendRule(p.scratch[:fixed], &src[i], &dst[j], target)
 			c.lines = append(c.lines, ruleLine{f.keep(p.scratch[fixed:]), f.line, p.packets, p.bytes})
-			r.Unknown = p.unknownWith(&src[i], &dst[j])
+			r.unknown = p.unknownWith(&src[i], &dst[j])
+			p.made = p.made[:0]
+			var effect rules.Target
+			if target != nil && target.target != nil {
+				effect = target.target()
+			}
 			for way := range ways {
-				r.Conds = p.conditions(&src[i], &dst[j], way)
-				before := c.list.Bytes()
-				if _, err := c.list.Add(r); err != nil {
-					return f.errorLine(err.Error(), "")
-				}
+				conds, ext := p.arrange(&src[i], &dst[j], way, effect, target)
+				r.conds = f.keepConds(conds)
+				r.action.Ext = ext
 				t.rules++
 				// The text of the rule is kept too.
-				f.bytes += c.list.Bytes() - before + int64(len(p.scratch)-fixed)
-				if f.bytes > f.limits.MaxMemory {
+				if f.bytes += r.bytes() + int64(len(p.scratch)-fixed); f.bytes > f.limits.MaxMemory {
 					return f.limitError(fmt.Sprintf("the rules take more than %d bytes of memory", f.limits.MaxMemory))
 				}
+				c.rules = append(c.rules, r)
 			}
 		}
 	}
@@ -73,6 +75,167 @@ func (p *ruleParser) emit(chain int) error {
 		c.limited = append(c.limited, limitedRule{p.hooks, p.hooksBy.mod.title(), f.line, p.hooksBy.at})
 	}
 	return nil
+}
+
+// Sizes in bytes, for Limits.MaxMemory, as rules.Builder counts them.
+const (
+	ruleBytes      = 128
+	condBytes      = 64
+	intervalBytes  = 32
+	extensionBytes = 160
+	testBytes      = 128
+)
+
+func (r *rawRule) bytes() int64 {
+	n := ruleBytes + condBytes*len(r.conds) + len(r.comment) + len(r.unknown)
+	for i := range r.conds {
+		ranges, _ := r.conds[i].Intervals()
+		n += intervalBytes * len(ranges)
+	}
+	if e := r.action.Ext; !e.Plain() {
+		n += extensionBytes + testBytes*len(e.Tests)
+	}
+	return int64(n)
+}
+
+// condChunk is the number of conditions that share one allocation.
+const condChunk = 1024
+
+// keepConds returns a copy of the conditions.
+func (f *fileReader) keepConds(conds []rules.Cond) []rules.Cond {
+	if cap(f.chunk)-len(f.chunk) < len(conds) {
+		f.chunk = make([]rules.Cond, 0, max(condChunk, len(conds)))
+	}
+	from := len(f.chunk)
+	f.chunk = append(f.chunk, conds...)
+	return f.chunk[from:len(f.chunk):len(f.chunk)]
+}
+
+// ways returns the number of combinations of the rule's choices, cut off
+// above the limit.
+func (p *ruleParser) ways() int {
+	ways := 1
+	for i := range p.insts {
+		for j := range p.insts[i].items {
+			if n := len(p.insts[i].items[j].either); n > 0 {
+				if ways *= n; ways > p.f.limits.MaxElements {
+					return ways
+				}
+			}
+		}
+	}
+	return ways
+}
+
+// arrange puts what the rule with the given addresses asks in order, in the
+// way that way, a number in mixed radix, chooses: conditions, which have no
+// effect and can be asked together, and tests behind them. What stands behind
+// a test with a memory may be asked only when that holds, and becomes a test
+// too. The conditions are in scratch space.
+func (p *ruleParser) arrange(src, dst *address, way int, effect rules.Target, target *instance) ([]rules.Cond, *rules.Extension) {
+	conds := p.conds[:0]
+	if src.has {
+		conds = append(conds, src.cond)
+	}
+	if dst.has {
+		conds = append(conds, dst.cond)
+	}
+	conds = append(conds, p.ipConds...)
+	sortByField(conds)
+	var tests []rules.Step
+	demands := p.demands[:0]
+	late, n := false, 0
+	for i := range p.insts {
+		if i == p.target {
+			continue
+		}
+		m := &p.insts[i]
+		from := len(conds)
+		if m.mod.reads != 0 {
+			if late {
+				tests = append(tests, rules.Step{Test: xt.Readable(m.mod.reads), Text: m.mod.name})
+			} else {
+				demands = append(demands, rules.Demand{Bits: m.mod.reads, Conds: len(conds), Tests: len(tests)})
+			}
+		}
+		text := ""
+		for j := range m.items {
+			it := &m.items[j]
+			if (it.test != nil || late) && text == "" {
+				text = p.matchText(m)
+			}
+			switch {
+			case it.test != nil:
+				// The ways of one rule share its tests, and their memory.
+				if n++; n > len(p.made) {
+					p.made = append(p.made, it.test())
+				}
+				tests = append(tests, rules.Step{Test: p.made[n-1], Text: text, Stateful: it.stateful})
+				late = late || it.stateful
+			case it.either != nil && late:
+				lists := make([][]rules.Test, len(it.either))
+				for k, list := range it.either {
+					for _, c := range list {
+						lists[k] = append(lists[k], fieldTest(c, p.family()))
+					}
+				}
+				tests = append(tests, rules.Step{Test: xt.AnyOf(lists...), Text: text})
+				way /= len(it.either) // every way asks all of them; the first is enough
+			case it.either != nil:
+				conds = append(conds, it.either[way%len(it.either)]...)
+				way /= len(it.either)
+			case late:
+				tests = append(tests, rules.Step{Test: fieldTest(it.cond, p.family()), Text: text})
+			default:
+				conds = append(conds, it.cond)
+			}
+		}
+		sortByField(conds[from:])
+	}
+	p.conds, p.demands = conds, demands
+	if tests == nil && effect == nil {
+		return conds, p.f.shareDemands(demands)
+	}
+	e := &rules.Extension{Tests: tests, Target: effect, Demands: slices.Clone(demands)}
+	if effect != nil {
+		e.Writes = target.mod.writes
+	}
+	return conds, e
+}
+
+// sortByField puts conditions in the order of their fields, so that rules that
+// mean the same look the same: by insertion, they are few and nearly sorted.
+func sortByField(conds []rules.Cond) {
+	for i := 1; i < len(conds); i++ {
+		for j := i; j > 0 && conds[j].Field() < conds[j-1].Field(); j-- {
+			conds[j], conds[j-1] = conds[j-1], conds[j]
+		}
+	}
+}
+
+// matchText returns the match as it is printed behind "-m ".
+func (p *ruleParser) matchText(m *instance) string {
+	from := len(p.scratch)
+	p.scratch = p.appendOptions(append(p.scratch, m.mod.name...), m)
+	text := p.f.internBytes(p.scratch[from:])
+	p.scratch = p.scratch[:from]
+	return text
+}
+
+// shareDemands returns the Extension of a rule that has nothing but demands;
+// equal ones are one.
+func (f *fileReader) shareDemands(demands []rules.Demand) *rules.Extension {
+	if len(demands) == 0 {
+		return nil
+	}
+	for _, e := range f.demands {
+		if slices.Equal(e.Demands, demands) {
+			return e
+		}
+	}
+	e := &rules.Extension{Demands: slices.Clone(demands)}
+	f.demands = append(f.demands, e)
+	return e
 }
 
 // unknownWith names what is not known of the rule with the given addresses.
@@ -99,33 +262,6 @@ func orNone(list []address) []address {
 	return list
 }
 
-// conditions returns the conditions of the rule with the given addresses, in
-// the way that way, a number in mixed radix, chooses. They are in the order of
-// their fields, so that rules that mean the same look the same. The slice is
-// reused.
-func (p *ruleParser) conditions(src, dst *address, way int) []rules.Cond {
-	all := p.f.conds[:0]
-	if src.has {
-		all = append(all, src.cond)
-	}
-	if dst.has {
-		all = append(all, dst.cond)
-	}
-	all = append(all, p.ipConds...)
-	all = append(all, p.conds...)
-	for _, ch := range p.choices {
-		all = append(all, ch[way%len(ch)]...)
-		way /= len(ch)
-	}
-	for i := 1; i < len(all); i++ { // insertion sort: few, and nearly sorted
-		for j := i; j > 0 && all[j].Field() < all[j-1].Field(); j-- {
-			all[j], all[j-1] = all[j-1], all[j]
-		}
-	}
-	p.f.conds = all
-	return all
-}
-
 // action returns what the rule does, and the instance of its target, if any.
 func (p *ruleParser) action() (rules.Action, *instance, error) {
 	a := rules.Action{Packets: p.packets, Bytes: p.bytes}
@@ -143,7 +279,11 @@ func (p *ruleParser) action() (rules.Action, *instance, error) {
 			a.Kind, a.Verdict = rules.Decide, rules.Unknown
 			return a, m, nil
 		}
-		a.Kind, a.Verdict = m.mod.decides.Kind, m.mod.decides.Verdict
+		decides := &m.mod.decides
+		if m.decides != nil {
+			decides = m.decides
+		}
+		a.Kind, a.Verdict = decides.Kind, decides.Verdict
 		return a, m, nil
 	}
 	to := f.cur.byName[p.jump.text] - 1

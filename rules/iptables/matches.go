@@ -41,8 +41,8 @@ func portMatch(name string, proto uint8, more []option) module {
 			{name: "dport", aliases: []string{"destination-port"}, words: 1, not: true, parse: parsePorts},
 		}, more...),
 		finish: func(p *ruleParser, m *instance) error {
-			if !m.emitted { // the match reads the header even when it asks for nothing
-				p.conds = append(p.conds, rules.Firewall.Present(fieldSport))
+			if len(m.items) == 0 { // the match reads the header even when it asks for nothing
+				m.add(present(fieldSport, p.family()))
 			}
 			return nil
 		}}
@@ -223,7 +223,7 @@ func parseICMP(a *argument) error {
 	isType := rules.In(fieldICMPType, rules.Point(typ))
 	switch isCode := rules.In(fieldICMPCode, rules.Point(code)); {
 	case typ == anyICMP && a.m.mod.family == 4:
-		a.add(rules.Firewall.Present(fieldICMPType))
+		a.add(present(fieldICMPType, 4))
 		if !hasCode {
 			a.write("any")
 			return nil
@@ -291,13 +291,15 @@ func parseMark(a *argument) error {
 	return nil
 }
 
+var macField = rules.Field{Name: "smac", Bits: 48, Kind: rules.MAC}
+
 func parseMACSource(a *argument) error {
 	x, err := parseMAC(a.vals[0].text)
 	if err != nil {
 		return err
 	}
 	a.add(rules.In(fieldSMAC, rules.Point(x)))
-	a.write(rules.Firewall.Field(fieldSMAC).FormatValue(rules.U64(x)))
+	a.write(macField.FormatValue(rules.U64(x)))
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/hipac-go/classifier/rules"
@@ -34,12 +35,14 @@ type fileReader struct {
 	text     *strings.Builder // chunk of rule text
 	kept     int              // bytes of rule text so far
 	bytes    int64            // of rules, for Limits.MaxMemory
-	conds    []rules.Cond     // scratch
+	chunk    []rules.Cond     // of kept conditions
+	demands  []*rules.Extension
+	done     []*tableReader // tables that have their COMMIT
 }
 
 type tableReader struct {
 	name   string
-	line   int
+	line   int // of its COMMIT
 	chains []chainReader
 	byName map[string]int // index in chains, plus 1
 	rules  int            // in all chains
@@ -51,7 +54,7 @@ type chainReader struct {
 	declared       bool
 	policy         rules.Verdict
 	packets, bytes uint64
-	list           *rules.Builder[rules.Action] // nil while empty
+	rules          []rawRule
 	lines          []ruleLine
 	limited        []limitedRule
 	calls          []int // chains that its rules go to
@@ -92,6 +95,9 @@ func Read(src io.Reader, o Options) (*Ruleset, error) {
 		return nil, unsupported
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := f.finish(); err != nil {
 		return nil, err
 	}
 	f.rs.Unknown = f.found
@@ -155,10 +161,12 @@ func (f *fileReader) beginTable(name string) error {
 	if !ok {
 		return f.errorLine("not a table: raw, mangle, nat, filter or security", name)
 	}
-	if f.rs.find(name) >= 0 {
-		return f.errorLine("table appears twice", name)
+	for _, t := range f.done {
+		if t.name == name {
+			return f.errorLine("table appears twice", name)
+		}
 	}
-	t := &tableReader{name: name, line: f.line, byName: map[string]int{}}
+	t := &tableReader{name: name, byName: map[string]int{}}
 	for i, n := range hookNames {
 		if hooks>>i&1 != 0 {
 			t.chains = append(t.chains, chainReader{name: n, hook: 1 << i, policy: rules.Accept})
@@ -295,39 +303,120 @@ func (f *fileReader) readRule(line string, start int) error {
 	return p.emit(at)
 }
 
-// commit makes a rules.Table of what has been read.
+// commit ends a table.
 func (f *fileReader) commit() error {
 	t := f.cur
 	f.cur = nil
-	if len(f.found) > 0 && !f.allow {
-		f.rs.Tables = append(f.rs.Tables, &rules.Table{Name: t.name}) // only its name counts from here on
-		return nil
+	t.line = f.line
+	f.done = append(f.done, t)
+	return f.checkHooks(t)
+}
+
+// finish makes rules.Tables of the tables that have been read.
+func (f *fileReader) finish() error {
+	used := make([]int, len(universe))
+	for _, t := range f.done {
+		for i := range t.chains {
+			for j := range t.chains[i].rules {
+				r := &t.chains[i].rules[j]
+				for k := range r.conds {
+					used[r.conds[k].Field()]++
+				}
+				if e := r.action.Ext; e != nil && len(e.Demands) > 0 {
+					used[fieldHotdrop] = len(universe) * f.limits.MaxRules // the last one to go
+				}
+			}
+		}
 	}
-	out := &rules.Table{Name: t.name, Family: f.rs.Family, Schema: rules.Firewall, Chains: make([]rules.Chain, len(t.chains))}
+	schema, place := choose(used, f.rs.Family)
+	for _, t := range f.done {
+		f.line = t.line
+		table, err := f.table(t, schema, place)
+		if err != nil {
+			return err
+		}
+		f.rs.Tables = append(f.rs.Tables, table)
+	}
+	return nil
+}
+
+// table makes a table, whose conditions' fields have the given places in the
+// schema.
+func (f *fileReader) table(t *tableReader, schema *rules.Schema, place []int) (*rules.Table, error) {
+	out := &rules.Table{Name: t.name, Family: f.rs.Family, Schema: schema, Chains: make([]rules.Chain, len(t.chains))}
 	texts := make([][]ruleLine, len(t.chains))
-	empty := rules.NewBuilder[rules.Action](rules.Firewall).List()
+	empty := rules.NewBuilder[rules.Action](schema).List()
+	limits := f.limits
+	limits.MaxMemory = 1 << 62 // counted while reading
 	for i := range t.chains {
 		c := &t.chains[i]
 		out.Chains[i] = rules.Chain{Name: c.name, Policy: c.policy, Rules: empty, Packets: c.packets, Bytes: c.bytes}
-		if c.list != nil {
-			out.Chains[i].Rules = c.list.List()
-			c.list = nil
-		}
 		texts[i] = c.lines
+		if len(c.rules) == 0 {
+			continue
+		}
+		list := rules.NewBuilder[rules.Action](schema)
+		list.SetLimits(limits)
+		list.Grow(len(c.rules))
+		for j := range c.rules {
+			r := &c.rules[j]
+			f.placeFields(r, place)
+			if _, err := list.Add(rules.Rule[rules.Action]{Conds: r.conds, Value: r.action, Comment: r.comment,
+				Continue: r.action.Kind == rules.Pass, Unknown: r.unknown}); err != nil {
+				return nil, f.errorLine(err.Error(), "")
+			}
+		}
+		out.Chains[i].Rules = list.List()
+		c.rules = nil
 	}
 	if err := out.Check(f.limits); err != nil {
 		pe := &rules.ParseError{File: f.file, Line: f.line, Reason: err.Error()}
 		if errors.Is(err, rules.ErrLimit) {
 			pe.Err = rules.ErrLimit
 		}
-		return pe
+		return nil, pe
 	}
-	if err := f.checkHooks(t); err != nil {
-		return err
-	}
-	f.rs.Tables = append(f.rs.Tables, out)
 	f.rs.lines = append(f.rs.lines, texts)
-	return nil
+	return out, nil
+}
+
+// placeFields turns the conditions of a rule to the fields of the schema.
+// Those on fields that it has no room for become tests; they have no effect,
+// so that they may be asked before the others.
+func (f *fileReader) placeFields(r *rawRule, place []int) {
+	kept := r.conds[:0]
+	var tests []rules.Step
+	outside := func(c rules.Cond) bool { return place[c.Field()] < 0 }
+	if !slices.ContainsFunc(r.conds, outside) {
+		for i := range r.conds {
+			r.conds[i] = r.conds[i].On(place[r.conds[i].Field()])
+		}
+		return
+	}
+	before := make([]int, 0, len(r.conds)) // tests in front of each condition
+	for i := range r.conds {
+		c := r.conds[i]
+		before = append(before, len(tests))
+		if to := place[c.Field()]; to >= 0 {
+			kept = append(kept, c.On(to))
+		} else {
+			tests = append(tests, rules.Step{Test: fieldTest(c, f.rs.Family), Text: universe[c.Field()].Name})
+		}
+	}
+	r.conds = kept
+	e := &rules.Extension{Tests: tests}
+	if old := r.action.Ext; old != nil {
+		e.Tests = append(tests, old.Tests...)
+		e.Target, e.Writes = old.Target, old.Writes
+		for _, d := range old.Demands {
+			moved := len(tests)
+			if d.Tests == 0 && d.Conds < len(before) {
+				moved = before[d.Conds]
+			}
+			e.Demands = append(e.Demands, rules.Demand{Bits: d.Bits, Conds: min(d.Conds-moved, len(kept)), Tests: d.Tests + moved})
+		}
+	}
+	r.action.Ext = e
 }
 
 // checkHooks refuses rules that are reached from a hook where they are not

@@ -23,13 +23,19 @@ type module struct {
 	tables  []string
 	hooks   hook // where it is valid; 0: everywhere
 	needs   need
+	class   Class
 	options []option // in the order in which they are printed
 
 	// modelled is false for modules whose meaning is not known here; their
 	// options are still listed, so that a file can be split into its parts.
 	modelled bool
+	// reads are the headers that a match reads, bits of the field "hotdrop":
+	// the kernel drops packets that are cut inside them.
+	reads uint32
 	// decides is what a modelled target does with a packet.
 	decides rules.Action
+	// writes names the fields that a target may change.
+	writes []string
 	// finish checks the options together and adds what the module asks for
 	// beyond them; nil: nothing.
 	finish func(p *ruleParser, m *instance) error
@@ -52,6 +58,8 @@ type option struct {
 	words    int      // words of its value
 	not      bool     // may be negated with "!"
 	required bool
+	help     string // what it says, in a few words
+	form     Form   // what its value looks like
 	// parse reads the value, adds conditions to the rule and writes the
 	// canonical value; nil: not modelled.
 	parse func(a *argument) error
@@ -89,28 +97,56 @@ func (a *argument) add(c rules.Cond) {
 }
 
 // addAsIs appends a condition whatever the option's negation.
-func (a *argument) addAsIs(c rules.Cond) {
-	a.p.conds = append(a.p.conds, c)
-	if a.m != nil {
-		a.m.emitted = true
-	}
-}
+func (a *argument) addAsIs(c rules.Cond) { a.m.add(c) }
 
 // addEither appends a choice between lists of conditions, no two of which
 // hold for the same packet. The option's negation is already in them.
-func (a *argument) addEither(lists ...[]rules.Cond) {
-	a.p.choices = append(a.p.choices, lists)
-	a.m.emitted = true
-}
+func (a *argument) addEither(lists ...[]rules.Cond) { a.m.addEither(lists...) }
 
 // instance is a module in use in a rule. A rule may use a module twice.
 type instance struct {
-	mod     *module
-	at      word
-	given   []givenOption
-	extra   []byte // options whose meaning is not known, as printed
-	emitted bool   // has added conditions
-	noted   bool   // has been reported as not modelled
+	mod   *module
+	at    word
+	given []givenOption
+	extra []byte // options whose meaning is not known, as printed
+	items []item // what it asks, in order
+	noted bool   // has been reported as not modelled
+
+	// target makes what a target does besides its verdict; nil: nothing. It is
+	// called once for each rule of the kernel.
+	target func() rules.Target
+	// decides replaces the module's.
+	decides *rules.Action
+	// Whatever the module's options have to tell one another.
+	data any
+}
+
+// item is a condition, a choice between lists of conditions, or a test.
+type item struct {
+	cond   rules.Cond
+	either [][]rules.Cond
+	test   func() rules.Test // called once for each rule of the kernel
+	// stateful says that asking the test changes what later packets see.
+	stateful bool
+}
+
+// add appends a condition.
+func (m *instance) add(c rules.Cond) { m.items = append(m.items, item{cond: c}) }
+
+// addEither appends a choice between lists of conditions, no two of which
+// hold for the same packet.
+func (m *instance) addEither(lists ...[]rules.Cond) { m.items = append(m.items, item{either: lists}) }
+
+// addTest appends a test that depends on the packet alone, or on what the
+// caller says of it.
+func (m *instance) addTest(t rules.Test) {
+	m.items = append(m.items, item{test: func() rules.Test { return t }})
+}
+
+// addStateful appends a test with a memory. make is called once for each rule
+// of the kernel that the line becomes: each has a memory of its own.
+func (m *instance) addStateful(make func() rules.Test) {
+	m.items = append(m.items, item{test: make, stateful: true})
 }
 
 type givenOption struct {
@@ -190,9 +226,16 @@ var (
 )
 
 func init() {
-	modules := append(append(append(append([]module{}, portMatches...), matches...), targets...), notModelled()...)
+	modules := notModelled()
+	for _, list := range [][]module{portMatches, matches, packetMatches, connMatches, stateMatches, payloadMatches, environmentMatches,
+		targets, verdictTargets, natTargets, mangleTargets, reportTargets} {
+		modules = append(modules, list...)
+	}
 	for i := range modules {
 		m := &modules[i]
+		if n := len(m.options); n > 64 {
+			panic("iptables: too many options")
+		}
 		byName := matchByName
 		if m.kind == "target" {
 			byName = targetByName
@@ -234,29 +277,6 @@ const (
 	protoSCTP    = 132
 	protoMH      = 135
 	protoUDPLite = 136
-)
-
-// Indices of the fields of rules.Firewall.
-var (
-	fieldSrc      = rules.Firewall.MustIndex("src")
-	fieldDst      = rules.Firewall.MustIndex("dst")
-	fieldSport    = rules.Firewall.MustIndex("sport")
-	fieldDport    = rules.Firewall.MustIndex("dport")
-	fieldProto    = rules.Firewall.MustIndex("proto")
-	fieldIif      = rules.Firewall.MustIndex("iif")
-	fieldOif      = rules.Firewall.MustIndex("oif")
-	fieldFrag     = rules.Firewall.MustIndex("frag")
-	fieldTCPFlags = rules.Firewall.MustIndex("tcpflags")
-	fieldICMPType = rules.Firewall.MustIndex("icmptype")
-	fieldICMPCode = rules.Firewall.MustIndex("icmpcode")
-	fieldCTState  = rules.Firewall.MustIndex("ctstate")
-	fieldMark     = rules.Firewall.MustIndex("mark")
-	fieldDSCP     = rules.Firewall.MustIndex("dscp")
-	fieldECN      = rules.Firewall.MustIndex("ecn")
-	fieldLength   = rules.Firewall.MustIndex("length")
-	fieldTTL      = rules.Firewall.MustIndex("ttl")
-	fieldSMAC     = rules.Firewall.MustIndex("smac")
-	fieldPktType  = rules.Firewall.MustIndex("pkttype")
 )
 
 // protoList writes the protocols that m needs: "tcp, udp or sctp".

@@ -34,10 +34,12 @@ type ruleParser struct {
 	jump    word
 	isGoto  bool
 	hasJump bool
-	conds   []rules.Cond
-	choices [][][]rules.Cond
 	unknown []string
 	comment string
+
+	conds   []rules.Cond   // scratch of arrange
+	demands []rules.Demand // and of its result
+	made    []rules.Test   // the tests of the rule of the kernel at hand
 
 	packets, bytes uint64
 	scratch        []byte   // canonical values of the options
@@ -52,7 +54,7 @@ func (p *ruleParser) family() int { return p.f.rs.Family }
 func (p *ruleParser) reset() {
 	*p = ruleParser{f: p.f, words: p.words[:0], proto: -1, target: -1,
 		src: p.src[:0], dst: p.dst[:0], ipConds: p.ipConds[:0], insts: p.insts[:0],
-		conds: p.conds[:0], choices: p.choices[:0], unknown: p.unknown[:0], scratch: p.scratch[:0]}
+		conds: p.conds[:0], demands: p.demands[:0], made: p.made[:0], unknown: p.unknown[:0], scratch: p.scratch[:0]}
 }
 
 // parse reads the options of the rule from p.words[p.pos:].
@@ -153,7 +155,7 @@ func (p *ruleParser) use(m *module, at word) *instance {
 	if len(p.insts) < cap(p.insts) {
 		p.insts = p.insts[:len(p.insts)+1]
 		last := &p.insts[len(p.insts)-1]
-		*last = instance{mod: m, at: at, given: last.given[:0]}
+		*last = instance{mod: m, at: at, given: last.given[:0], items: last.items[:0]}
 	} else {
 		p.insts = append(p.insts, instance{mod: m, at: at})
 	}

@@ -146,7 +146,7 @@ func parseLogLevel(a *argument) error {
 func parseHost(a *argument) error {
 	ip, err := parseAddr(a.vals[0].text, a.p.family())
 	if err == nil {
-		a.p.scratch = appendAddr(a.p.scratch, rules.Addr16(ip), a.p.family())
+		a.p.scratch = appendAddr(a.p.scratch, addrValue(ip), a.p.family())
 	}
 	return err
 }

@@ -141,21 +141,19 @@ func (a *argument) parseAddress(s string, field int) (out address, err error) {
 			return out, err
 		}
 	}
-	v := rules.Addr16(ip)
+	v := addrValue(ip)
 	out.has = true
-	switch upper := rules.Ones(128 - bits).Shl(bits); {
+	switch {
 	case length == 0 && !a.not:
 		return address{}, nil // no condition, and not printed
 	case length >= 0:
-		iv := rules.PrefixInterval(v, length+128-bits, 128)
-		if out.cond = rules.In(field, iv); length == 0 {
-			out.cond = rules.Firewall.Present(field) // negated: never
-		}
+		iv := rules.PrefixInterval(v, length, bits) // of length 0, negated: never
+		out.cond = rules.In(field, iv)
 		p.scratch = append(appendAddr(p.scratch, iv.Lo, family), '/')
 		a.writeNumber(uint64(length))
 	default:
-		v = v.And(mask.Or(upper))
-		out.cond = rules.Masked(field, v, mask.Or(upper))
+		v = v.And(mask)
+		out.cond = rules.Masked(field, v, mask)
 		p.scratch = append(appendAddr(p.scratch, v, family), '/')
 		p.scratch = appendAddr(p.scratch, mask, family)
 	}
@@ -270,7 +268,15 @@ func parseAddrRange(s string, family int) (lo, hi rules.Value, err error) {
 		return lo, hi, err
 	}
 	b, err := parseAddr(to, family)
-	return rules.Addr16(a), rules.Addr16(b), err
+	return addrValue(a), addrValue(b), err
+}
+
+// addrValue returns an address as a field of its family has it.
+func addrValue(a netip.Addr) rules.Value {
+	if a.Is4() {
+		return rules.Addr4(a)
+	}
+	return rules.Addr16(a)
 }
 
 // parseInterface reads "eth0", "eth+" or "+". any is true for the last one.

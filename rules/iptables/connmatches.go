@@ -1,0 +1,5 @@
+package iptables
+
+// Matches on the packet's connection.
+
+var connMatches = []module{}

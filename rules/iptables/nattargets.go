@@ -1,0 +1,5 @@
+package iptables
+
+// Targets that change addresses and ports.
+
+var natTargets = []module{}

@@ -1,0 +1,5 @@
+package iptables
+
+// Targets that report a packet or remember it, and change nothing that later rules see.
+
+var reportTargets = []module{}

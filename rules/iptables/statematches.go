@@ -1,0 +1,5 @@
+package iptables
+
+// Matches that remember earlier packets.
+
+var stateMatches = []module{}

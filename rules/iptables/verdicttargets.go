@@ -1,0 +1,5 @@
+package iptables
+
+// Targets that decide: queues and proxies.
+
+var verdictTargets = []module{}

@@ -1,0 +1,166 @@
+// Package xt is what the matches and targets of iptables mean beyond
+// conditions on fields: tests that keep a state (limit, recent), read the
+// payload (string, u32) or ask the system (owner, socket), and targets that
+// change the packet or report it. It knows nothing of their syntax, which is
+// package rules/iptables', nor of how rules are found.
+//
+// A Traversal is a packet on its way through the tables. It carries the
+// decoded packet, what the caller knows besides its bytes, and the State that
+// rules with a memory work on. Whatever a test needs and the caller did not
+// supply makes its answer rules.Unsure, with a word for what is missing.
+//
+// The tests and targets are immutable and may be shared by any number of
+// goroutines; a Traversal is for one. Sources: iptables-extensions(8) and the
+// behaviour of Linux 6.18.
+package xt
+
+// This file: the packet on its way, the key that rules see of it, and what
+// targets did to it.
+
+import (
+	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/packet"
+)
+
+// Traversal is a packet under evaluation, a rules.Subject. Set Packet, then
+// evaluate; targets change Packet and add to Effects. It is for one goroutine
+// and meant to be reused: Reset makes it ready for the next packet.
+type Traversal struct {
+	// Packet is the decoded packet with what is known besides its bytes. Call
+	// Changed after changing it.
+	Packet packet.Packet
+	// State is what rules remember from packet to packet; without it tests that
+	// need a memory are unsure. Traversals may share one.
+	State *State
+	// Effects are what targets did, in order.
+	Effects []Effect
+
+	schema  *rules.Schema
+	binder  *packet.Binder
+	key     rules.Key
+	valid   bool // key is that of Packet as it is now
+	outside bool // the schema's address fields cannot hold the packet's
+	table   *rules.Table
+	raw     bool // in a table in front of connection tracking
+}
+
+// Effect is something that a target did to the packet, or reported of it.
+type Effect struct {
+	Table  string // the table's name
+	Rule   rules.Place
+	Target string // its name: "MARK"
+	Detail string // what it did: "mark 0x0 -> 0x1", or its options: "group 5"
+	// Field is the field that changed, "" when none did: "mark".
+	Field string
+	// Unsure is not empty when it is not known whether the rule matched: for
+	// lack of what.
+	Unsure string
+}
+
+// NewTraversal returns a Traversal for tables of a schema.
+func NewTraversal(s *rules.Schema) *Traversal {
+	t := &Traversal{}
+	t.use(s)
+	return t
+}
+
+func (t *Traversal) use(s *rules.Schema) {
+	t.schema, t.binder, t.key, t.valid = s, packet.NewBinder(s), s.NewKey(), false
+}
+
+// Reset forgets the effects; Packet, but for its Meta, is to be decoded anew.
+func (t *Traversal) Reset() {
+	t.Effects = t.Effects[:0]
+	t.valid, t.raw, t.table = false, false, nil
+}
+
+// Changed says that Packet has changed since Key was asked.
+func (t *Traversal) Changed() { t.valid = false }
+
+// Key returns the packet's key of the schema of the table that it is in.
+func (t *Traversal) Key() rules.Key {
+	if !t.valid {
+		t.outside = !t.bind()
+		t.valid = true
+	}
+	return t.key
+}
+
+// bind fills the key. In front of connection tracking no packet has a
+// connection, which rules see as the state INVALID.
+func (t *Traversal) bind() bool { return t.bindWith(t.binder, t.key) }
+
+func (t *Traversal) bindWith(b *packet.Binder, k rules.Key) bool {
+	if !t.raw {
+		return b.Key(&t.Packet, k)
+	}
+	conn, state, known := t.Packet.Conn, t.Packet.CTState, t.Packet.Known
+	untracked := known&packet.KnownCTState != 0 && state&ctUntracked != 0
+	if t.Packet.Conn = nil; !untracked {
+		t.Packet.SetCTState(ctInvalid)
+	}
+	ok := b.Key(&t.Packet, k)
+	t.Packet.Conn, t.Packet.CTState, t.Packet.Known = conn, state, known
+	return ok
+}
+
+// Bits of the connection state, see rules.CTStates.
+const (
+	ctInvalid     = 1
+	ctEstablished = 2
+	ctRelated     = 4
+	ctNew         = 8
+	ctUntracked   = 16
+)
+
+// Enters reports whether the packet enters the table. A table of one family
+// admits that family only; the table nat sees what begins a connection (state
+// NEW or RELATED, or unknown) and nothing else; in the table raw connections
+// are not known yet.
+func (t *Traversal) Enters(table *rules.Table) bool {
+	if table.Schema != t.schema {
+		t.use(table.Schema)
+	}
+	if raw := table.Name == "raw"; raw != t.raw {
+		t.raw, t.valid = raw, false
+	}
+	t.table = table
+	if f := table.Family; f != 0 && int(t.Packet.Family) != f {
+		return false
+	}
+	k := t.Key()
+	if t.outside || !table.Admits(k) {
+		return false
+	}
+	if table.Name == "nat" && t.Packet.Known&packet.KnownCTState != 0 {
+		return t.Packet.CTState&(ctNew|ctRelated) != 0
+	}
+	return true
+}
+
+// Conn returns the packet's connection as rules see it: none in front of
+// connection tracking.
+func (t *Traversal) Conn() *packet.Conn {
+	if t.raw {
+		return nil
+	}
+	return t.Packet.Conn
+}
+
+// Record adds an effect.
+func (t *Traversal) Record(at rules.Place, target, field, detail, unsure string) {
+	e := Effect{Rule: at, Target: target, Field: field, Detail: detail, Unsure: unsure}
+	if t.table != nil {
+		e.Table = t.table.Name
+	}
+	t.Effects = append(t.Effects, e)
+}
+
+// needsPacket is what a test says that is asked of a key alone.
+const needsPacket = "the packet's bytes"
+
+// of returns the subject as a Traversal, or nil when only a key is known.
+func of(s rules.Subject) *Traversal {
+	t, _ := s.(*Traversal)
+	return t
+}
