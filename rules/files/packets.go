@@ -24,9 +24,12 @@ type PacketFlags struct {
 
 // MetaFlags are the flags about what packets do not hold themselves.
 type MetaFlags struct {
-	InInterface      string `placeholder:"NAME" help:"The interface that packets came in by, where the file does not say."`
-	OutInterface     string `placeholder:"NAME" help:"The interface that packets leave by, where the file does not say."`
-	Ctstate          string `placeholder:"STATE" help:"The connection state of all packets, such as NEW, where the file does not say."`
+	InInterface  string `placeholder:"NAME" help:"The interface that packets came in by, where the file does not say."`
+	OutInterface string `placeholder:"NAME" help:"The interface that packets leave by, where the file does not say."`
+	Ctstate      string `placeholder:"STATE" help:"The connection state of all packets, such as NEW, where the file does not say."`
+	// Lenient takes flags for fields that the rules have not got, since no rule
+	// asks for them.
+	Lenient          bool   `kong:"-"`
 	CaptureInterface string `enum:"none,in,out,direction" default:"none" placeholder:"ROLE" help:"What the interface names in a pcapng file are to the packets: none (the default), in, out, direction (where the file tells it for the packet)."`
 }
 
@@ -182,8 +185,8 @@ func (p *Packets) setDefaults(f *MetaFlags) error {
 			continue
 		}
 		i := p.schema.Index(d.field)
-		if i < 0 && rules.Firewall.Index(d.field) >= 0 {
-			continue // no rule asks for it
+		if i < 0 && f.Lenient {
+			continue
 		}
 		if i < 0 {
 			return BadUsage("--%s: the rules have no field %s", d.flag, d.field)

@@ -97,6 +97,7 @@ func (cmd *classifyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	cmd.Lenient = file.Tables != nil
 	prog, err := a.compile(file, cmd.Engine, cmd.Table, cmd.Chain)
 	if err != nil {
 		return err
