@@ -123,6 +123,7 @@ func addLayers(p *packet.Packet, data []byte, first gopacket.Decoder) {
 // fieldsAlone clears what layerFields does not know.
 func fieldsAlone(p packet.Packet) packet.Packet {
 	p.Notes, p.NetOffset, p.TransportOffset, p.End = 0, 0, 0, 0
+	p.Detach()
 	return p
 }
 

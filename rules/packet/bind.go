@@ -35,6 +35,7 @@ const (
 	fromPktType
 	fromFamily
 	fromFlags
+	fromBytes // and all behind it: see bindmore.go
 )
 
 var sources = map[string]source{
@@ -81,6 +82,9 @@ type Binder struct {
 	head  head
 	words int
 	steps []step // what head does not do
+	// ports4 is set for schemas with the field hotdrop: ports are present as
+	// soon as their four bytes are.
+	ports4 bool
 }
 
 // NewBinder returns the Binder of a schema. The schema's fields are filled by
@@ -107,10 +111,49 @@ type Binder struct {
 //	                 shifted left by 8 for protocol 6, the ICMP type shifted
 //	                 left by 8 for protocol 1
 //
+// These are read from the packet's bytes when a key is filled (with the bits
+// they take), so that only schemas that have them pay for them:
+//
+//	hotdrop          (bits) see Broken; always present
+//	tcpopts0 tcpopts1 (128) sets of TCP option kinds, 0-127 and 128-255, see
+//	                 TCPOptions
+//	mss              (16) see MSS
+//	ahspi ahlen ahres (32, 8, 16) authentication header: index, length as in the
+//	                 header (match ah compares (ahlen+2)*4), reserved
+//	espspi cpi       (32, 16) indices of ESP and of IPComp
+//	dccptype         (4)
+//	dccpopts0 dccpopts1 (128) sets of DCCP option kinds
+//	fragid           (32) of the IPv6 fragment header
+//	rttype rtsegs rtlen (8, 8, 16) routing header: type, segments left, length
+//	                 in bytes
+//	hbhlen dstlen    (16) length in bytes of the hop-by-hop and destination
+//	                 options header
+//	exthdrs          (8) see ExtHeaders and ExtHeaderSet
+//	mhtype           (8) mobility header type
+//	srhnext srhlen srhsegs srhlast srhtag (8, 8, 8, 8, 16) see SegmentRouting
+//	srhpsid srhnsid srhlsid (128) its segments, see SID
+//	eui64            (1) see EUI64
+//
+// And these from Meta, absent where its Conn or Env, or the bit of Env.Has, is
+// missing:
+//
+//	ctmark ctstatus ctexpire ctlabels (32, 32, 32, 128)
+//	ctdir ctproto    (1, 8) 1 is the reply direction
+//	ctorigsrc ctorigdst ctreplsrc ctrepldst: addresses, like src and dst, but
+//	                 absent where the field cannot hold them
+//	ctorigsport ctorigdport ctreplsport ctrepldport (16)
+//	cthelper         (kind name)
+//	cpu ingroup outgroup realm (32)
+//	srctype dsttype  (12) bits of AddrTypes
+//
+// In schemas with the field hotdrop, sport and dport are present as soon as
+// their four bytes are in the packet, as match multiport reads them; rules of
+// other matches tell by hotdrop that the header is short.
+//
 // Fields of other names are absent, and so are values that do not fit the
 // field's width.
 func NewBinder(s *rules.Schema) *Binder {
-	b := &Binder{words: s.KeyLen()}
+	b := &Binder{words: s.KeyLen(), ports4: s.Index("hotdrop") >= 0}
 	for i := range s.Len() {
 		f := s.Field(i)
 		first, n := s.FieldWords(i)
@@ -125,8 +168,17 @@ func NewBinder(s *rules.Schema) *Binder {
 			case f.Bits != 128 || f.Kind == rules.Name:
 				st.from = fromNothing
 			}
-		case fromIn, fromOut:
+		case fromIn, fromOut, fromCTHelper:
 			if f.Kind != rules.Name {
+				st.from = fromNothing
+			}
+		case fromCTOrigSrc, fromCTOrigDst, fromCTReplSrc, fromCTReplDst:
+			switch {
+			case f.Kind == rules.IPv6:
+				st.holds = holds6
+			case f.Bits == 32:
+				st.holds = holds4
+			case f.Bits != 128 || f.Kind == rules.Name:
 				st.from = fromNothing
 			}
 		case fromFlags:
@@ -195,6 +247,12 @@ func (b *Binder) Key(p *Packet, k rules.Key) bool {
 		tail[0], tail[1], tail[2] = uint32(p.SrcPort), uint32(p.DstPort), uint32(p.Proto)
 		if p.Has&HasPorts == 0 {
 			absent = absentPorts
+			if b.ports4 {
+				if src, dst, ok := p.shortPorts(); ok {
+					tail[0], tail[1] = uint32(src), uint32(dst)
+					absent = 0
+				}
+			}
 		}
 		if p.Has&HasProto == 0 {
 			absent |= absentProto
@@ -235,10 +293,14 @@ func (b *Binder) Key(p *Packet, k rules.Key) bool {
 			w := (*[4]uint32)(k[st.first:])
 			w[0], w[1], w[2], w[3] = uint32(name.Hi>>32), uint32(name.Hi), uint32(name.Lo>>32), uint32(name.Lo)
 			continue
-		case fromSrcPort:
-			v, ok = uint64(p.SrcPort), p.Has&HasPorts != 0
-		case fromDstPort:
-			v, ok = uint64(p.DstPort), p.Has&HasPorts != 0
+		case fromSrcPort, fromDstPort:
+			src, dst := p.SrcPort, p.DstPort
+			if ok = p.Has&HasPorts != 0; !ok && b.ports4 {
+				src, dst, ok = p.shortPorts()
+			}
+			if v = uint64(src); st.from == fromDstPort {
+				v = uint64(dst)
+			}
 		case fromProto:
 			v, ok = uint64(p.Proto), p.Has&HasProto != 0
 		case fromFrag:
@@ -284,8 +346,17 @@ func (b *Binder) Key(p *Packet, k rules.Key) bool {
 			default:
 				ok = false
 			}
-		default:
+		case fromNothing:
 			ok = false
+		default:
+			var w rules.Value
+			if w, ok = p.more(st.from, st.holds); ok && w.Hi != 0 {
+				ok = st.put(k, w)
+				if ok {
+					continue
+				}
+			}
+			v = w.Lo
 		}
 		if !ok || v>>st.bits != 0 {
 			v = 0

@@ -275,10 +275,13 @@ func TestDecodeFillsFields(t *testing.T) {
 			want.Family = 4
 			tc.want(&want)
 			require.NoError(t, got.Decode(data, tc.link))
+			require.Equal(t, got.End-got.NetOffset, got.Captured())
+			got.Detach()
 			require.Equal(t, want, got)
 
 			again := Packet{Has: 0xffff, Notes: 0xff, VLAN: 7, TCPFlags: 9, SMAC: 1, FragOffset: 3, PktType: 2, TransportOffset: 1}
 			require.NoError(t, again.Decode(data, tc.link))
+			again.Detach()
 			require.Equal(t, want, again, "what p held before must not matter")
 
 			var direct Packet
@@ -290,6 +293,7 @@ func TestDecodeFillsFields(t *testing.T) {
 			default:
 				return
 			}
+			direct.Detach()
 			require.Equal(t, want, direct)
 		})
 	}

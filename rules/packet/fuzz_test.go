@@ -56,6 +56,8 @@ func checkDecode(t *testing.T, data []byte, link LinkType, wire int, schemas []*
 	if p.FragOffset != 0 {
 		require.Zero(t, p.Has&(HasPorts|HasTCPFlags|HasICMP))
 	}
+	everything(t, &p)
+	sameInSegments(t, rand.New(rand.NewPCG(uint64(len(data)), uint64(wire))), data, link, wire)
 	for _, s := range schemas {
 		k := s.NewKey()
 		for i := range k {
@@ -76,7 +78,7 @@ func TestDecodeOfDamagedPackets(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	links := []LinkType{LinkNull, LinkEthernet, LinkRaw, LinkSLL, LinkIPv4, LinkIPv6, LinkSLL2}
 	schemas := []*rules.Schema{rules.IPTuple, rules.Firewall}
-	for range 30_000 {
+	for range 10_000 {
 		p := randomPacket(r)
 		data := p.AppendEthernet(nil)
 		link := LinkEthernet

@@ -127,6 +127,12 @@ type Packet struct {
 	// it may lie beyond End.
 	NetOffset, TransportOffset, End int
 
+	// The IP packet's bytes, from its header to End: data and, behind it, as much
+	// of rest as belongs to it. nil in a packet that was not decoded.
+	data []byte
+	rest Segments
+	exts uint8 // bits of ExtHeaders of the IPv6 extension headers walked over
+
 	// Meta is what the bytes do not say. Decode leaves it alone, so that it may
 	// be set once for many packets.
 	Meta
