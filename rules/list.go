@@ -164,7 +164,8 @@ func (b *Builder[T]) used(id ID) bool {
 // List returns the rules added so far as an immutable list. The builder may
 // go on; later rules do not appear in lists returned before.
 func (b *Builder[T]) List() *List[T] {
-	l := &List[T]{schema: b.schema, rules: slices.Clone(b.rules)}
+	// The rules are shared: what the builder adds later stands behind them.
+	l := &List[T]{schema: b.schema, rules: slices.Clip(b.rules)}
 	if b.byID != nil {
 		l.byID = make(map[ID]int, len(b.byID))
 		for id, i := range b.byID {

@@ -46,7 +46,7 @@ func (p *ruleParser) emit(chain int) error {
 		for j := range dst {
 			r.action.Number = len(c.lines) + 1
 			p.scratch = p.appendRule(p.scratch[:fixed], &src[i], &dst[j], target)
-			c.lines = append(c.lines, ruleLine{f.keep(p.scratch[fixed:]), f.line, p.packets, p.bytes})
+			c.lines = append(room(c.lines), ruleLine{f.keep(p.scratch[fixed:]), f.line, p.packets, p.bytes})
 			r.unknown = p.unknownWith(&src[i], &dst[j])
 			p.made = p.made[:0]
 			var effect rules.Target
@@ -62,7 +62,7 @@ func (p *ruleParser) emit(chain int) error {
 				if f.bytes += r.bytes() + int64(len(p.scratch)-fixed); f.bytes > f.limits.MaxMemory {
 					return f.limitError(fmt.Sprintf("the rules take more than %d bytes of memory", f.limits.MaxMemory))
 				}
-				c.rules = append(c.rules, r)
+				c.rules = append(room(c.rules), r)
 			}
 		}
 	}
@@ -96,6 +96,15 @@ func (r *rawRule) bytes() int64 {
 		n += extensionBytes + testBytes*len(e.Tests)
 	}
 	return int64(n)
+}
+
+// room returns the slice with room for one more: doubled when it is full, since
+// append grows long slices by a quarter, and copies them often.
+func room[T any](s []T) []T {
+	if len(s) == cap(s) {
+		s = slices.Grow(s, len(s)+1)
+	}
+	return s
 }
 
 // condChunk is the number of conditions that share one allocation.
