@@ -9,16 +9,21 @@ package capture
 //
 // Values are written as in rules (rules.Field.ParseValue). An empty value is
 // an absent field, and so are the schema's fields that the header does not
-// name. Values may be quoted ("" is a quote inside), blanks around them do not
-// count, blank lines are skipped, and so are lines that begin with "#" before
-// the header.
+// name. Columns of other fields that packets have (rules.Firewall, tos,
+// family, flags) are checked and count for nothing, since the rules do not ask
+// for them. An address of the other family than the schema's puts the
+// packet outside the rules. Values may be quoted ("" is a quote inside), blanks
+// around them do not count, blank lines are skipped, and so are lines that
+// begin with "#" before the header.
 
 import (
 	"bufio"
 	"fmt"
 	"io"
 	"iter"
+	"net/netip"
 	"strings"
+	"sync"
 
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/internal/lines"
@@ -28,16 +33,32 @@ import (
 type CSV struct {
 	in     *lines.Reader
 	schema *rules.Schema
-	fields []int  // the schema's field of every column
+	fields []field
 	absent uint32 // bits of all fields of the schema
 	number int
 	err    error
 }
 
+// field is what a column holds.
+type field struct {
+	index int          // of the schema; -1: the schema has no such field
+	form  *rules.Field // how its values are written
+}
+
+// others are the fields that a header may name although the schema has not got
+// them.
+var others = sync.OnceValue(func() *rules.Schema {
+	var fields []rules.Field
+	for i := range rules.Firewall.Len() {
+		fields = append(fields, *rules.Firewall.Field(i))
+	}
+	return rules.MustSchema(append(fields, rules.Field{Name: "tos", Bits: 8, Kind: rules.Hex},
+		rules.Field{Name: "family", Bits: 8}, rules.Field{Name: "flags", Bits: 16, Kind: rules.Hex})...)
+})
+
 // NewCSV reads the header line. Errors, here and of Next, are of type
 // *rules.ParseError, with the line and the byte column of the value: a header
-// with names that the schema does not have (rules.ErrUnknownField) or has
-// twice, a line longer than the limit (rules.ErrLimit), a value that the field
+// with names that are no fields (rules.ErrUnknownField) or come twice, a line longer than the limit (rules.ErrLimit), a value that the field
 // cannot have, a row with more or fewer values than the header has names.
 func NewCSV(r io.Reader, s *rules.Schema, opts Options) (*CSV, error) {
 	limits := opts.Limits
@@ -55,26 +76,38 @@ func NewCSV(r io.Reader, s *rules.Schema, opts Options) (*CSV, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := make([]bool, s.Len())
+	seen := map[string]bool{}
 	for at := 0; at >= 0; {
 		var name string
 		var column int
 		if name, column, at, err = c.value(line, at); err != nil {
 			return nil, err
 		}
-		i := s.Index(name)
+		i, form := findField(s, name)
 		switch {
 		case name == "":
 			return nil, c.in.Error(column, "", "empty field name in the header", nil)
-		case i < 0:
+		case form == nil:
 			return nil, c.in.Error(column, name, "the rules have no such field; they have "+names(s), rules.ErrUnknownField)
-		case seen[i]:
+		case seen[name]:
 			return nil, c.in.Error(column, name, "the header names this field twice", nil)
 		}
-		seen[i] = true
-		c.fields = append(c.fields, i)
+		seen[name] = true
+		c.fields = append(c.fields, field{i, form})
 	}
 	return c, nil
+}
+
+// findField returns the schema's field of a name, or -1, and how its values are
+// written; nil when it is no field.
+func findField(s *rules.Schema, name string) (int, *rules.Field) {
+	if i := s.Index(name); i >= 0 {
+		return i, s.Field(i)
+	}
+	if i := others().Index(name); i >= 0 {
+		return -1, others().Field(i)
+	}
+	return -1, nil
 }
 
 func names(s *rules.Schema) string {
@@ -90,18 +123,19 @@ func (c *CSV) Next(k rules.Key) (Info, error) {
 	if c.err != nil {
 		return Info{}, c.err
 	}
-	if err := c.next(k); err != nil {
+	outside, err := c.next(k)
+	if err != nil {
 		c.err = err
 		return Info{}, err
 	}
 	c.number++
-	return Info{Number: c.number, Line: c.in.Number()}, nil
+	return Info{Number: c.number, Line: c.in.Number(), Outside: outside}, nil
 }
 
-func (c *CSV) next(k rules.Key) error {
+func (c *CSV) next(k rules.Key) (outside bool, err error) {
 	line, err := c.line()
 	if err != nil {
-		return err
+		return false, err
 	}
 	clear(k)
 	k[0] = c.absent
@@ -110,25 +144,39 @@ func (c *CSV) next(k rules.Key) error {
 		var text string
 		var column int
 		if text, column, at, err = c.value(line, at); err != nil {
-			return err
+			return false, err
 		}
 		if n == len(c.fields) {
-			return c.in.Error(column, text, fmt.Sprintf("more values than the header's %d names", n), nil)
+			return false, c.in.Error(column, text, fmt.Sprintf("more values than the header's %d names", n), nil)
 		}
 		if text == "" {
 			continue
 		}
-		i := c.fields[n]
-		v, err := c.schema.Field(i).ParseValue(text)
-		if err != nil {
-			return c.in.Error(column, text, err.Error(), nil)
+		f := &c.fields[n]
+		v, err := f.form.ParseValue(text)
+		switch {
+		case err != nil && otherFamily(f.form, text):
+			outside = true
+		case err != nil:
+			return false, c.in.Error(column, text, err.Error(), nil)
+		case f.index >= 0:
+			c.schema.Set(k, f.index, v)
 		}
-		c.schema.Set(k, i, v)
 	}
 	if n < len(c.fields) {
-		return c.in.Error(len(line)+1, "", fmt.Sprintf("%d values, the header has %d names", n, len(c.fields)), nil)
+		return false, c.in.Error(len(line)+1, "", fmt.Sprintf("%d values, the header has %d names", n, len(c.fields)), nil)
 	}
-	return nil
+	return outside, nil
+}
+
+// otherFamily reports whether the text is an address of the family that the
+// field cannot hold.
+func otherFamily(f *rules.Field, text string) bool {
+	if f.Kind != rules.IPv4 && f.Kind != rules.IPv6 {
+		return false
+	}
+	a, err := netip.ParseAddr(text)
+	return err == nil && a.Zone() == "" && a.Is4() == (f.Kind == rules.IPv6)
 }
 
 // line returns the next line that is not blank.

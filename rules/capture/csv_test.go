@@ -66,6 +66,7 @@ func TestCSVIsRead(t *testing.T) {
 		{"the firewall's fields", rules.Firewall, "iif,tcpflags,ctstate,smac,pkttype,mark\neth0,SYN+ACK,NEW,0a:00:00:00:00:01,broadcast,0x2a\n#65746830000000000000000000000000,none,8,,2,0\n", []string{
 			"2: iif=eth0 tcpflags=SYN+ACK ctstate=NEW mark=0x2a smac=0a:00:00:00:00:01 pkttype=broadcast",
 			"3: iif=eth0 tcpflags=none ctstate=NEW mark=0x0 pkttype=multicast"}},
+		{"fields that the rules have not got", rules.IPv4Tuple, "iif,src,mark,vlan\neth0,10.0.0.1,7,12\n", []string{"2: src=10.0.0.1"}},
 		{"rows of nothing", rules.IPv4Tuple, "src,dport\n,\n \n", []string{"2: "}},
 		{"a quoted empty value alone", rules.IPv4Tuple, "dport\n\"\"\n", []string{"2: "}},
 		{"a header alone", rules.IPv4Tuple, "src", nil},
@@ -76,6 +77,19 @@ func TestCSVIsRead(t *testing.T) {
 			require.Equal(t, io.EOF, err)
 			require.Equal(t, tc.want, got)
 		})
+	}
+}
+
+func TestAddressesOfTheOtherFamilyPutPacketsOutside(t *testing.T) {
+	six := rules.MustSchema(rules.Field{Name: "src", Kind: rules.IPv6, Bits: 128}, rules.Field{Name: "dport", Kind: rules.Port, Bits: 16})
+	for schema, want := range map[*rules.Schema][]bool{rules.IPv4Tuple: {false, true, false}, six: {true, false, false}, rules.IPTuple: {false, false, false}} {
+		c, err := NewCSV(strings.NewReader("src,dport\n10.0.0.1,1\n2001:db8::1,1\n,1\n"), schema, Options{})
+		require.NoError(t, err)
+		for _, outside := range want {
+			info, err := c.Next(schema.NewKey())
+			require.NoError(t, err)
+			require.Equal(t, outside, info.Outside)
+		}
 	}
 }
 
@@ -95,7 +109,8 @@ func TestCSVIsRefused(t *testing.T) {
 		{"data instead of a header", "10.0.0.1,10.0.0.2\n", "1:1", "10.0.0.1", "no such field", rules.ErrUnknownField},
 		{"an address out of range", "src,dport\n10.0.0.1,80\n10.0.0.256,80\n", "3:1", "10.0.0.256", "not an ipv4 address", nil},
 		{"a port out of range", "src,dport\n10.0.0.1,  65536\n", "2:12", "65536", "does not fit", nil},
-		{"an IPv6 address in an IPv4 field", "src\n::1\n", "2:1", "::1", "not an ipv4 address", nil},
+		{"a bad value of a field that no rule asks for", "src,ctstate\n10.0.0.1,OLD\n", "2:10", "OLD", "", nil},
+		{"another field twice", "mark,src,mark\n", "1:10", "mark", "twice", nil},
 		{"a prefix", "src\n10.0.0.0/8\n", "2:1", "10.0.0.0/8", "not an ipv4 address", nil},
 		{"a value too many", "src,dport\n10.0.0.1,80,6\n", "2:13", "6", "more values than the header's 2", nil},
 		{"an empty value too many", "src,dport\n10.0.0.1,80,\n", "2:13", "", "more values", nil},
@@ -146,7 +161,7 @@ func TestCSVOfOneEndlessLineIsRefusedEarly(t *testing.T) {
 
 func TestCSVOfSchemaWithoutFields(t *testing.T) {
 	s := rules.MustSchema()
-	_, err := NewCSV(strings.NewReader("src\n"), s, Options{})
+	_, err := NewCSV(strings.NewReader("colour\n"), s, Options{})
 	require.ErrorIs(t, err, rules.ErrUnknownField)
 	require.Error(t, WriteCSV(io.Discard, s, slices.Values([]rules.Key{s.NewKey()})))
 }

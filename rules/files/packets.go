@@ -186,6 +186,9 @@ func (p *Packets) setDefaults(f *MetaFlags) error {
 		}
 		i := p.schema.Index(d.field)
 		if i < 0 && f.Lenient {
+			if _, err := rules.Firewall.Field(rules.Firewall.MustIndex(d.field)).ParseValue(d.text); err != nil {
+				return BadUsage("--%s: %v", d.flag, err)
+			}
 			continue
 		}
 		if i < 0 {

@@ -106,7 +106,7 @@ func TestVerboseStatsOfATableNameItsRules(t *testing.T) {
 	}
 	require.Regexp(t, `(?m)^  rule +rows +bytes$`, text)
 	require.Regexp(t, `(?m)^  FORWARD/1 +[1-9][0-9]* +[1-9][0-9]*  -s 10\.0\.0\.0/8 -j web$`, text)
-	require.Regexp(t, `(?m)^  src +128 +[0-9]+ +[0-9]+$`, text)
+	require.Regexp(t, `(?m)^  src +32 +[0-9]+ +[0-9]+$`, text)
 	for _, line := range strings.Split(text, "\n") {
 		require.Equal(t, strings.TrimRight(line, " "), line)
 	}
