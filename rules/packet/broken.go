@@ -16,22 +16,26 @@ type Broken uint32
 const (
 	BrokenProto       Broken = 1 << iota // a protocol in an IPv6 rule: the chain of extension headers is broken
 	BrokenTCP                            // tcp: less than 20 bytes, or an IPv4 fragment at offset 1
-	BrokenTCPOptions                     // tcp with --tcp-option, tcpmss: the header says that it is below 20 bytes or longer than the packet
+	BrokenTCPOptions                     // tcp with --tcp-option: the header says that it is below 20 bytes or longer than the packet
 	BrokenUDP                            // udp, udplite: less than 8 bytes
 	BrokenICMP                           // icmp, icmp6: less than 8 bytes
 	BrokenPorts                          // multiport: less than 4 bytes
 	BrokenSCTP                           // sctp: less than 12 bytes
 	BrokenDCCP                           // dccp: less than 12 bytes
 	BrokenDCCPOptions                    // dccp with --dccp-option: as BrokenTCPOptions
-	BrokenAH                             // ah: less than 12 bytes, or (IPv6) not found before the chain breaks
+	BrokenAH                             // ah: less than 12 bytes, or (IPv6) less than it says, or not found before the chain breaks
 	BrokenESP                            // esp: less than 8 bytes
 	BrokenIPComp                         // ipcomp: less than 4 bytes
 	BrokenMH                             // mh: less than 6 bytes, or another header follows
 	BrokenFrag                           // frag: less than 8 bytes, or not found before the chain breaks
-	BrokenRouting                        // rt: less than 4 bytes, or not found before the chain breaks
-	BrokenHopByHop                       // hbh: less than 2 bytes, or not found before the chain breaks
+	BrokenRouting                        // rt: less than 4 bytes or than it says, or not found before the chain breaks
+	BrokenHopByHop                       // hbh: less than 2 bytes or than it says, or not found before the chain breaks
 	BrokenDestOptions                    // dst: the same
+	BrokenMSS                            // tcpmss: as BrokenTCP or BrokenTCPOptions, in later fragments too, see MSS
 )
+
+// The drops of all these matches but udplite were compared with those of Linux
+// 6.18, with damaged and shortened packets sent through a TUN device.
 
 // BrokenNames are the bits of Broken, for the field hotdrop.
 var BrokenNames = []rules.Symbol{{Name: "PROTO", Value: uint64(BrokenProto)}, {Name: "TCP", Value: uint64(BrokenTCP)},
@@ -39,7 +43,8 @@ var BrokenNames = []rules.Symbol{{Name: "PROTO", Value: uint64(BrokenProto)}, {N
 	{Name: "PORTS", Value: uint64(BrokenPorts)}, {Name: "SCTP", Value: uint64(BrokenSCTP)}, {Name: "DCCP", Value: uint64(BrokenDCCP)},
 	{Name: "DCCPOPTS", Value: uint64(BrokenDCCPOptions)}, {Name: "AH", Value: uint64(BrokenAH)}, {Name: "ESP", Value: uint64(BrokenESP)},
 	{Name: "IPCOMP", Value: uint64(BrokenIPComp)}, {Name: "MH", Value: uint64(BrokenMH)}, {Name: "FRAG", Value: uint64(BrokenFrag)},
-	{Name: "RT", Value: uint64(BrokenRouting)}, {Name: "HBH", Value: uint64(BrokenHopByHop)}, {Name: "DST", Value: uint64(BrokenDestOptions)}}
+	{Name: "RT", Value: uint64(BrokenRouting)}, {Name: "HBH", Value: uint64(BrokenHopByHop)}, {Name: "DST", Value: uint64(BrokenDestOptions)},
+	{Name: "MSS", Value: uint64(BrokenMSS)}}
 
 // Broken returns which matches would drop the packet. A packet that was not
 // decoded from bytes has no bits.
@@ -52,6 +57,11 @@ func (p *Packet) Broken() (b Broken) {
 	}
 	if p.Has&HasProto == 0 {
 		return b
+	}
+	if p.Proto == TCP {
+		if _, s := p.tcpOptions(p.HeaderOffset()); s == Short {
+			b |= BrokenMSS
+		}
 	}
 	if p.FragOffset != 0 {
 		if p.Notes&TinyFragment != 0 {
@@ -69,10 +79,8 @@ func (p *Packet) Broken() (b Broken) {
 	case TCP:
 		below(20, BrokenTCP)
 		below(4, BrokenPorts)
-		if n >= 20 {
-			if _, s := p.tcpOptions(p.TransportOffset - p.NetOffset); s == Short {
-				b |= BrokenTCPOptions
-			}
+		if n >= 20 && b&BrokenMSS != 0 {
+			b |= BrokenTCPOptions
 		}
 	case UDP, UDPLite:
 		below(8, BrokenUDP)
@@ -108,26 +116,33 @@ func (p *Packet) Broken() (b Broken) {
 
 // brokenChain returns the bits of the extension headers of an IPv6 packet.
 func (p *Packet) brokenChain() (b Broken) {
+	exts := p.exts
 	if p.Notes&BrokenChain != 0 {
-		b = BrokenProto
-		for _, h := range [...]struct {
-			number uint8
-			bit    Broken
-		}{{HopByHop, BrokenHopByHop}, {DestOptions, BrokenDestOptions}, {Routing, BrokenRouting}} {
-			if _, _, s := p.ExtHeader(h.number); s == Short {
-				b |= h.bit
-			}
-		}
+		b, exts = BrokenProto, 0xff
 	}
-	if p.exts&ExtFrag != 0 || p.Notes&BrokenChain != 0 {
-		if at, _, s := p.ExtHeader(Fragment); s == Short || s == Found && at+8 > p.total() {
-			b |= BrokenFrag
-		}
+	if exts == 0 {
+		return 0
 	}
-	if p.exts&ExtAuth != 0 || p.Notes&BrokenChain != 0 {
-		if at, _, s := p.ExtHeader(AuthHeader); s == Short || s == Found && at+12 > p.total() {
-			b |= BrokenAH
+	for _, h := range &brokenExts {
+		if exts&h.ext == 0 {
+			continue
+		}
+		if at, length, s := p.ExtHeader(h.number); s == Short || s == Found && at+max(h.least, length) > p.total() {
+			b |= h.bit
 		}
 	}
 	return b
+}
+
+// brokenExts are the extension headers whose matches drop the packet when the
+// header has less than the least of bytes, or than its length says. That was
+// held to Linux 6.18; older kernels take a header shorter than it says for one
+// that does not match, but for the fixed part.
+var brokenExts = [...]struct {
+	number, ext uint8
+	least       int
+	bit         Broken
+}{
+	{HopByHop, ExtHop, 2, BrokenHopByHop}, {DestOptions, ExtDst, 2, BrokenDestOptions}, {Routing, ExtRoute, 4, BrokenRouting},
+	{Fragment, ExtFrag, 8, BrokenFrag}, {AuthHeader, ExtAuth, 12, BrokenAH},
 }

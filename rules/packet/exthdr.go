@@ -101,7 +101,7 @@ func (p *Packet) ExtHeader(number uint8) (at, length int, s Status) {
 }
 
 // whole is ExtHeader for the matches that want the header to be wholly in the
-// packet and are false otherwise; it returns the first n bytes of it, which is
+// packet; it returns the first n bytes of it, which is
 // at least n bytes long.
 func (p *Packet) whole(number uint8, n int, buf *scratch) (h []byte, at, length int) {
 	at, length, s := p.ExtHeader(number)
@@ -187,8 +187,7 @@ type RoutingHeader struct {
 }
 
 // RoutingHeader returns the first routing header of an IPv6 packet, if it is
-// wholly in the packet by the packet's own length (match rt is false when it
-// is not).
+// wholly in the packet by the packet's own length.
 func (p *Packet) RoutingHeader() (r RoutingHeader, ok bool) {
 	var buf scratch
 	h, at, length := p.whole(Routing, 4, &buf)
@@ -236,8 +235,7 @@ func (p *Packet) addrAt(at int) (a [4]uint32, ok bool) {
 // OptionsHeader returns where the first hop-by-hop or destination options
 // header (number: HopByHop, DestOptions) lies, as an offset from the IP
 // header, and its length in bytes, if it is wholly in the packet by the
-// packet's own length (the matches hbh and dst are false when it is not). The
-// options begin two bytes behind at and end at at+length.
+// packet's own length. The options begin two bytes behind at and end at at+length.
 func (p *Packet) OptionsHeader(number uint8) (at, length int, ok bool) {
 	var buf scratch
 	h, at, length := p.whole(number, 2, &buf)
@@ -276,8 +274,11 @@ type SegmentRouting struct {
 	Next     uint8
 	Length   uint8 // as in the header, in units of 8 bytes without the first
 	SegsLeft uint8
-	Last     uint8  // last entry
-	Tag      uint16 // as a number in network byte order
+	Last     uint8 // last entry
+	// Tag is a number in network byte order, as RFC 8754 has it. Linux's match
+	// srh compares the two bytes in the machine's order: --srh-tag 1 holds for
+	// the tag 0x0100 on little-endian machines.
+	Tag uint16
 }
 
 // SegmentRouting returns the segment routing header, as match srh sees it: the

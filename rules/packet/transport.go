@@ -112,13 +112,19 @@ func (p *Packet) TCPOptions() (set OptionSet, s Status) {
 
 // MSS returns the value of the maximum segment size option of a TCP packet,
 // whatever its flags, as match tcpmss finds it: options of kind 2 that are not
-// 4 bytes long are passed over. Absent: there is no such option.
+// 4 bytes long are passed over. Absent: there is no such option. Short means
+// that the header or its options are not wholly in the packet, or that the
+// header says it is shorter than 20 bytes; the match drops the packet then.
+//
+// The match does not care for fragments: of a later one it takes payload for
+// the header (in IPv6 the IP header itself), and so does MSS.
 func (p *Packet) MSS() (mss uint16, s Status) {
-	at, n := p.header(TCP)
-	if n == 0 {
+	if p.data == nil || p.Has&HasProto == 0 || p.Proto != TCP {
 		return 0, Absent
 	}
-	if n, s = p.tcpOptions(at); s != Found {
+	at := p.HeaderOffset()
+	n, s := p.tcpOptions(at)
+	if s != Found {
 		return 0, s
 	}
 	var buf scratch
