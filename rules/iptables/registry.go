@@ -58,8 +58,12 @@ type option struct {
 	words    int      // words of its value
 	not      bool     // may be negated with "!"
 	required bool
-	help     string // what it says, in a few words
-	form     Form   // what its value looks like
+	// excludes and requires are other options of the module that must not, and
+	// must, be given with it.
+	excludes, requires []string
+
+	help string // what it says, in a few words
+	form Form   // what its value looks like
 	// parse reads the value, adds conditions to the rule and writes the
 	// canonical value; nil: not modelled.
 	parse func(a *argument) error

@@ -363,6 +363,19 @@ func (p *ruleParser) finishModule(m *instance) error {
 			return p.f.errorAt(m.at, "%s needs --%s", mod.title(), o.name)
 		}
 	}
+	for i := range m.given {
+		o := m.given[i].opt
+		for _, other := range o.excludes {
+			if m.has(other) {
+				return p.f.errorAt(m.at, "--%s cannot be used with --%s", o.name, other)
+			}
+		}
+		for _, other := range o.requires {
+			if !m.has(other) {
+				return p.f.errorAt(m.at, "--%s needs --%s", o.name, other)
+			}
+		}
+	}
 	if mod.needs != needNothing && len(m.given) == 0 || mod.needs == needOne && len(m.given) > 1 {
 		names := make([]string, len(mod.options))
 		for i := range mod.options {

@@ -14,19 +14,33 @@ import (
 var ruleOptions []option
 
 func init() {
+	addresses := Form{Kind: "address", Syntax: "ADDR[/LENGTH|/MASK][,...]"}
+	iface := Form{Kind: "text", Syntax: "NAME[+]", MaxLen: rules.MaxNameLen}
+	chain := Form{Kind: "text", Syntax: "CHAIN", MaxLen: maxChainName}
 	ruleOptions = []option{
-		{name: "source", aliases: []string{"src"}, short: 's', words: 1, not: true, parse: parseSource},
-		{name: "destination", aliases: []string{"dst"}, short: 'd', words: 1, not: true, parse: parseDestination},
-		{name: "in-interface", short: 'i', words: 1, not: true, parse: parseIn},
-		{name: "out-interface", short: 'o', words: 1, not: true, parse: parseOut},
-		{name: "protocol", aliases: []string{"proto"}, short: 'p', words: 1, not: true, parse: parseProtocol},
-		{name: "fragment", aliases: []string{"fragments"}, short: 'f', not: true, parse: parseFragment},
-		{name: "match", short: 'm', words: 1, parse: parseMatch},
-		{name: "jump", short: 'j', words: 1, parse: parseJump},
-		{name: "goto", short: 'g', words: 1, parse: parseGoto},
-		{name: "set-counters", short: 'c', words: 1, parse: parseCounters},
-		{name: "ipv4", short: '4', parse: parseFamily},
-		{name: "ipv6", short: '6', parse: parseFamily},
+		{name: "source", aliases: []string{"src"}, short: 's', words: 1, not: true, parse: parseSource, form: addresses,
+			help: "the source address; a list makes a rule of each"},
+		{name: "destination", aliases: []string{"dst"}, short: 'd', words: 1, not: true, parse: parseDestination, form: addresses,
+			help: "the destination address; a list makes a rule of each"},
+		{name: "in-interface", short: 'i', words: 1, not: true, parse: parseIn, form: iface,
+			help: "the interface that the packet came in by; + stands for any ending"},
+		{name: "out-interface", short: 'o', words: 1, not: true, parse: parseOut, form: iface,
+			help: "the interface that the packet leaves by; + stands for any ending"},
+		{name: "protocol", aliases: []string{"proto"}, short: 'p', words: 1, not: true, parse: parseProtocol,
+			form: Form{Kind: "enum", Syntax: "NAME|0..255|all", Max: 255, Symbols: []string{"all", "icmp", "igmp", "tcp", "udp", "dccp", "gre", "esp", "ah", "icmpv6", "sctp", "mh", "udplite"}},
+			help: "the IP protocol; makes the options of the match of that name available"},
+		{name: "fragment", aliases: []string{"fragments"}, short: 'f', not: true, parse: parseFragment,
+			help: "fragments behind the first, of IPv4"},
+		{name: "match", short: 'm', words: 1, parse: parseMatch, form: Form{Kind: "text", Syntax: "MATCH"},
+			help: "use a match, whose options follow"},
+		{name: "jump", short: 'j', words: 1, parse: parseJump, form: Form{Kind: "text", Syntax: "TARGET|CHAIN"},
+			help: "what is done with the packet, or the chain that is called"},
+		{name: "goto", short: 'g', words: 1, parse: parseGoto, form: chain,
+			help: "the chain to go on in, without coming back"},
+		{name: "set-counters", short: 'c', words: 1, parse: parseCounters, form: Form{Kind: "number", Syntax: "PACKETS BYTES"},
+			help: "what the rule's counters begin with"},
+		{name: "ipv4", short: '4', parse: parseFamily, help: "a rule for IPv4; refused among those for IPv6"},
+		{name: "ipv6", short: '6', parse: parseFamily, help: "a rule for IPv6; refused among those for IPv4"},
 	}
 }
 
