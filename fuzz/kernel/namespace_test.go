@@ -2,11 +2,12 @@
 
 package kernel
 
-// This file: the namespace, its TUN device and the tools in it.
+// This file: the namespace, its TUN devices and the tools in it.
 
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"os"
 	"os/exec"
 	"runtime"
@@ -18,7 +19,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const device = "hipac0"
+// The devices of the namespaces: packets come in by the first, and where a
+// test has routes, go out by the second.
+const (
+	device  = "hipac0"
+	device2 = "hipac1"
+)
 
 // enterNamespace moves the test's goroutine to a new network namespace with a
 // TUN device and returns the device's descriptor. The thread is locked to the
@@ -38,7 +44,13 @@ func enterNamespace(t *testing.T, tools ...string) int {
 	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
 		t.Skipf("cannot make a network namespace: %v", err)
 	}
-	fd, err := syscall.Open("/dev/net/tun", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
+	return openTUN(t, device)
+}
+
+// openTUN makes a TUN device in the namespace and returns its descriptor.
+func openTUN(t *testing.T, name string) int {
+	t.Helper()
+	fd, err := syscall.Open("/dev/net/tun", syscall.O_RDWR|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		t.Skipf("cannot open /dev/net/tun: %v", err)
 	}
@@ -47,20 +59,30 @@ func enterNamespace(t *testing.T, tools ...string) int {
 		tunSetIff = 0x400454ca
 		iffTun    = 0x0001
 		iffNoPI   = 0x1000
-		iffUp     = 0x1
 	)
-	require.NoError(t, ioctl(fd, tunSetIff, iffTun|iffNoPI))
-	s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
-	require.NoError(t, err)
-	defer syscall.Close(s)
-	require.NoError(t, ioctl(s, syscall.SIOCSIFFLAGS, iffUp))
+	require.NoError(t, ioctl(fd, tunSetIff, name, iffTun|iffNoPI))
+	// The kernel speaks IPv6 on a new device unless it has no address there.
+	if err := os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/addr_gen_mode", []byte("1"), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Logf("%s: %v", name, err)
+	}
+	up(t, name)
 	return fd
 }
 
+// up brings a device up.
+func up(t *testing.T, name string) {
+	t.Helper()
+	const iffUp = 0x1
+	s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer syscall.Close(s)
+	require.NoError(t, ioctl(s, syscall.SIOCSIFFLAGS, name, iffUp))
+}
+
 // ioctl sets the flags of the device.
-func ioctl(fd int, request uintptr, flags uint16) error {
+func ioctl(fd int, request uintptr, name string, flags uint16) error {
 	var ifreq [40]byte
-	copy(ifreq[:15], device)
+	copy(ifreq[:15], name)
 	binary.NativeEndian.PutUint16(ifreq[16:], flags)
 	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), request, uintptr(unsafe.Pointer(&ifreq[0])))
 	if errno != 0 {
@@ -72,12 +94,21 @@ func ioctl(fd int, request uintptr, flags uint16) error {
 // run runs a program in the namespace and returns what it prints.
 func run(t *testing.T, input string, name string, args ...string) string {
 	t.Helper()
+	out, err := tryRun(input, name, args...)
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, input)
+	}
+	return out
+}
+
+// tryRun is run for a program that may fail.
+func tryRun(input string, name string, args ...string) (string, error) {
 	c := exec.Command(name, args...)
 	c.Stdin = strings.NewReader(input)
 	var out, complaints bytes.Buffer
 	c.Stdout, c.Stderr = &out, &complaints
 	if err := c.Run(); err != nil {
-		t.Fatalf("%s: %v\n%s\n%s", name, err, complaints.String(), input)
+		return "", errors.New(err.Error() + "\n" + complaints.String())
 	}
-	return out.String()
+	return out.String(), nil
 }

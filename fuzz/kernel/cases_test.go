@@ -1,0 +1,144 @@
+//go:build linux
+
+package kernel
+
+// The case tables: for each extension the rules and the packets of its own;
+// every rule meets the pool of packets besides.
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/hipac-go/classifier/rules/xt"
+	"github.com/stretchr/testify/require"
+)
+
+// extension is the case table of one match or target.
+type extension struct {
+	kind, name string // "match", "tcp"
+	family     int    // 0: both
+	table      string // "": raw
+	chain      string // "": PREROUTING
+	rules      []string
+	rules4     []string // of one family only
+	rules6     []string
+	head       []string // rules in front of them, all the time
+	shots      func(family int) []shot
+	noPool     bool
+	track      bool // connections are tracked in the namespace
+	meta       func(w *world) func(*xt.Traversal, *shot)
+	setup      func(t *testing.T, w *world)
+	// rare says that a rule of the table needs no packet that matches.
+	neverHit bool
+}
+
+var extensions []extension
+
+func register(list ...extension) bool { extensions = append(extensions, list...); return true }
+
+// pending are the extensions whose answers to packets that are cut inside a
+// header are known to differ as yet.
+var pending = map[string]bool{
+	"match tcp": true, "match udp": true, "match icmp": true, "match icmp6": true, "match sctp": true, "match multiport": true,
+	"match comment": true, "rule options": true,
+}
+
+func TestEveryExtensionAnswersAsTheKernelDoes(t *testing.T) {
+	pools := map[int][]shot{4: pool(4), 6: pool(6)}
+	for _, e := range extensions {
+		for _, family := range []int{4, 6} {
+			if e.family != 0 && e.family != family {
+				continue
+			}
+			if pending[e.kind+" "+e.name] {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s %s IPv%d", e.kind, e.name, family), func(t *testing.T) {
+				w := newWorld(t, family)
+				if e.setup != nil {
+					e.setup(t, w)
+				}
+				var shots []shot
+				if e.shots != nil {
+					shots = e.shots(family)
+				}
+				if !e.noPool {
+					shots = append(shots, pools[family]...)
+				}
+				list := append([]string{}, e.rules...)
+				if family == 4 {
+					list = append(list, e.rules4...)
+				} else {
+					list = append(list, e.rules6...)
+				}
+				e.run(t, w, list, shots)
+			})
+		}
+	}
+}
+
+// run loads the rules and fires the packets. Where a packet is dropped at a
+// rule because it cannot be read, the rules behind that one are loaded and
+// tried again without those in front of them.
+func (e extension) run(t *testing.T, w *world, list []string, shots []shot) {
+	table, chain := e.table, e.chain
+	if table == "" {
+		table = "raw"
+	}
+	if chain == "" {
+		chain = "PREROUTING"
+	}
+	// The first rule of all shows that the packet comes so far.
+	e.head = append([]string{""}, e.head...)
+	hit := make([]bool, len(list))
+	missed := make([]bool, len(list))
+	for from := 0; from < len(list); {
+		var b strings.Builder
+		fmt.Fprintf(&b, "*%s\n", table)
+		for _, r := range append(append([]string{}, e.head...), list[from:]...) {
+			fmt.Fprintf(&b, "-A %s %s\n", chain, r)
+		}
+		b.WriteString("COMMIT\n")
+		j, err := newJudge(t, w, b.String(), []hookSpec{{table, chain}}, func() *xt.State { return &xt.State{} })
+		if errors.Is(err, errNotModelled) {
+			t.Skip(err)
+		}
+		require.NoError(t, err)
+		j.arrival, j.first = true, place{table, chain, 0}
+		if e.meta != nil {
+			j.meta = e.meta(w)
+		}
+		if from == 0 {
+			checkSaved(t, w, j.rs, table)
+		}
+		before := make([]int, len(list))
+		stop := len(list)
+		for i := range shots {
+			for n := from; n < len(list); n++ {
+				before[n] = j.hits[place{table, chain, n - from + len(e.head)}]
+			}
+			j.fire(&shots[i])
+			if r := j.sides[0].ended; r.Dropped && r.By.Rule >= len(e.head) {
+				at := j.sides[0].steps[0].table.Chains[r.By.Chain].Rules.At(r.By.Rule).Value.Number - 1
+				stop = min(stop, from+at-len(e.head))
+				continue
+			}
+			for n := from; n < len(list); n++ {
+				if j.hits[place{table, chain, n - from + len(e.head)}] > before[n] {
+					hit[n] = true
+				} else {
+					missed[n] = true
+				}
+			}
+		}
+		j.finish()
+		from = stop + 1
+	}
+	for n := range list {
+		if !hit[n] || !missed[n] {
+			t.Logf("hit %v missed %v: %s", hit[n], missed[n], list[n])
+		}
+	}
+}

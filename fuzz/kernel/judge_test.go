@@ -1,0 +1,289 @@
+//go:build linux
+
+package kernel
+
+// The judge: a rule file is loaded into the kernel and read by us; packets go
+// to both, and behind every packet the counters of every rule and policy must
+// have moved alike - in the kernel, in the walk over the chains, and in the
+// compiled table.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/hipac-go/classifier/hipac"
+	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/iptables"
+	"github.com/hipac-go/classifier/rules/xt"
+	"github.com/stretchr/testify/require"
+)
+
+// maxReports bounds the differences that one program reports.
+const maxReports = 12
+
+// tableRun is a table in one hook, evaluated in one of our ways.
+type tableRun struct {
+	table *rules.Table
+	entry int
+	run   func(s rules.Subject, entry int, executed func(rules.Place)) rules.Result
+}
+
+// side is one of our two ways of evaluation, with a memory of its own.
+type side struct {
+	name  string
+	sub   *xt.Traversal
+	steps []tableRun
+	got   map[place]count
+	ended rules.Result
+}
+
+// place is a rule of a chain by its number, from 0, or the policy: -1.
+type place struct {
+	table, chain string
+	number       int
+}
+
+// judge compares one program.
+type judge struct {
+	t           *testing.T
+	w           *world
+	rs          *iptables.Ruleset
+	text        string
+	kernel      []*kernelTable
+	names       []string // of the tables
+	was         [][][]count
+	sides       []*side
+	order       []string // of differences
+	differences map[string]*difference
+	hits        map[place]int // packets that matched, as the kernel says
+	shots       int
+	// arrival says that every packet must come to the rule first.
+	arrival bool
+	first   place
+	// meta tells of a packet what its bytes do not say; nil: what TUN makes of
+	// every packet.
+	meta func(t *xt.Traversal, s *shot)
+}
+
+// hookSpec names a hook: the chain of every table that a packet goes through.
+type hookSpec struct{ table, chain string }
+
+// errNotModelled says that we do not read the program yet.
+var errNotModelled = errors.New("not modelled")
+
+// newJudge loads a program. The packets go through the hooks in order.
+func newJudge(t *testing.T, w *world, text string, hooks []hookSpec, state func() *xt.State) (*judge, error) {
+	t.Helper()
+	rs, err := iptables.Read(strings.NewReader(text), iptables.Options{File: t.Name(), Family: w.family})
+	if errors.Is(err, rules.ErrUnsupported) {
+		return nil, fmt.Errorf("%w: %v", errNotModelled, err)
+	}
+	require.NoError(t, err, text)
+	if _, err := tryRun(text, w.tool()+"-restore"); err != nil {
+		return nil, fmt.Errorf("%s-restore: %w", w.tool(), err)
+	}
+	j := &judge{t: t, w: w, rs: rs, text: text, hits: map[place]int{}, differences: map[string]*difference{}, meta: w.tunMeta}
+	for _, tb := range rs.Tables {
+		k := openTable(t, w.family, tb.Name)
+		j.kernel = append(j.kernel, k)
+		j.names = append(j.names, tb.Name)
+		j.was = append(j.was, k.read(t, nil))
+	}
+	walk := &side{name: "rules.Table.Run"}
+	compiled := &side{name: "hipac.Table.Run"}
+	for _, s := range []*side{walk, compiled} {
+		s.sub = &xt.Traversal{State: state()}
+		s.got = map[place]count{}
+		j.sides = append(j.sides, s)
+	}
+	for _, h := range hooks {
+		tb := rs.Table(h.table)
+		if tb == nil {
+			continue
+		}
+		entry := tb.Find(h.chain)
+		require.GreaterOrEqual(t, entry, 0, h.chain)
+		c, err := hipac.BuildTable(context.Background(), tb, nil)
+		require.NoError(t, err)
+		walk.steps = append(walk.steps, tableRun{tb, entry, tb.Run})
+		compiled.steps = append(compiled.steps, tableRun{tb, entry, c.Run})
+	}
+	return j, nil
+}
+
+// predict sends a packet through one of our sides.
+func (j *judge) predict(s *side, shot *shot) {
+	s.sub.Reset()
+	require.NoError(j.t, s.sub.Packet.DecodeIP(shot.raw), shot.name)
+	j.meta(s.sub, shot)
+	s.sub.Changed()
+	clear(s.got)
+	for _, step := range s.steps {
+		count1 := func(at rules.Place) {
+			number := -1
+			if at.Rule >= 0 {
+				number = step.table.Chains[at.Chain].Rules.At(at.Rule).Value.Number - 1
+			}
+			p := place{step.table.Name, step.table.Chains[at.Chain].Name, number}
+			c := s.got[p]
+			s.got[p] = count{c.packets + 1, c.bytes + uint64(s.sub.Packet.Length)}
+		}
+		s.ended = step.run(s.sub, step.entry, count1)
+		if s.ended.By.Rule < 0 && s.ended.Verdict != rules.NoVerdict {
+			count1(s.ended.By)
+		}
+		if s.ended.Verdict != rules.Accept && s.ended.Verdict != rules.NoVerdict {
+			return
+		}
+	}
+}
+
+// fire sends a packet to all, and compares. It returns how many rules the
+// kernel's walk met.
+func (j *judge) fire(s *shot) {
+	j.t.Helper()
+	j.shots++
+	for _, side := range j.sides {
+		j.predict(side, s)
+	}
+	j.w.send(j.t, s)
+	moved := map[place]count{}
+	for i, k := range j.kernel {
+		now := k.read(j.t, nil)
+		for c := range now {
+			last := len(now[c]) - 1
+			for n := range now[c] {
+				d := count{now[c][n].packets - j.was[i][c][n].packets, now[c][n].bytes - j.was[i][c][n].bytes}
+				if d == (count{}) {
+					continue
+				}
+				p := place{j.names[i], k.chains[c].name, n}
+				if n == last {
+					if p.number = -1; !isHook(p.chain) {
+						continue // the end of a user chain: no rule of anybody's
+					}
+				}
+				if !j.onPath(p) {
+					continue
+				}
+				moved[p] = d
+				j.hits[p]++
+			}
+		}
+		j.was[i] = now
+	}
+	if j.arrival && moved[j.first] == (count{}) {
+		j.t.Errorf("packet %d %q %x never comes to the first rule", j.shots, s.name, s.raw)
+	}
+	for _, side := range j.sides {
+		j.compare(side, s, moved)
+	}
+}
+
+// onPath reports whether a place is in a table that the packets go through:
+// what the kernel answers goes out by other hooks.
+func (j *judge) onPath(p place) bool {
+	if !isHook(p.chain) {
+		return true
+	}
+	for _, step := range j.sides[0].steps {
+		if step.table.Name == p.table && step.table.Chains[step.entry].Name == p.chain {
+			return true
+		}
+	}
+	return false
+}
+
+func isHook(chain string) bool {
+	for _, h := range hookChains {
+		if h == chain {
+			return true
+		}
+	}
+	return false
+}
+
+// compare notes the places where the kernel and one of our sides differ.
+func (j *judge) compare(side *side, s *shot, moved map[place]count) {
+	var lines []string
+	for p, k := range moved {
+		switch o, ok := side.got[p]; {
+		case !ok:
+			lines = append(lines, "only the kernel counts "+j.describe(p))
+		case o.packets != k.packets:
+			lines = append(lines, fmt.Sprintf("we count %d packets, the kernel %d: %s", o.packets, k.packets, j.describe(p)))
+		case o != k:
+			lines = append(lines, fmt.Sprintf("we count %d bytes, the kernel %d: %s", o.bytes, k.bytes, j.describe(p)))
+		}
+	}
+	for p := range side.got {
+		if _, ok := moved[p]; !ok {
+			lines = append(lines, "only we count "+j.describe(p))
+		}
+	}
+	if lines == nil {
+		return
+	}
+	slices.Sort(lines)
+	what := strings.Join(lines, "\n  ")
+	d := j.differences[what]
+	if d == nil {
+		d = &difference{}
+		j.differences[what] = d
+		j.order = append(j.order, what)
+		result := fmt.Sprint(side.ended.Verdict)
+		if side.ended.Dropped {
+			result += " (hotdrop)"
+		}
+		if side.ended.Needs != "" {
+			result += ", needs " + side.ended.Needs
+		}
+		d.first = fmt.Sprintf("packet %d %q %x: ours ends %s", j.shots, s.name, s.raw[:min(len(s.raw), 120)], result)
+	}
+	d.packets++
+	if !slices.Contains(d.sides, side.name) {
+		d.sides = append(d.sides, side.name)
+	}
+}
+
+// difference is what went differently, alike for some packets.
+type difference struct {
+	packets int
+	sides   []string
+	first   string
+}
+
+// finish reports the differences.
+func (j *judge) finish() {
+	j.t.Helper()
+	for i, what := range j.order {
+		if i == maxReports {
+			j.t.Errorf("and %d differences more", len(j.order)-i)
+			break
+		}
+		d := j.differences[what]
+		j.t.Errorf("%d times, by %s, first %s\n  %s", d.packets, strings.Join(d.sides, " and "), d.first, what)
+	}
+	j.order = nil
+}
+
+func (j *judge) describe(p place) string {
+	if p.number < 0 {
+		return p.table + " " + p.chain + " policy"
+	}
+	text, _ := j.rs.Rule(p.table, p.chain, p.number+1)
+	return fmt.Sprintf("%s %s %d: %s", p.table, p.chain, p.number+1, text)
+}
+
+// send writes a packet to the device.
+func (w *world) send(t *testing.T, s *shot) {
+	t.Helper()
+	n, err := syscall.Write(w.in, s.raw)
+	require.NoError(t, err, s.name)
+	require.Equal(t, len(s.raw), n)
+}

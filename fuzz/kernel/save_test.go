@@ -1,0 +1,41 @@
+//go:build linux
+
+package kernel
+
+// The text of rules: what iptables-save prints of a table that was loaded is
+// what we print of it, but for what that version loses.
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/hipac-go/classifier/fuzz/vectors"
+	"github.com/hipac-go/classifier/rules/iptables"
+	"github.com/stretchr/testify/require"
+)
+
+// checkSaved compares what the tool prints of the table with what we print.
+func checkSaved(t *testing.T, w *world, rs *iptables.Ruleset, table string) {
+	t.Helper()
+	var ours bytes.Buffer
+	require.NoError(t, iptables.Write(&ours, rs, false))
+	want := ruleLines(ours.String())
+	got := ruleLines(run(t, "", w.tool()+"-save", "-t", table))
+	for i := range min(len(want), len(got)) {
+		if strings.TrimRight(vectors.As189(want[i]), " ") != got[i] {
+			t.Errorf("printed differently:\n  ours  %s\n  tool  %s", want[i], got[i])
+		}
+	}
+	require.Len(t, got, len(want))
+}
+
+// ruleLines are the lines of rules.
+func ruleLines(text string) (out []string) {
+	for _, line := range strings.Split(text, "\n") {
+		if strings.HasPrefix(line, "-A ") {
+			out = append(out, strings.TrimRight(line, " "))
+		}
+	}
+	return out
+}

@@ -1,0 +1,31 @@
+// Package vectors checks what rules/iptables reads and prints against texts
+// from outside the project: syntax vectors in the form of iptables' own tests
+// (*.t files), and rule files that people keep. Both are read where flags of
+// the tests say; without the flags nothing is run.
+//
+// This file: where the text of iptables 1.8.9 differs from that of 1.8.11,
+// which is the one that rules/iptables prints.
+package vectors
+
+import "regexp"
+
+// Differences are the options that iptables 1.8.9 prints in another way than
+// 1.8.11: a pattern of what we print, and what 1.8.9 prints in its place.
+// SAVE-DIFFERENCES.md of package rules/iptables lists them with the reasons.
+var Differences = []struct {
+	Ours   *regexp.Regexp
+	Theirs string
+}{
+	{regexp.MustCompile(` ! -[io] \+( |$)`), "$1"},
+	{regexp.MustCompile(` ! --[sd]port 0:65535`), ""},
+	{regexp.MustCompile(`([^!]) --tcp-flags NONE [A-Z,]+`), "$1"},
+	{regexp.MustCompile(`--icmp-type 255/255`), "--icmp-type any"},
+}
+
+// As189 returns a rule that rules/iptables printed as iptables 1.8.9 prints it.
+func As189(line string) string {
+	for _, d := range Differences {
+		line = d.Ours.ReplaceAllString(line, d.Theirs)
+	}
+	return line
+}
