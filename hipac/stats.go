@@ -17,6 +17,9 @@ import (
 // tree, only the first fields up to Fields are set, and Memory.
 type Stats struct {
 	Rules int // in the list, or in all chains of a table
+	// Entries counts the rules of a table as they were compiled: those of chains
+	// that were copied into their callers count once for each copy. 0 for a list.
+	Entries int
 	// Never counts rules that can never match, such as an empty union.
 	Never int
 	// Passing counts rules that continue. Lookups of the first match do not see
@@ -197,20 +200,26 @@ func (c *Classifier[T]) costs(shape *tree.Shape) []RuleCost {
 // in time linear in it. What it returns is the caller's.
 func (t *Table) Stats() Stats {
 	s := t.stats.clone()
-	s.Memory.Identities = 4 * cap(t.never)
-	for i := range t.chains {
-		if x := t.chains[i].index; x != nil {
-			s.Memory.Index += x.Bytes()
-		}
+	s.Memory.Identities = int(unsafe.Sizeof(rules.Place{}))*cap(t.never) + int(unsafe.Sizeof(entry{}))*cap(t.entries) +
+		int(unsafe.Sizeof(unit{}))*cap(t.units)
+	for _, x := range t.indexes {
+		s.Memory.Index += x.Bytes()
 	}
 	if t.tree == nil {
 		return s
 	}
-	shape := newShape(t.source.Schema, s.Rules)
+	shape := newShape(t.source.Schema, len(t.entries))
 	s.Worst = t.addTrees(&shape)
 	s.addShape(&shape, t.tree)
 	costs := t.costs(&shape)
-	s.Hidden = hidden(costs, t.never, func(p rules.Place) bool { return t.source.Chains[p.Chain].Rules.At(p.Rule).Continue })
+	for _, c := range costs {
+		if c.Rows > 0 || onlyCounts(t.source.Chains[c.Place.Chain].Rules.At(c.Place.Rule)) {
+			continue
+		}
+		if _, never := slices.BinarySearchFunc(t.never, c.Place, comparePlaces); !never {
+			s.Hidden = append(s.Hidden, c.Place)
+		}
+	}
 	s.Costliest = costliestOf(costs)
 	s.Mean = t.meanWork()
 	return s
@@ -223,7 +232,7 @@ func (t *Table) RuleCosts() []RuleCost {
 	if t.tree == nil {
 		return nil
 	}
-	shape := newShape(t.source.Schema, t.stats.Rules)
+	shape := newShape(t.source.Schema, len(t.entries))
 	t.addTrees(&shape)
 	return t.costs(&shape)
 }
@@ -232,21 +241,76 @@ func (t *Table) RuleCosts() []RuleCost {
 // decide.
 func (t *Table) addTrees(shape *tree.Shape) (worst Work) {
 	seen := map[tree.Ref]bool{}
-	for i := range t.chains {
-		worst.or(addTree(shape, t.tree, t.chains[i].decide, seen))
-		addTree(shape, t.tree, t.chains[i].pass, seen)
+	for i := range t.units {
+		if u := &t.units[i]; u.compiled {
+			worst.or(addTree(shape, t.tree, u.decide, seen))
+			addTree(shape, t.tree, u.pass, seen)
+		}
 	}
 	return worst
 }
 
+// costs returns what each rule takes, all its entries together.
 func (t *Table) costs(shape *tree.Shape) []RuleCost {
-	chain := 0
-	return ruleCosts(t.tree, shape, func(rank int) rules.Place {
-		for rank >= int(t.chains[chain].base)+t.source.Chains[chain].Rules.Len() {
-			chain++
+	base := make([]int, len(t.source.Chains)) // index of each chain's first rule
+	var out []RuleCost
+	for i := range t.source.Chains {
+		base[i] = len(out)
+		for j := range t.source.Chains[i].Rules.Len() {
+			out = append(out, RuleCost{Place: rules.Place{Chain: i, Rule: j}})
 		}
-		return rules.Place{Chain: chain, Rule: rank - int(t.chains[chain].base)}
-	})
+	}
+	for rank, share := range shape.Shares {
+		if e := &t.entries[rank]; e.rule != endOfGoto {
+			c := &out[base[e.chain]+int(e.rule)]
+			c.Rows += int(share.Rows)
+			c.Bytes += int(share.Bytes) + t.tree.ProgramBytes(uint32(rank))
+		}
+	}
+	return out
+}
+
+// countRules counts the rules and what they ask for.
+func (t *Table) countRules() {
+	s := &t.stats
+	schema := t.source.Schema
+	s.Fields = make([]FieldStats, schema.Len())
+	for i := range s.Fields {
+		s.Fields[i].Name = schema.Field(i).Name
+	}
+	s.Entries = len(t.entries)
+	for i := range t.source.Chains {
+		list := t.source.Chains[i].Rules
+		s.Rules += list.Len()
+		for _, r := range list.All() {
+			if onlyCounts(r) {
+				s.Passing++
+				continue
+			}
+			var asks uint32
+			for j := range r.Conds {
+				if c := &r.Conds[j]; !c.AllowsAbsent() {
+					asks |= 1 << c.Field()
+				}
+			}
+			for ; asks != 0; asks &= asks - 1 {
+				s.Fields[bits.TrailingZeros32(asks)].Rules++
+			}
+		}
+	}
+}
+
+// countInexact counts the rules with an entry that is not exact.
+func (t *Table) countInexact(inexact []bool) {
+	seen := map[rules.Place]bool{}
+	for rank, is := range inexact {
+		e := &t.entries[rank]
+		at := rules.Place{Chain: int(e.chain), Rule: int(e.rule)}
+		if is && e.rule != endOfGoto && !onlyCounts(t.ruleAt(uint32(rank))) && !seen[at] {
+			seen[at] = true
+			t.stats.Inexact++
+		}
+	}
 }
 
 func (s *Stats) clone() Stats {

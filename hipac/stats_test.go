@@ -103,22 +103,22 @@ func TestRulesOfChainsThatEarlierOnesHideHaveNoRows(t *testing.T) {
 			rule("src=10.1.1.1", rules.Action{}),    // counts, hidden or not
 			rule("sport!=0-65535", rules.Action{})), // never
 		chain(rules.NoVerdict,
-			rule("dport=80", rules.Action{Kind: rules.Return}),
-			rule("dport=80 proto=6", drop), // 1
+			rule("dport=80", rules.Action{Kind: rules.Decide, Verdict: rules.Accept}),
+			rule("dport=80 proto=6", drop), // 1: hidden wherever the chain is copied to
 			rule("sport!=0-65535", drop),   // never
 			rule("proto=6", drop)),
 	}}
 	c, err := hipac.BuildTable(context.Background(), table, nil)
 	require.NoError(t, err)
 	st := c.Stats()
-	require.Equal(t, []rules.Place{{Chain: 0, Rule: 2}, {Chain: 1, Rule: 1}}, st.Hidden)
-	require.Equal(t, []int{9, 1, 2}, []int{st.Rules, st.Never, st.Passing})
+	require.Equal(t, []rules.Place{{Chain: 1, Rule: 1}}, st.Hidden)
+	require.Equal(t, []int{9, 1, 2, 13}, []int{st.Rules, st.Never, st.Passing, st.Entries})
 	var rows []int
 	var places []rules.Place
 	for _, cost := range c.RuleCosts() {
 		rows, places = append(rows, cost.Rows), append(places, cost.Place)
 	}
-	require.Equal(t, []int{1, 1, 0, 1, 0, 1, 0, 0, 1}, rows)
+	require.Equal(t, []int{1, 1, 1, 1, 0, 1, 0, 0, 1}, rows)
 	require.Equal(t, rules.Place{Chain: 1, Rule: 3}, places[8])
 	require.Positive(t, st.Mean.Packets)
 	require.GreaterOrEqual(t, st.Worst.Rows, int64(2))

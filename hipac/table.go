@@ -6,6 +6,7 @@ package hipac
 // however many rules it passes.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,21 +27,20 @@ type Table struct {
 	binder   *packet.Binder
 	families families
 	tree     *tree.Tree
-	chains   []chain
-	never    []uint32 // ranks of rules that can never match, ascending
+	units    []unit         // by chain
+	entries  []entry        // by rank
+	indexes  []*index.Index // by chain, in place of the tree
+	never    []rules.Place  // rules that can never match, in order
 	stats    Stats
-}
-
-type chain struct {
-	base   uint32       // rank of its first rule
-	decide roots        // the rules that change the flow
-	pass   roots        // the others
-	index  *index.Index // in place of both
+	cut      *cutTable // for packets that are cut inside a header; nil when no rule reads one
+	from     [][]int32 // of a table for cut packets: where its rules come from
 }
 
 // BuildTable compiles a table, which it asks for jumps that go nowhere and for
 // loops as rules.Table.Check does, but for the limits. Time, memory and errors
-// are those of Build over the rules of all chains.
+// are those of Build over the rules of all chains; chains that are copied into
+// their callers (see Stats.Entries) count as often, and at most about double
+// the number of rules.
 func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, error) {
 	o, err := opts.orDefault()
 	if err != nil {
@@ -54,8 +54,14 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 	}
 	own := *t // the caller may change t
 	own.Chains = slices.Clone(t.Chains)
-	t = &own
-	c := &Table{source: t, binder: packet.NewBinder(t.Schema), families: familiesOf(t.Schema), chains: make([]chain, len(t.Chains))}
+	c, err := buildTable(ctx, &own, &o)
+	if err == nil {
+		c.cut = newCutTable(&own, &o)
+	}
+	return c, err
+}
+
+func buildTable(ctx context.Context, t *rules.Table, o *Options) (*Table, error) {
 	total := 0
 	for i := range t.Chains {
 		total += t.Chains[i].Rules.Len()
@@ -66,68 +72,112 @@ func BuildTable(ctx context.Context, t *rules.Table, opts *Options) (*Table, err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	l := layOut(t, o.Engine != Index)
+	if len(l.entries) > maxRules {
+		l = layOut(t, false)
+	}
+	c := &Table{source: t, binder: packet.NewBinder(t.Schema), families: familiesOf(t.Schema), units: l.units, entries: l.entries}
+	c.countRules()
+	if o.Engine == Index {
+		return c, c.buildIndexes(ctx, l, o)
+	}
 	family := familyOf(t)
-	decide := tree.NewBuilder(ctx, o.config(t.Schema, false))
-	base := uint32(0)
-	for i := range t.Chains {
-		l := t.Chains[i].Rules
-		c.chains[i].base = base
-		flow := lower.Source{
-			Len:   l.Len(),
-			Conds: func(r int) []rules.Cond { return l.At(r).Conds },
-			Skip:  func(r int) bool { return onlyCounts(l.At(r)) },
-			// A rule that comes back, or that may not match after all, hides nothing.
-			Hides: func(r int) bool {
-				v := &l.At(r).Value
-				return (v.Kind != rules.Jump || l.At(r).Unknown != "") && v.Ext.Plain()
-			},
-		}
-		boxes, err := lower.Lower(ctx, t.Schema, flow, o.MemoryLimit)
-		if err != nil {
-			return nil, buildError(err, o.MemoryLimit)
-		}
-		c.stats.addList(l.Len(), t.Schema, boxes)
-		for _, r := range boxes.Never {
-			c.never = append(c.never, base+r)
-		}
-		if o.Engine == Index {
-			if c.chains[i].index, err = index.Build(ctx, t.Schema, l.Len(), flow.Conds, o.MemoryLimit); err != nil {
+	b := tree.NewBuilder(ctx, o.config(t.Schema, false))
+	inexact := make([]bool, len(l.entries))
+	for _, pass := range []bool{false, true} {
+		for i := range c.units {
+			u := &c.units[i]
+			if !u.compiled {
+				continue
+			}
+			boxes, err := lower.Lower(ctx, t.Schema, lower.Source{
+				Len:   int(u.to - u.from),
+				Conds: func(r int) []rules.Cond { return l.conds[u.from+uint32(r)] },
+				Skip:  func(r int) bool { return l.passes[u.from+uint32(r)] != pass },
+				Hides: func(r int) bool { return l.hides[u.from+uint32(r)] },
+			}, o.MemoryLimit)
+			if err != nil {
 				return nil, buildError(err, o.MemoryLimit)
 			}
-			base += uint32(l.Len())
-			continue
+			if pass && boxes.Len() == 0 {
+				continue
+			}
+			for e, rank := range boxes.Rank {
+				inexact[u.from+rank] = boxes.Inexact[e]
+			}
+			c.addNever(l, u.from, boxes.Never)
+			b.Grow(boxes, u.from)
+			root := &u.decide
+			if pass {
+				root = &u.pass
+			}
+			if *root, err = c.families.build(b, boxes, family); err != nil {
+				return nil, buildError(err, o.MemoryLimit)
+			}
 		}
-		decide.Grow(boxes, base)
-		if c.chains[i].decide, err = c.families.build(decide, boxes, family); err != nil {
-			return nil, buildError(err, o.MemoryLimit)
-		}
-		base += uint32(l.Len())
+		b.KeepHidden() // the rules that only count come behind: they all run
 	}
-	if o.Engine == Index {
-		return c, nil
-	}
-	// The rules that only count come behind, never hidden: they all run.
-	decide.KeepHidden()
-	for i := range t.Chains {
-		l := t.Chains[i].Rules
-		boxes, err := lower.Lower(ctx, t.Schema, lower.Source{
-			Len:   l.Len(),
-			Conds: func(r int) []rules.Cond { return l.At(r).Conds },
-			Skip:  func(r int) bool { return !onlyCounts(l.At(r)) },
-		}, o.MemoryLimit)
-		if err != nil {
-			return nil, buildError(err, o.MemoryLimit)
-		}
-		if boxes.Len() == 0 {
-			continue
-		}
-		decide.Grow(boxes, c.chains[i].base)
-		if c.chains[i].pass, err = c.families.build(decide, boxes, family); err != nil {
-			return nil, buildError(err, o.MemoryLimit)
-		}
-	}
-	c.tree = decide.Tree()
+	c.tree = b.Tree()
+	c.countInexact(inexact)
 	return c, nil
+}
+
+// buildIndexes makes the field indexes of the engine Index.
+func (t *Table) buildIndexes(ctx context.Context, l *layout, o *Options) (err error) {
+	t.indexes = make([]*index.Index, len(t.units))
+	for i, u := range t.units {
+		conds := func(r int) []rules.Cond { return l.conds[u.from+uint32(r)] }
+		if t.indexes[i], err = index.Build(ctx, t.source.Schema, int(u.to-u.from), conds, o.MemoryLimit); err != nil {
+			return buildError(err, o.MemoryLimit)
+		}
+		boxes, err := lower.Lower(ctx, t.source.Schema, lower.Source{Len: int(u.to - u.from), Conds: conds}, o.MemoryLimit)
+		if err != nil {
+			return buildError(err, o.MemoryLimit)
+		}
+		t.addNever(l, u.from, boxes.Never)
+		for e, rank := range boxes.Rank {
+			if r := t.ruleAt(u.from + rank); boxes.Inexact[e] && !onlyCounts(r) {
+				t.stats.Inexact++
+			}
+		}
+	}
+	return nil
+}
+
+// addNever notes the rules of the entries that can never match, but for those
+// that cannot only because of the jumps that lead to them.
+func (t *Table) addNever(l *layout, base uint32, never []uint32) {
+	for _, rank := range never {
+		e := &l.entries[base+rank]
+		if e.rule == endOfGoto {
+			continue
+		}
+		r := t.ruleAt(base + rank)
+		if onlyCounts(r) || len(l.conds[base+rank]) != len(r.Conds) && possible(t.source.Schema, r.Conds) {
+			continue
+		}
+		at := rules.Place{Chain: int(e.chain), Rule: int(e.rule)}
+		if i, found := slices.BinarySearchFunc(t.never, at, comparePlaces); !found {
+			t.never = slices.Insert(t.never, i, at)
+			t.stats.Never++
+		}
+	}
+}
+
+func comparePlaces(a, b rules.Place) int {
+	return cmp.Or(cmp.Compare(a.Chain, b.Chain), cmp.Compare(a.Rule, b.Rule))
+}
+
+// possible reports whether some packet meets the conditions.
+func possible(s *rules.Schema, conds []rules.Cond) bool {
+	boxes, err := lower.Lower(context.Background(), s, lower.Source{Len: 1, Conds: func(int) []rules.Cond { return conds }}, math.MaxInt64)
+	return err != nil || len(boxes.Never) == 0
+}
+
+// ruleAt returns the rule of the entry at a rank.
+func (t *Table) ruleAt(rank uint32) *rules.Rule[rules.Action] {
+	e := &t.entries[rank]
+	return t.source.Chains[e.chain].Rules.At(int(e.rule))
 }
 
 // familyOf returns the family of all addresses in the packets that the table
@@ -147,16 +197,16 @@ func (t *Table) Source() *rules.Table { return t.source }
 // returned is where evaluation of a chain stands after a Return.
 const returned = ^uint32(0)
 
-// manyJumps is the number of jumps out of one visit to a chain after which all
-// rules of the chain that match are looked up at once, rather than one by one
-// from where evaluation stands: the one costs a lookup each, the other memory.
-const manyJumps = 32
+// manyFound is the number of rules found on one visit to a unit after which all
+// of its entries that match are looked up at once, rather than one by one from
+// where evaluation stands: the one costs a lookup each, the other memory.
+const manyFound = 32
 
 // frame is where evaluation of a chain stands.
 type frame struct {
-	chain int32
-	jumps int32  // taken from this visit
-	next  uint32 // rank of the next rule
+	chain int32  // of the unit
+	found int32  // rules on this visit
+	next  uint32 // rank of the next entry
 	ahead int32  // 1 + index in walk.lists, 0 for none
 }
 
@@ -200,9 +250,15 @@ func (t *Table) Run(s rules.Subject, entry int, executed func(rules.Place)) rule
 	return w.run(s.Key(), s, entry)
 }
 
-// run walks the chains; s is nil when only the key is known.
+// run walks the units; s is nil when only the key is known.
 func (w *walk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
-	if w.source.Schema.Hotdrop(k) != 0 {
+	if w.source.Schema.Hotdrop(k) != 0 && w.cut != nil {
+		if s == nil {
+			s = rules.KeyOnly(slices.Clone(k)) // so that k itself can live on the stack
+		}
+		return w.cut.run(s, entry, w.executed)
+	}
+	if !w.units[entry].compiled {
 		if s == nil {
 			s = rules.KeyOnly(slices.Clone(k))
 		}
@@ -224,12 +280,24 @@ func (w *walk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 			stack = stack[:len(stack)-1]
 			continue
 		}
-		here := rules.Place{Chain: int(at.chain), Rule: int(rank - w.chains[at.chain].base)}
+		en := &w.entries[rank]
+		if en.rule == endOfGoto {
+			at.next = en.next
+			continue
+		}
+		here := rules.Place{Chain: int(en.chain), Rule: int(en.rule)}
 		r := w.source.Chains[here.Chain].Rules.At(here.Rule)
 		at.next = rank + 1
+		at.found++
+		if w.from != nil && w.from[here.Chain][here.Rule] < 0 { // a header that is cut
+			if o, _ := r.Value.Ext.Ask(s); o == rules.Yes {
+				return rules.Result{Verdict: rules.Drop, By: w.origin(here), Dropped: true}
+			}
+			continue
+		}
 		if e := r.Value.Ext; !e.Plain() {
 			if s == nil {
-				s = rules.KeyOnly(slices.Clone(k)) // so that k itself can live on the stack
+				s = rules.KeyOnly(slices.Clone(k))
 			}
 			result, end, on := w.extended(r, s, here)
 			if end {
@@ -245,23 +313,25 @@ func (w *walk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 			}
 		} else {
 			if w.executed != nil {
-				w.executed(here)
+				w.report(here)
 			}
 			if r.Unknown != "" {
-				return rules.Result{Verdict: rules.Unknown, By: here, Needs: r.Unknown}
+				return rules.Result{Verdict: rules.Unknown, By: w.origin(here), Needs: r.Unknown}
 			}
 		}
 		switch r.Value.Kind {
 		case rules.Decide:
-			return rules.Result{Verdict: r.Value.Verdict, By: here}
+			return rules.Result{Verdict: r.Value.Verdict, By: w.origin(here)}
 		case rules.Jump:
-			at.jumps++
 			stack = append(stack, at)
 			at = w.enter(r.Value.Chain)
 		case rules.Goto:
+			if at.next = en.next; at.next != returned {
+				stack = append(stack, at)
+			}
 			at = w.enter(r.Value.Chain)
 		case rules.Return:
-			at.next = returned
+			at.next = en.next
 		}
 	}
 }
@@ -272,6 +342,7 @@ func (w *walk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 func (w *walk) extended(r *rules.Rule[rules.Action], s rules.Subject, here rules.Place) (result rules.Result, end, on bool) {
 	e := r.Value.Ext
 	outcome, needs := e.Ask(s)
+	here = w.origin(here)
 	switch outcome {
 	case rules.No:
 		return result, false, false
@@ -282,7 +353,7 @@ func (w *walk) extended(r *rules.Rule[rules.Action], s rules.Subject, here rules
 		outcome, needs = rules.Unsure, r.Unknown
 	}
 	if w.executed != nil {
-		w.executed(here)
+		w.executed(here) // of the source
 	}
 	if outcome == rules.Unsure && (!r.Continue || e.Changes()) {
 		return rules.Result{Verdict: rules.Unknown, By: here, Needs: needs}, true, false
@@ -315,19 +386,31 @@ func (w *walk) forget(stack []frame, at *frame) {
 	}
 }
 
-func (w *walk) enter(chain int) frame {
-	return frame{chain: int32(chain), next: w.chains[chain].base}
+// origin returns the place of a rule in the table that was compiled.
+func (w *walk) origin(p rules.Place) rules.Place {
+	if w.from != nil && p.Rule >= 0 {
+		if p.Rule = int(w.from[p.Chain][p.Rule]); p.Rule < 0 {
+			p.Rule = ^p.Rule
+		}
+	}
+	return p
 }
 
-// next returns the rank of the next rule that matches and changes the flow.
+// report reports a rule as executed.
+func (w *walk) report(p rules.Place) { w.executed(w.origin(p)) }
+
+func (w *walk) enter(chain int) frame {
+	return frame{chain: int32(chain), next: w.units[chain].from}
+}
+
+// next returns the rank of the next entry that matches and changes the flow.
 func (w *walk) next(k rules.Key, at *frame) uint32 {
 	if at.next == returned {
 		return tree.NoMatch
 	}
-	c := &w.chains[at.chain]
 	if at.ahead == 0 {
-		if c.index == nil && at.jumps < manyJumps {
-			return w.tree.FirstFrom(c.decide.rootFor(w.families, k), k, at.next)
+		if w.indexes == nil && at.found < manyFound {
+			return w.tree.FirstFrom(w.units[at.chain].decide.rootFor(w.families, k), k, at.next)
 		}
 		w.lists = append(w.lists, w.matching(k, at.chain, false))
 		at.ahead = int32(len(w.lists))
@@ -340,23 +423,22 @@ func (w *walk) next(k rules.Key, at *frame) uint32 {
 	return list[i]
 }
 
-// matching returns the ranks of the rules of a chain that match, in order:
-// those that pass the packet on, or the others.
+// matching returns the ranks of the entries of a unit that match, in order:
+// those that only count, or the others.
 func (w *walk) matching(k rules.Key, chain int32, pass bool) (out []uint32) {
-	c := &w.chains[chain]
-	if c.index == nil {
-		r := c.decide
+	u := &w.units[chain]
+	if w.indexes == nil {
+		r := u.decide
 		if pass {
-			r = c.pass
+			r = u.pass
 		}
 		out = w.tree.All(r.rootFor(w.families, k), k, nil)
 		slices.Sort(out)
 		return out
 	}
-	l := w.source.Chains[chain].Rules
-	for it := c.index.Match(k).Iterator(); it.HasNext(); {
-		if r := it.Next(); onlyCounts(l.At(int(r))) == pass {
-			out = append(out, c.base+r)
+	for it := w.indexes[chain].Match(k).Iterator(); it.HasNext(); {
+		if rank := u.from + it.Next(); onlyCounts(w.ruleAt(rank)) == pass {
+			out = append(out, rank)
 		}
 	}
 	return out
@@ -378,6 +460,7 @@ func (w *walk) passed(k rules.Key, at *frame, before uint32) {
 		if rank >= before {
 			break
 		}
-		w.executed(rules.Place{Chain: int(at.chain), Rule: int(rank - w.chains[at.chain].base)})
+		e := &w.entries[rank]
+		w.report(rules.Place{Chain: int(e.chain), Rule: int(e.rule)})
 	}
 }

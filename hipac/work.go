@@ -81,20 +81,23 @@ func (s *workSum) mean() MeanWork {
 	return MeanWork{s.n, of(s.sum.Steps), of(s.sum.Leaves), of(s.sum.Spans), of(s.sum.Rows), of(s.sum.Words), of(s.sum.Candidates)}
 }
 
-// meanWork measures packets drawn from all chains, from each in proportion to
-// its rules.
+// meanWork measures packets drawn from all units, from each in proportion to
+// its entries.
 func (t *Table) meanWork() MeanWork {
 	var sum workSum
 	words := t.source.Schema.KeyLen()
-	for i := range t.chains {
-		l := t.source.Chains[i].Rules
-		if l.Len() == 0 {
+	l := layOut(t.source, true)
+	for i := range t.units {
+		u := t.units[i]
+		n := int(u.to - u.from)
+		if n == 0 {
 			continue
 		}
-		most := (maxDrawn*l.Len() + t.stats.Rules - 1) / t.stats.Rules
-		for drawn := drawPackets(l, t.source.Family, most); len(drawn) > 0; drawn = drawn[words:] {
+		most := (maxDrawn*n + len(t.entries) - 1) / len(t.entries)
+		ask := func(i int) ([]rules.Cond, bool) { return l.conds[u.from+uint32(i)], !l.passes[u.from+uint32(i)] }
+		for drawn := drawFor(t.source.Schema, n, ask, t.source.Family, most); len(drawn) > 0; drawn = drawn[words:] {
 			k := drawn[:words]
-			_, w := t.tree.Measure(t.chains[i].decide.rootFor(t.families, k), k)
+			_, w := t.tree.Measure(u.decide.rootFor(t.families, k), k)
 			sum.add(workOf(w))
 		}
 	}
@@ -116,7 +119,13 @@ const (
 // so many, and returns their keys back to back. The family is that of addresses
 // where a rule asks for none.
 func drawPackets[T any](l *rules.List[T], family, most int) []uint32 {
-	s, n := l.Schema(), l.Len()
+	ask := func(i int) ([]rules.Cond, bool) { return l.At(i).Conds, !l.At(i).Continue }
+	return drawFor(l.Schema(), l.Len(), ask, family, most)
+}
+
+// drawFor is drawPackets for n rules; ask gives their conditions, and says
+// whether packets are wanted for them.
+func drawFor(s *rules.Schema, n int, ask func(i int) (conds []rules.Cond, wanted bool), family, most int) []uint32 {
 	most = min(n, most, max(maxDrawnWords/s.KeyLen(), 1))
 	r := rand.New(rand.NewPCG(1, uint64(n)))
 	out := make([]uint32, 0, most*s.KeyLen())
@@ -124,9 +133,9 @@ func drawPackets[T any](l *rules.List[T], family, most int) []uint32 {
 		from, to := j*n/most, (j+1)*n/most
 		first := r.IntN(to - from)
 		for i := range to - from {
-			rule := l.At(from + (first+i)%(to-from))
+			conds, wanted := ask(from + (first+i)%(to-from))
 			k := rules.Key(out[len(out) : len(out)+s.KeyLen()])
-			if !rule.Continue && draw(r, s, rule.Conds, family, k) {
+			if wanted && draw(r, s, conds, family, k) {
 				out = out[:len(out)+s.KeyLen()]
 				break
 			}
