@@ -82,7 +82,9 @@ func buildTable(ctx context.Context, t *rules.Table, o *Options) (*Table, error)
 		return c, c.buildIndexes(ctx, l, o)
 	}
 	family := familyOf(t)
-	b := tree.NewBuilder(ctx, o.config(t.Schema, false))
+	cfg := o.config(t.Schema, false)
+	cfg.Plain = cfg.Plain || c.asksTupleOnly()
+	b := tree.NewBuilder(ctx, cfg)
 	inexact := make([]bool, len(l.entries))
 	for _, pass := range []bool{false, true} {
 		for i := range c.units {
@@ -120,6 +122,30 @@ func buildTable(ctx context.Context, t *rules.Table, o *Options) (*Table, error)
 	c.tree = b.Tree()
 	c.countInexact(inexact)
 	return c, nil
+}
+
+// asksTupleOnly reports whether the keys begin as those of the IPv4 5-tuple do,
+// and no rule asks for more of them.
+func (t *Table) asksTupleOnly() bool {
+	s := t.source.Schema
+	for i := range s.Len() {
+		if i < rules.IPv4Tuple.Len() {
+			if s.Field(i).Bits != rules.IPv4Tuple.Field(i).Bits {
+				return false
+			}
+			continue
+		}
+		for c := range t.source.Chains {
+			for _, r := range t.source.Chains[c].Rules.All() {
+				for j := range r.Conds {
+					if r.Conds[j].Field() == i {
+						return false
+					}
+				}
+			}
+		}
+	}
+	return s.Len() >= rules.IPv4Tuple.Len()
 }
 
 // buildIndexes makes the field indexes of the engine Index.
@@ -410,7 +436,12 @@ func (w *walk) next(k rules.Key, at *frame) uint32 {
 	}
 	if at.ahead == 0 {
 		if w.indexes == nil && at.found < manyFound {
-			return w.tree.FirstFrom(w.units[at.chain].decide.rootFor(w.families, k), k, at.next)
+			u := &w.units[at.chain]
+			root := u.decide.rootFor(w.families, k)
+			if at.next == u.from {
+				return w.tree.First(root, k)
+			}
+			return w.tree.FirstFrom(root, k, at.next)
 		}
 		w.lists = append(w.lists, w.matching(k, at.chain, false))
 		at.ahead = int32(len(w.lists))

@@ -192,8 +192,7 @@ func (t *Table) Admits(k Key) bool {
 	if t.Family == 0 {
 		return true
 	}
-	for _, name := range [...]string{"src", "dst"} {
-		i := t.Schema.Index(name)
+	for _, i := range t.Schema.tuple[:2] { // src and dst
 		if i < 0 || t.Schema.fields[i].Kind != IP {
 			continue
 		}

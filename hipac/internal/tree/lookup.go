@@ -20,7 +20,7 @@ const maxPending = 16
 // First returns the lowest rank that matches the key, or NoMatch. The key
 // must have the layout that the tree was built for.
 func (t *Tree) First(root Ref, key []uint32) uint32 {
-	if t.plain && len(key) == PlainKey {
+	if t.plain && len(key) >= PlainKey {
 		return t.FirstPlain(root, (*[PlainKey]uint32)(key))
 	}
 	return t.firstAny(root, key)
