@@ -29,21 +29,28 @@ const (
 //
 // The checksums are right, but for that of a first fragment, which is made as
 // if the packet ended there. It allocates only to extend dst.
-func (p *Packet) AppendIP(dst []byte) []byte {
+func (p *Packet) AppendIP(dst []byte) []byte { return p.AppendIPWith(dst, nil) }
+
+// AppendIPWith is AppendIP for packets with what Extras says; nil: without.
+func (p *Packet) AppendIPWith(dst []byte, x *Extras) []byte {
 	v6 := p.Family == 6
 	fragment := p.FragOffset != 0 || p.MoreFragments
-	ipLen, most := 20, maxIPv4
+	ipLen, most := 20+x.ipOptions(), maxIPv4
 	if v6 {
-		ipLen, most = 40, maxIPv6
+		ipLen, most = 40+x.extHeaders(), maxIPv6
 		if fragment {
 			ipLen += 8
 		}
 	}
 	l4 := 0
 	if p.FragOffset == 0 {
-		l4 = p.headerLen()
+		l4 = p.headerLen(x)
 	}
-	body := max(min(int(p.Length), most)-ipLen, l4)
+	var payload []byte
+	if x != nil {
+		payload = x.Payload
+	}
+	body := min(max(min(int(p.Length), most)-ipLen, l4+len(payload)), most-ipLen)
 	if p.MoreFragments {
 		if body = (body + 7) &^ 7; ipLen+body > most {
 			body -= 8
@@ -52,13 +59,14 @@ func (p *Packet) AppendIP(dst []byte) []byte {
 	start := len(dst)
 	dst = grow(dst, ipLen+body)
 	b := dst[start:]
+	copy(b[ipLen+l4:], payload)
 	if v6 {
-		p.putIPv6(b, fragment)
+		p.putIPv6(b, fragment, x)
 	} else {
-		p.putIPv4(b, fragment)
+		p.putIPv4(b, fragment, x)
 	}
 	if l4 > 0 {
-		p.putTransport(b[ipLen:])
+		p.putTransport(b[ipLen:], l4, x)
 	}
 	return dst
 }
@@ -66,7 +74,10 @@ func (p *Packet) AppendIP(dst []byte) []byte {
 // AppendEthernet appends to dst the Ethernet frame that p describes: DMAC,
 // SMAC, a VLAN tag when Has says HasVLAN, and the packet that AppendIP makes.
 // There is no padding and no frame check sequence.
-func (p *Packet) AppendEthernet(dst []byte) []byte {
+func (p *Packet) AppendEthernet(dst []byte) []byte { return p.AppendEthernetWith(dst, nil) }
+
+// AppendEthernetWith is AppendEthernet with the packet that AppendIPWith makes.
+func (p *Packet) AppendEthernetWith(dst []byte, x *Extras) []byte {
 	dst = append(dst, byte(p.DMAC>>40), byte(p.DMAC>>32), byte(p.DMAC>>24), byte(p.DMAC>>16), byte(p.DMAC>>8), byte(p.DMAC),
 		byte(p.SMAC>>40), byte(p.SMAC>>32), byte(p.SMAC>>24), byte(p.SMAC>>16), byte(p.SMAC>>8), byte(p.SMAC))
 	if p.Has&HasVLAN != 0 {
@@ -77,11 +88,14 @@ func (p *Packet) AppendEthernet(dst []byte) []byte {
 	} else {
 		dst = binary.BigEndian.AppendUint16(dst, etherIPv4)
 	}
-	return p.AppendIP(dst)
+	return p.AppendIPWith(dst, x)
 }
 
-// headerLen returns the length of the transport header that AppendIP writes.
-func (p *Packet) headerLen() int {
+// headerLen returns the length of the transport header that AppendIPWith writes.
+func (p *Packet) headerLen(x *Extras) int {
+	if n := p.moreHeaderLen(x); n > 0 {
+		return n
+	}
 	switch p.Proto {
 	case TCP:
 		return 20
@@ -101,8 +115,9 @@ func (p *Packet) headerLen() int {
 	return 0
 }
 
-func (p *Packet) putIPv4(b []byte, fragment bool) {
-	b[0] = 0x45
+func (p *Packet) putIPv4(b []byte, fragment bool, x *Extras) {
+	ihl := 20 + x.ipOptions()
+	b[0] = 0x40 | uint8(ihl/4)
 	b[1] = p.TOS
 	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
 	frag := p.FragOffset & 0x1fff
@@ -112,15 +127,21 @@ func (p *Packet) putIPv4(b []byte, fragment bool) {
 	if fragment {
 		binary.BigEndian.PutUint16(b[4:], 1) // fragments need an identification
 	}
+	if ihl > 20 {
+		copy(b[20:ihl], x.IPOptions)
+	}
+	if x != nil && x.ID != 0 {
+		binary.BigEndian.PutUint16(b[4:], uint16(x.ID))
+	}
 	binary.BigEndian.PutUint16(b[6:], frag)
 	b[8] = p.TTL
 	b[9] = p.Proto
 	binary.BigEndian.PutUint32(b[12:], p.Src[3])
 	binary.BigEndian.PutUint32(b[16:], p.Dst[3])
-	binary.BigEndian.PutUint16(b[10:], fold(sum(b[:20])))
+	binary.BigEndian.PutUint16(b[10:], fold(sum(b[:ihl])))
 }
 
-func (p *Packet) putIPv6(b []byte, fragment bool) {
+func (p *Packet) putIPv6(b []byte, fragment bool, x *Extras) {
 	b[0] = 0x60 | p.TOS>>4
 	b[1] = p.TOS << 4
 	binary.BigEndian.PutUint16(b[4:], uint16(len(b)-40))
@@ -130,34 +151,44 @@ func (p *Packet) putIPv6(b []byte, fragment bool) {
 		binary.BigEndian.PutUint32(b[8+4*i:], p.Src[i])
 		binary.BigEndian.PutUint32(b[24+4*i:], p.Dst[i])
 	}
+	next, at := &b[6], 40 // where the number of the next header goes, and where it begins
+	if x != nil {
+		next, at = x.putExtHeaders(b, next)
+	}
 	if fragment {
-		b[6], b[40] = extFragment, p.Proto
+		*next, next = extFragment, &b[at]
 		frag := p.FragOffset << 3
 		if p.MoreFragments {
 			frag |= 1
 		}
-		binary.BigEndian.PutUint16(b[42:], frag)
-		binary.BigEndian.PutUint32(b[44:], 1)
+		binary.BigEndian.PutUint16(b[at+2:], frag)
+		id := uint32(1)
+		if x != nil && x.ID != 0 {
+			id = x.ID
+		}
+		binary.BigEndian.PutUint32(b[at+4:], id)
 	}
+	*next = p.Proto
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// putTransport writes the transport header into b, which holds zeros and is
-// the header and the payload.
-func (p *Packet) putTransport(b []byte) {
+// putTransport writes the transport header, of n bytes, into b, which is the
+// header, zeros, and the payload.
+func (p *Packet) putTransport(b []byte, n int, x *Extras) {
 	check := 0 // offset of the checksum
-	if p.Proto == ICMP || p.Proto == ICMPv6 {
-		b[0], b[1] = p.ICMPType, p.ICMPCode
-		check = 2
-	} else {
+	switch p.Proto {
+	case TCP, UDP, UDPLite, SCTP, DCCP:
 		binary.BigEndian.PutUint16(b, p.SrcPort)
 		binary.BigEndian.PutUint16(b[2:], p.DstPort)
 	}
 	switch p.Proto {
 	case TCP:
-		b[12], b[13] = 5<<4, p.TCPFlags
+		b[12], b[13] = uint8(n/4)<<4, p.TCPFlags
 		binary.BigEndian.PutUint16(b[14:], 65535)
+		if n > 20 {
+			copy(b[20:n], x.Options)
+		}
 		check = 16
 	case UDP:
 		if len(b) <= maxIPv4 {
@@ -167,11 +198,25 @@ func (p *Packet) putTransport(b []byte) {
 	case UDPLite:
 		check = 6 // coverage 0: all of it
 	case DCCP:
-		b[4], b[8] = 3, 2<<1 // 12 bytes of header, type DCCP-Data
+		b[4], b[8] = uint8(n/4), 2<<1 // type DCCP-Data
+		if x != nil {
+			b[8] = x.Type << 1 & 0x1f
+			copy(b[dccpFixed(b[8]):n], x.Options)
+		}
 		check = 6
 	case SCTP:
 		binary.LittleEndian.PutUint32(b[8:], crc32.Checksum(b, castagnoli))
 		return
+	case ICMP, ICMPv6:
+		b[0], b[1] = p.ICMPType, p.ICMPCode
+		if x != nil {
+			binary.BigEndian.PutUint32(b[4:], x.ICMPRest)
+		}
+		check = 2
+	default:
+		if check = p.putMore(b, n, x); check == 0 {
+			return
+		}
 	}
 	s := sum(b)
 	if p.Proto != ICMP {

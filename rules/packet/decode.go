@@ -372,7 +372,7 @@ func (p *Packet) chain(b []byte, off, end, total int, next uint8) error {
 		case at+need <= len(b):
 			copy(h[:], b[at:])
 		default:
-			p.rest.gather(off+at, h[:need])
+			p.gatherHead(off+at, h[:need])
 		}
 		switch next {
 		case extFragment:
@@ -409,7 +409,7 @@ func (p *Packet) chain(b []byte, off, end, total int, next uint8) error {
 		p.transport(nil, total-at)
 	default:
 		var buf scratch
-		p.transport(buf[:p.rest.gather(off+at, buf[:min(len(buf), end-at)])], total-at)
+		p.transport(buf[:p.gatherHead(off+at, buf[:min(len(buf), end-at)])], total-at)
 	}
 	return nil
 }

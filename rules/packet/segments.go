@@ -64,32 +64,50 @@ func (p *Packet) DecodeSegmentsWire(segs Segments, wire int, link LinkType) erro
 	case 1:
 		return p.DecodeWire(segs[0], wire, link)
 	}
+	return p.decodePieces(segs[0], segs[1:], segs.Len(), wire, link)
+}
+
+// decodePieces decodes a packet of have bytes: first and what follows in rest,
+// where more may follow.
+func (p *Packet) decodePieces(first []byte, rest Segments, have, wire int, link LinkType) error {
 	p.reset()
 	var scratch [headLen]byte
-	head := segs[0]
-	if len(head) < headLen {
-		head = scratch[:segs.gather(0, scratch[:])]
+	head := first
+	if len(head) < min(headLen, have) {
+		n := copy(scratch[:], first)
+		n += rest.gather(0, scratch[n:])
+		head = scratch[:min(n, have)]
 	}
-	p.rest = segs // for the chain of extension headers
-	err := p.decode(head, segs.Len(), wire, link)
-	p.rest = nil
+	p.data, p.rest = first, rest // for the chain of extension headers
+	err := p.decode(head, have, wire, link)
+	p.data, p.rest = nil, nil
 	if err != nil {
 		return err
 	}
 	// What is kept begins with the piece that holds the first byte of the IP
 	// header.
 	at, n := p.NetOffset, p.End-p.NetOffset
-	for at >= len(segs[0]) {
-		at -= len(segs[0])
-		segs = segs[1:]
+	for at >= len(first) {
+		at -= len(first)
+		first, rest = rest[0], rest[1:]
 	}
-	p.data = segs[0][at:]
+	p.data = first[at:]
 	if len(p.data) >= n {
 		p.data = p.data[:n]
 	} else {
-		p.rest = segs[1:]
+		p.rest = rest
 	}
 	return nil
+}
+
+// gatherHead copies bytes from offset at of the packet's first piece on; it is
+// for decodePieces.
+func (p *Packet) gatherHead(at int, buf []byte) int {
+	n := 0
+	if at < len(p.data) {
+		n = copy(buf, p.data[at:])
+	}
+	return n + p.rest.gather(max(at-len(p.data), 0), buf[n:])
 }
 
 // Detach makes p forget the bytes that it was decoded from. Its exported

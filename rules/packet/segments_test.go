@@ -77,6 +77,16 @@ func everything(t *testing.T, p *Packet) (out []any) {
 	}
 	add(p.HeaderOffset(), p.Captured())
 	add(p.Auth())
+	for _, decode := range []func(*Packet) error{p.DecodeInner, p.DecodeQuoted} {
+		var inner Packet
+		err := decode(&inner)
+		if err != nil {
+			inner = Packet{}
+		}
+		add(err, p.Broken(), inner.Captured())
+		inner.Detach()
+		add(inner)
+	}
 	return out
 }
 

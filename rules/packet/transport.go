@@ -157,21 +157,27 @@ func (p *Packet) dccp() (typ uint8, at, n int, s Status) {
 	if s != Found {
 		return 0, 0, 0, s
 	}
-	typ = h[8] >> 1 & 15
-	fixed := 12
-	if h[8]&1 != 0 {
-		fixed += 4 // long sequence numbers
+	fixed := dccpFixed(h[8])
+	return h[8] >> 1 & 15, at + fixed, int(h[4])*4 - fixed, Found
+}
+
+// dccpFixed returns the length of a DCCP header without its options, from the
+// byte with the type and the bit for long sequence numbers (RFC 4340, 5.1).
+func dccpFixed(b uint8) int {
+	n := 12
+	if b&1 != 0 {
+		n += 4
 	}
-	switch typ {
+	switch b >> 1 & 15 {
 	case 0: // request
-		fixed += 4
+		n += 4
 	case 2: // data
 	case 3, 4, 5, 6, 8, 9: // acknowledgements, close, sync
-		fixed += 8
-	default: // response, reset, and what there is not
-		fixed += 12
+		n += 8
+	default: // response, reset, and types that do not exist
+		n += 12
 	}
-	return typ, at + fixed, int(h[4])*4 - fixed, Found
+	return n
 }
 
 // DCCPType returns the packet type of a DCCP header.
