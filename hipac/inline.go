@@ -33,6 +33,11 @@ type entry struct {
 	// next is the rank that a Return leads to, or where evaluation goes on
 	// behind the chain of a goto; returned when the unit ends there.
 	next uint32
+	// What most rules do is said here, so that evaluation needs not look at the
+	// rule itself, which lies in memory of its own.
+	kind    rules.ActionKind
+	verdict rules.Verdict
+	more    bool // the rule has tests, a target or something unknown
 }
 
 const endOfGoto = -1
@@ -228,8 +233,9 @@ func (l *layout) place(chain int, ctx []rules.Cond, behind uint32, skipped bool)
 	for i, r := range list.All() {
 		conds := l.join(ctx, r.Conds)
 		copied := leads(r) && l.copies(r)
-		l.add(entry{int32(chain), int32(i), behind}, conds, copied || onlyCounts(r), !skipped && ends(r, behind))
 		kind := r.Value.Kind
+		e := entry{chain: int32(chain), rule: int32(i), next: behind, kind: kind, verdict: r.Value.Verdict, more: r.Unknown != "" || !r.Value.Ext.Plain()}
+		l.add(e, conds, copied || onlyCounts(r), !skipped && ends(r, behind))
 		if (kind == rules.Goto || kind == rules.Return) && behind != returned {
 			skipped = true
 		}
@@ -243,7 +249,7 @@ func (l *layout) place(chain int, ctx []rules.Cond, behind uint32, skipped bool)
 			l.pending = l.pending[:mark]
 		case copied:
 			l.place(r.Value.Chain, conds, behind, skipped)
-			l.add(entry{int32(chain), endOfGoto, behind}, conds, false, behind == returned)
+			l.add(entry{chain: int32(chain), rule: endOfGoto, next: behind, kind: rules.Return}, conds, false, behind == returned)
 		}
 	}
 }

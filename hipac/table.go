@@ -307,21 +307,26 @@ func (w *walk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 			continue
 		}
 		en := &w.entries[rank]
-		if en.rule == endOfGoto {
-			at.next = en.next
-			continue
-		}
 		here := rules.Place{Chain: int(en.chain), Rule: int(en.rule)}
-		r := w.source.Chains[here.Chain].Rules.At(here.Rule)
 		at.next = rank + 1
 		at.found++
-		if w.from != nil && w.from[here.Chain][here.Rule] < 0 { // a header that is cut
-			if o, _ := r.Value.Ext.Ask(s); o == rules.Yes {
+		switch {
+		case en.rule == endOfGoto:
+			at.next = en.next
+			continue
+		case w.from != nil && w.from[here.Chain][here.Rule] < 0: // a header that is cut
+			if o, _ := w.ruleAt(rank).Value.Ext.Ask(s); o == rules.Yes {
 				return rules.Result{Verdict: rules.Drop, By: w.origin(here), Dropped: true}
 			}
 			continue
-		}
-		if e := r.Value.Ext; !e.Plain() {
+		case en.more:
+			r := w.ruleAt(rank)
+			if r.Value.Ext.Plain() { // asks for something unknown
+				if w.executed != nil {
+					w.report(here)
+				}
+				return rules.Result{Verdict: rules.Unknown, By: w.origin(here), Needs: r.Unknown}
+			}
 			if s == nil {
 				s = rules.KeyOnly(slices.Clone(k))
 			}
@@ -329,7 +334,7 @@ func (w *walk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 			if end {
 				return result
 			}
-			if e.Changes() {
+			if r.Value.Ext.Changes() {
 				k = s.Key()
 				clear(w.passing)
 				w.forget(stack, &at)
@@ -337,25 +342,20 @@ func (w *walk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 			if !on {
 				continue
 			}
-		} else {
-			if w.executed != nil {
-				w.report(here)
-			}
-			if r.Unknown != "" {
-				return rules.Result{Verdict: rules.Unknown, By: w.origin(here), Needs: r.Unknown}
-			}
+		case w.executed != nil:
+			w.report(here)
 		}
-		switch r.Value.Kind {
+		switch en.kind {
 		case rules.Decide:
-			return rules.Result{Verdict: r.Value.Verdict, By: w.origin(here)}
+			return rules.Result{Verdict: en.verdict, By: w.origin(here)}
 		case rules.Jump:
 			stack = append(stack, at)
-			at = w.enter(r.Value.Chain)
+			at = w.enter(w.ruleAt(rank).Value.Chain)
 		case rules.Goto:
 			if at.next = en.next; at.next != returned {
 				stack = append(stack, at)
 			}
-			at = w.enter(r.Value.Chain)
+			at = w.enter(w.ruleAt(rank).Value.Chain)
 		case rules.Return:
 			at.next = en.next
 		}
