@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/packet"
 	"github.com/hipac-go/classifier/rules/xt"
 )
 
@@ -153,6 +154,17 @@ func (p *ruleParser) arrange(src, dst *address, way int, effect rules.Target, ta
 	sortByField(conds)
 	var tests []rules.Step
 	demands := p.demands[:0]
+	if p.proto >= 0 && p.family() == 6 {
+		// The protocol is looked for behind the extension headers, when
+		// addresses and interfaces are right.
+		last := len(conds) - 1
+		for i := range last {
+			if conds[i].Field() == fieldProto {
+				conds[i], conds[i+1] = conds[i+1], conds[i]
+			}
+		}
+		demands = append(demands, rules.Demand{Bits: uint32(packet.BrokenProto), Conds: last})
+	}
 	late, n := false, 0
 	for i := range p.insts {
 		if i == p.target {
@@ -160,16 +172,22 @@ func (p *ruleParser) arrange(src, dst *address, way int, effect rules.Target, ta
 		}
 		m := &p.insts[i]
 		from := len(conds)
-		if m.mod.reads != 0 {
-			if late {
-				tests = append(tests, rules.Step{Test: xt.Readable(m.mod.reads), Text: m.mod.name})
-			} else {
-				demands = append(demands, rules.Demand{Bits: m.mod.reads, Conds: len(conds), Tests: len(tests)})
+		reads := func(bits uint32) {
+			switch {
+			case bits == 0:
+			case late:
+				tests = append(tests, rules.Step{Test: xt.Readable(bits), Text: m.mod.name})
+			default:
+				sortByField(conds[from:])
+				from = len(conds)
+				demands = append(demands, rules.Demand{Bits: bits, Conds: len(conds), Tests: len(tests)})
 			}
 		}
+		reads(m.mod.reads)
 		text := ""
 		for j := range m.items {
 			it := &m.items[j]
+			reads(it.reads)
 			if (it.test != nil || late) && text == "" {
 				text = p.matchText(m)
 			}

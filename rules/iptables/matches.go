@@ -5,27 +5,32 @@ package iptables
 // for is said where it is not obvious.
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/packet"
 )
 
 // portMatches are the matches that an option behind -p stands for.
 var portMatches = []module{
-	portMatch("tcp", protoTCP, []option{
-		{name: "tcp-option", words: 1, not: true},
+	portMatch("tcp", protoTCP, packet.BrokenTCP, []option{
+		{name: "tcp-option", words: 1, not: true, parse: parseHeaderOption("tcpopts", packet.BrokenTCPOptions), help: "kind of an option that the header has",
+			form: Form{Kind: "number", Syntax: "KIND", Min: 1, Max: 255}},
 		{name: "tcp-flags", words: 2, not: true, parse: parseTCPFlags},
 		{name: "syn", not: true, parse: parseSyn},
 	}),
-	portMatch("udp", protoUDP, nil),
-	portMatch("udplite", protoUDPLite, nil),
-	portMatch("dccp", protoDCCP, []option{
-		{name: "dccp-types", words: 1, not: true},
-		{name: "dccp-option", words: 1, not: true},
+	portMatch("udp", protoUDP, packet.BrokenUDP, nil),
+	portMatch("udplite", protoUDPLite, packet.BrokenUDP, nil),
+	portMatch("dccp", protoDCCP, packet.BrokenDCCP, []option{
+		{name: "dccp-types", words: 1, not: true, parse: parseDCCPTypes, help: "types of the packet", form: Form{Kind: "set", Syntax: "TYPE[,TYPE...]", Symbols: dccpTypes}},
+		{name: "dccp-option", words: 1, not: true, parse: parseHeaderOption("dccpopts", packet.BrokenDCCPOptions), help: "kind of an option that the header has",
+			form: Form{Kind: "number", Syntax: "KIND", Min: 1, Max: 255}},
 	}),
-	portMatch("sctp", protoSCTP, []option{{name: "chunk-types", words: 2, not: true}}),
-	{kind: "match", name: "multiport", summary: "sets of ports", modelled: true, needs: needOne,
+	portMatch("sctp", protoSCTP, packet.BrokenSCTP, []option{{name: "chunk-types", words: 2, not: true}}),
+	{kind: "match", name: "multiport", summary: "sets of ports", modelled: true, needs: needOne, reads: uint32(packet.BrokenPorts),
 		protos: []uint8{protoTCP, protoUDP, protoUDPLite, protoDCCP, protoSCTP},
 		options: []option{
 			{name: "sports", aliases: []string{"source-ports"}, words: 1, not: true, parse: parsePortList},
@@ -34,8 +39,8 @@ var portMatches = []module{
 		}},
 }
 
-func portMatch(name string, proto uint8, more []option) module {
-	return module{kind: "match", name: name, summary: "ports of " + name, modelled: true, protos: []uint8{proto},
+func portMatch(name string, proto uint8, broken packet.Broken, more []option) module {
+	return module{kind: "match", name: name, summary: "ports of " + name, modelled: true, protos: []uint8{proto}, reads: uint32(broken),
 		options: append([]option{
 			{name: "sport", aliases: []string{"source-port"}, words: 1, not: true, parse: parsePorts},
 			{name: "dport", aliases: []string{"destination-port"}, words: 1, not: true, parse: parsePorts},
@@ -44,14 +49,18 @@ func portMatch(name string, proto uint8, more []option) module {
 			if len(m.items) == 0 { // the match reads the header even when it asks for nothing
 				m.add(present(fieldSport, p.family()))
 			}
+			// What reads more of the header is asked for last, as the kernel does.
+			slices.SortStableFunc(m.items, func(a, b item) int {
+				return cmp.Compare(min(a.reads, 1), min(b.reads, 1))
+			})
 			return nil
 		}}
 }
 
 var matches = []module{
-	{kind: "match", name: "icmp", summary: "ICMP types", family: 4, protos: []uint8{protoICMP}, modelled: true,
+	{kind: "match", name: "icmp", summary: "ICMP types", family: 4, protos: []uint8{protoICMP}, modelled: true, reads: uint32(packet.BrokenICMP),
 		options: []option{{name: "icmp-type", words: 1, not: true, required: true, parse: parseICMP}}},
-	{kind: "match", name: "icmp6", aliases: []string{"icmpv6"}, summary: "ICMPv6 types", family: 6, protos: []uint8{protoICMPv6}, modelled: true,
+	{kind: "match", name: "icmp6", aliases: []string{"icmpv6"}, summary: "ICMPv6 types", family: 6, protos: []uint8{protoICMPv6}, modelled: true, reads: uint32(packet.BrokenICMP),
 		options: []option{{name: "icmpv6-type", aliases: []string{"icmp6-type"}, words: 1, not: true, required: true, parse: parseICMP}}},
 	{kind: "match", name: "iprange", summary: "ranges of addresses", modelled: true, needs: needAny, options: []option{
 		{name: "src-range", words: 1, not: true, parse: parseIPRange},
@@ -85,10 +94,10 @@ var matches = []module{
 		{name: "dscp-class", words: 1, not: true, parse: parseDSCPClass},
 	}},
 	{kind: "match", name: "ecn", summary: "explicit congestion notification", modelled: true, needs: needAny, options: []option{
-		{name: "ecn-tcp-ece", not: true},
-		{name: "ecn-tcp-cwr", not: true},
+		{name: "ecn-tcp-ece", not: true, parse: noValue, help: "the flag ECE of TCP"},
+		{name: "ecn-tcp-cwr", not: true, parse: noValue, help: "the flag CWR of TCP"},
 		{name: "ecn-ip-ect", words: 1, not: true, parse: parseECN},
-	}},
+	}, finish: finishECN},
 	{kind: "match", name: "ttl", summary: "time to live", family: 4, modelled: true, needs: needOne, options: ttlOptions("ttl")},
 	{kind: "match", name: "hl", summary: "hop limit", family: 6, modelled: true, needs: needOne, options: ttlOptions("hl")},
 	{kind: "match", name: "length", summary: "the packet's length in bytes", modelled: true,
@@ -251,6 +260,23 @@ func parseICMPType(s string, names map[string][2]int, any bool) (typ, code uint6
 	if any && strings.EqualFold(s, "any") {
 		return anyICMP, 0, false, nil
 	}
+	if s != "" && (s[0] < '0' || s[0] > '9') {
+		var found []string // names may be shortened
+		for n := range names {
+			if strings.HasPrefix(n, strings.ToLower(s)) {
+				found = append(found, n)
+			}
+		}
+		slices.Sort(found)
+		switch len(found) {
+		case 0:
+		case 1:
+			n := names[found[0]]
+			return uint64(n[0]), uint64(max(n[1], 0)), n[1] >= 0, nil
+		default:
+			return 0, 0, false, fmt.Errorf("may be %s", joinNames(found))
+		}
+	}
 	t, c, hasCode := strings.Cut(s, "/")
 	if typ, err = parseNumber(t, 255); err != nil {
 		return 0, 0, false, fmt.Errorf("neither a known ICMP type's name nor TYPE or TYPE/CODE in 0..255")
@@ -402,6 +428,28 @@ func parseECN(a *argument) error {
 	return nil
 }
 
+// finishECN asks for the flags in one order, whatever that of the options.
+func finishECN(p *ruleParser, m *instance) error {
+	for _, flag := range []struct {
+		option string
+		bit    uint64
+	}{{"ecn-tcp-ece", 64}, {"ecn-tcp-cwr", 128}} {
+		g := m.option(flag.option)
+		if g == nil {
+			continue
+		}
+		if p.proto != protoTCP || p.protoNot {
+			return fmt.Errorf("--%s needs -p tcp", flag.option)
+		}
+		c := rules.Masked(fieldTCPFlags, rules.U64(flag.bit), rules.U64(flag.bit))
+		if g.not {
+			c = c.Negate()
+		}
+		m.add(c)
+	}
+	return nil
+}
+
 func ttlOptions(name string) []option {
 	return []option{
 		{name: name + "-eq", aliases: []string{name}, words: 1, not: true, parse: parseTTL},
@@ -436,12 +484,20 @@ func parseLength(a *argument) error {
 	if err != nil {
 		return err
 	}
-	a.add(rules.In(fieldLength, rules.Span(lo, hi)))
+	c := rules.In(fieldLength, rules.Span(lo, hi))
+	if a.not {
+		// The lengths of IPv6 go beyond what the field holds.
+		if c = c.Negate(); a.p.family() == 6 {
+			c = c.OrAbsent()
+		}
+	}
+	a.addAsIs(c)
 	a.p.scratch = appendRange(a.p.scratch, lo, hi)
 	return nil
 }
 
 var pktTypes = append(append([]rules.Symbol{}, rules.PacketTypes...),
+	rules.Symbol{Name: "otherhost", Value: 3},
 	rules.Symbol{Name: "host", Value: 0}, rules.Symbol{Name: "bcast", Value: 1}, rules.Symbol{Name: "mcast", Value: 2})
 
 func parsePktType(a *argument) error {
@@ -452,7 +508,7 @@ func parsePktType(a *argument) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("not %s", symbolList(rules.PacketTypes))
+	return fmt.Errorf("not %s", symbolList(pktTypes[:4]))
 }
 
 // maxComment is the longest comment in bytes.

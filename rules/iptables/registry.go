@@ -132,6 +132,9 @@ type item struct {
 	test   func() rules.Test // called once for each rule of the kernel
 	// stateful says that asking the test changes what later packets see.
 	stateful bool
+	// reads are headers that the condition reads beyond those of the module,
+	// and only if all in front of it hold: bits of the field "hotdrop".
+	reads uint32
 }
 
 // add appends a condition.
@@ -161,13 +164,16 @@ type givenOption struct {
 	from, to int // of its value in ruleParser.scratch
 }
 
-func (m *instance) has(name string) bool {
+func (m *instance) has(name string) bool { return m.option(name) != nil }
+
+// option returns the option of that name as it is given, or nil.
+func (m *instance) option(name string) *givenOption {
 	for i := range m.given {
 		if m.given[i].opt.name == name {
-			return true
+			return &m.given[i]
 		}
 	}
-	return false
+	return nil
 }
 
 // find returns the module's option of that long name, or nil.

@@ -331,6 +331,20 @@ func (p *ruleParser) finish() error {
 	return nil
 }
 
+// only keeps the rule to the hooks, for the sake of an instance or, as title
+// says, of one of its options.
+func (p *ruleParser) only(hooks hook, m *instance, title string) error {
+	if p.f.hook&^hooks != 0 {
+		return p.f.errorAt(m.at, "%s cannot be used in chain %s, only in %s", title, p.f.hook, hooks)
+	}
+	if p.hooks == 0 {
+		p.hooks = ^hook(0)
+	}
+	p.hooks &= hooks
+	p.hooksBy = m
+	return nil
+}
+
 func (p *ruleParser) finishModule(m *instance) error {
 	mod := m.mod
 	if mod.family != 0 && mod.family != p.family() {
@@ -349,14 +363,9 @@ func (p *ruleParser) finishModule(m *instance) error {
 		return p.f.errorAt(m.at, "%s cannot be used in table %s", mod.title(), p.f.cur.name)
 	}
 	if mod.hooks != 0 {
-		if p.f.hook&^mod.hooks != 0 {
-			return p.f.errorAt(m.at, "%s cannot be used in chain %s, only in %s", mod.title(), p.f.hook, mod.hooks)
+		if err := p.only(mod.hooks, m, mod.title()); err != nil {
+			return err
 		}
-		if p.hooks == 0 {
-			p.hooks = ^hook(0)
-		}
-		p.hooks &= mod.hooks
-		p.hooksBy = m
 	}
 	for i := range mod.options {
 		if o := &mod.options[i]; o.required && !m.has(o.name) {
@@ -389,6 +398,10 @@ func (p *ruleParser) finishModule(m *instance) error {
 	}
 	if mod.finish != nil {
 		if err := mod.finish(p, m); err != nil {
+			var placed *rules.ParseError
+			if errors.As(err, &placed) {
+				return err
+			}
 			return p.f.errorAt(m.at, "%s", err.Error())
 		}
 	}
