@@ -136,7 +136,8 @@ func (r *jsonReport) packets(out *bufio.Writer, c *chunk) error {
 		} else if !e.info.Outside {
 			p.Fields = make(map[string]string, s.Len())
 			for f := range s.Len() {
-				if v, ok := s.Get(k, f); ok {
+				// What is cut is told by the verdict, not by bits.
+				if v, ok := s.Get(k, f); ok && s.Field(f).Name != "hotdrop" {
 					p.Fields[s.Field(f).Name] = s.Field(f).FormatValue(v)
 				}
 			}
