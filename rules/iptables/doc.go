@@ -26,6 +26,8 @@
 //     the kernel numbers them. What one rule of lists cannot say ("--ports",
 //     "! --icmp-type 3/1", "! --tos 0x12") becomes several that never match
 //     the same packet and share one Action.Number.
+//   - Files may have the commands of the tools besides -A: -I, -D, -R, -C, -N,
+//     -X, -E, -F, -Z and -P, with the same effect on the table that is committed.
 //   - A built-in chain that a file does not mention exists and accepts.
 //
 // # What is not modelled

@@ -38,11 +38,12 @@ func (p *ruleParser) emit(chain int) error {
 	} else if t.rules+n*ways > f.limits.MaxRules {
 		return f.limitError(fmt.Sprintf("table %s has more than %d rules", t.name, f.limits.MaxRules))
 	}
-	if len(f.found) > 0 && !f.allow {
+	if f.doomed() {
 		return nil // the file is refused: keep no more of it
 	}
 	r := rawRule{action: action, comment: p.comment}
 	fixed := len(p.scratch)
+	first := len(c.lines)
 	for i := range src {
 		for j := range dst {
 			r.action.Number = len(c.lines) + 1
@@ -73,7 +74,7 @@ func (p *ruleParser) emit(chain int) error {
 		}
 	}
 	if p.hooks != 0 {
-		c.limited = append(c.limited, limitedRule{p.hooks, p.hooksBy.mod.title(), f.line, p.hooksBy.at})
+		c.limited = append(c.limited, limitedRule{p.hooks, p.hooksBy.mod.title(), f.line, p.hooksBy.at, first, len(c.lines)})
 	}
 	return nil
 }
@@ -316,9 +317,11 @@ func (p *ruleParser) action() (rules.Action, *instance, error) {
 	to := f.cur.byName[p.jump.text] - 1
 	if to < 0 {
 		if p.isGoto {
-			return a, nil, f.errorAt(p.jump, "no chain of this name is declared")
+			f.missing(p.jump, "no chain of this name is declared", false)
+		} else {
+			f.missing(p.jump, "neither a declared chain nor a known target", true)
 		}
-		return a, nil, f.errorAt(p.jump, "neither a declared chain nor a known target")
+		return a, nil, nil
 	}
 	if f.cur.chains[to].hook != 0 {
 		return a, nil, f.errorAt(p.jump, "rules cannot go to a built-in chain")

@@ -38,6 +38,16 @@ type fileReader struct {
 	chunk    []rules.Cond     // of kept conditions
 	demands  []*rules.Extension
 	done     []*tableReader // tables that have their COMMIT
+	call     call           // of the line
+	looked   int            // rules that commands have looked at
+	absent   []absence      // chains that rules name and that there are not
+}
+
+// absence is a name that is neither a chain nor a target.
+type absence struct {
+	table, name string
+	first       *rules.ParseError
+	lines       int // that name it
 }
 
 type tableReader struct {
@@ -46,6 +56,8 @@ type tableReader struct {
 	chains []chainReader
 	byName map[string]int // index in chains, plus 1
 	rules  int            // in all chains
+	// deleted says that some of the chains are deleted.
+	deleted bool
 }
 
 type chainReader struct {
@@ -57,7 +69,9 @@ type chainReader struct {
 	rules          []rawRule
 	lines          []ruleLine
 	limited        []limitedRule
-	calls          []int // chains that its rules go to
+	calls          []int     // chains that its rules go to
+	order          *sequence // of the lines, once commands have changed it
+	deleted        bool
 }
 
 // limitedRule is a rule that is not valid on every hook.
@@ -66,6 +80,8 @@ type limitedRule struct {
 	title string
 	line  int
 	at    word
+	// from and to are its lines in the chain, from 0.
+	from, to int
 }
 
 // Read reads a whole file. Nothing is returned from a file with an error in
@@ -86,6 +102,9 @@ func Read(src io.Reader, o Options) (*Ruleset, error) {
 		err = f.readAll(f.detectFamily())
 	default:
 		return nil, fmt.Errorf("iptables: family %d is not 4, 6 or 0", o.Family)
+	}
+	if absent := f.absences(); absent != nil {
+		err = errors.Join(append(absent, err)...)
 	}
 	if len(f.found) > 0 && !f.allow {
 		unsupported := &UnsupportedError{f.found}
@@ -204,31 +223,14 @@ func (f *fileReader) declareChain(line string, start int) error {
 		if policy.text != "-" {
 			return f.errorAt(policy, "user chain %s cannot have a policy: expected -", name.text)
 		}
-		if len(t.chains) >= f.limits.MaxChains {
-			return f.limitError(fmt.Sprintf("more than %d chains", f.limits.MaxChains))
-		}
-		t.chains = append(t.chains, chainReader{name: name.text, declared: true, packets: packets, bytes: bytes})
-		t.byName[name.text] = len(t.chains)
-		return nil
+		return f.addChain(name, packets, bytes)
 	}
 	c := &t.chains[at]
-	if c.declared {
+	if c.declared && c.hook == 0 {
 		return f.errorAt(name, "chain is declared twice")
 	}
 	c.declared, c.packets, c.bytes = true, packets, bytes
 	return c.setPolicy(f, policy)
-}
-
-// setPolicy reads "-P CHAIN POLICY" behind the command.
-func (f *fileReader) setPolicy(command word, words []word) error {
-	if len(words) != 2 {
-		return f.errorAt(command, "expected -P CHAIN POLICY")
-	}
-	at := f.cur.byName[words[0].text] - 1
-	if at < 0 || f.cur.chains[at].hook == 0 {
-		return f.errorAt(words[0], "only built-in chains have a policy")
-	}
-	return f.cur.chains[at].setPolicy(f, words[1])
 }
 
 func (c *chainReader) setPolicy(f *fileReader, policy word) error {
@@ -270,37 +272,14 @@ func (f *fileReader) readRule(line string, start int) error {
 			return f.errorAt(words[0], "%s", err.Error())
 		}
 		if p.pos = 1; len(words) == 1 {
-			return f.errorAt(words[0], "expected -A CHAIN behind the counters")
+			return f.errorAt(words[0], "expected a command behind the counters")
 		}
 	}
-	command := words[p.pos]
-	p.pos++
-	var chain word
-	switch name, ok := strings.CutPrefix(command.text, "--append="); {
-	case ok:
-		chain = word{name, command.column + len("--append="), false}
-	case command.text == "-A" || command.text == "--append":
-		if p.pos == len(words) {
-			return f.errorAt(command, "-A needs a chain")
-		}
-		chain = words[p.pos]
-		p.pos++
-	case len(command.text) > 2 && command.text[:2] == "-A":
-		chain = word{command.text[2:], command.column + 2, false}
-	case command.text == "-P" || command.text == "--policy":
-		return f.setPolicy(command, words[p.pos:])
-	default:
-		return f.errorAt(command, "expected -A CHAIN, -P CHAIN POLICY, :CHAIN or COMMIT; other commands are not modelled")
-	}
-	at := f.cur.byName[chain.text] - 1
-	if at < 0 {
-		return f.errorAt(chain, "no chain of this name is declared")
-	}
-	f.hook = f.cur.chains[at].hook
-	if err := p.parse(); err != nil {
+	c, err := f.takeCommand()
+	if err != nil {
 		return err
 	}
-	return p.emit(at)
+	return c.run(f, c)
 }
 
 // commit ends a table.
@@ -309,6 +288,12 @@ func (f *fileReader) commit() error {
 	f.cur = nil
 	t.line = f.line
 	f.done = append(f.done, t)
+	if t.settle(); f.doomed() {
+		return nil
+	}
+	if err := f.checkLoops(t); err != nil {
+		return err
+	}
 	return f.checkHooks(t)
 }
 
@@ -417,6 +402,107 @@ func (f *fileReader) placeFields(r *rawRule, place []int) {
 		}
 	}
 	r.action.Ext = e
+}
+
+// checkLoops refuses chains that are reached from themselves, and names the way.
+// It takes time linear in the rules that go to chains.
+func (f *fileReader) checkLoops(t *tableReader) error {
+	const (
+		unseen = iota
+		active
+		done
+	)
+	state := make([]uint8, len(t.chains))
+	type frame struct{ chain, call int }
+	var path []frame
+	for root := range t.chains {
+		if state[root] != unseen {
+			continue
+		}
+		state[root] = active
+		path = append(path[:0], frame{root, 0})
+		for len(path) > 0 {
+			top := &path[len(path)-1]
+			c := &t.chains[top.chain]
+			if top.call == len(c.calls) {
+				state[top.chain] = done
+				path = path[:len(path)-1]
+				continue
+			}
+			to := c.calls[top.call]
+			switch top.call++; state[to] {
+			case unseen:
+				state[to] = active
+				path = append(path, frame{to, 0})
+			case active:
+				var names []string
+				for _, f := range path {
+					if len(names) > 0 || f.chain == to {
+						names = append(names, t.chains[f.chain].name)
+					}
+				}
+				for j := range c.rules {
+					if a := &c.rules[j].action; (a.Kind == rules.Jump || a.Kind == rules.Goto) && a.Chain == to {
+						f.line = c.lines[a.Number-1].line
+						return f.errorLine(fmt.Sprintf("table %s: rule %d of chain %s closes a loop: %s", t.name, a.Number, c.name, loopPath(names)), "")
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// loopPath writes the chains of a loop, shortened when there are many.
+func loopPath(names []string) string {
+	const shown = 10
+	if n := len(names); n > shown {
+		names = append(append(append([]string{}, names[:shown/2]...), fmt.Sprintf("(%d more)", n-shown)), names[n-shown/2:]...)
+	}
+	return strings.Join(names, " -> ") + " -> " + names[0]
+}
+
+// missing notes a name that is not a chain, or neither that nor a target. They
+// are reported together when the file has been read.
+func (f *fileReader) missing(at word, reason string, orTarget bool) {
+	for i := range f.absent {
+		if a := &f.absent[i]; a.name == at.text && a.table == f.cur.name {
+			a.lines++
+			return
+		}
+	}
+	if len(f.absent) >= maxAbsent {
+		return
+	}
+	var names []string
+	for i := range f.cur.chains {
+		if c := &f.cur.chains[i]; !c.deleted && (c.hook == 0 || !orTarget) {
+			names = append(names, c.name)
+		}
+	}
+	if orTarget {
+		for name := range targetByName {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+	}
+	f.absent = append(f.absent, absence{f.cur.name, at.text, &rules.ParseError{File: f.file, Line: f.line, Column: at.column, Token: at.text,
+		Reason: reason + didYouMean(nearest(at.text, names))}, 1})
+}
+
+// maxAbsent is how many missing chains are reported.
+const maxAbsent = 100
+
+// absences returns the errors of missing chains.
+func (f *fileReader) absences() []error {
+	var errs []error
+	for _, a := range f.absent {
+		if a.lines > 1 {
+			a.first.Reason += fmt.Sprintf(" (and %d more)", a.lines-1)
+		}
+		errs = append(errs, a.first)
+	}
+	return errs
 }
 
 // checkHooks refuses rules that are reached from a hook where they are not

@@ -93,7 +93,7 @@ func (p *ruleParser) option(w word, not bool) error {
 				return p.take(nil, o, w, not, glued, has)
 			}
 		}
-		return p.f.errorAt(w, "unknown option")
+		return p.unknownOption(w, "")
 	}
 	name, glued, has := strings.Cut(w.text[2:], "=")
 	for i := len(p.insts) - 1; i >= 0; i-- {
@@ -120,7 +120,7 @@ func (p *ruleParser) option(w word, not bool) error {
 			return p.swallow(m, w, not)
 		}
 	}
-	return p.f.errorAt(w, "%s", lacking(name, p.family()))
+	return p.unknownOption(w, name)
 }
 
 func isJumpOption(name string) bool {
