@@ -395,22 +395,29 @@ func parseDSCP(a *argument) error {
 }
 
 func parseDSCPClass(a *argument) error {
-	s := strings.ToUpper(a.vals[0].text)
-	v := uint64(0)
-	switch digit := func(i int) uint64 { return uint64(s[i] - '0') }; {
-	case s == "BE":
-	case s == "EF":
-		v = 46
-	case len(s) == 3 && s[:2] == "CS" && s[2] >= '0' && s[2] <= '7':
-		v = digit(2) << 3
-	case len(s) == 4 && s[:2] == "AF" && s[2] >= '1' && s[2] <= '4' && s[3] >= '1' && s[3] <= '3':
-		v = digit(2)<<3 | digit(3)<<1
-	default:
+	v, ok := dscpClass(a.vals[0].text)
+	if !ok {
 		return fmt.Errorf("not BE, EF, CS0..CS7 or AF11..AF43")
 	}
 	a.printAs = "dscp"
 	a.dscp(v)
 	return nil
+}
+
+// dscpClass returns the code point of a class, in any case.
+func dscpClass(s string) (uint64, bool) {
+	s = strings.ToUpper(s)
+	switch digit := func(i int) uint64 { return uint64(s[i] - '0') }; {
+	case s == "BE":
+		return 0, true
+	case s == "EF":
+		return 46, true
+	case len(s) == 3 && s[:2] == "CS" && s[2] >= '0' && s[2] <= '7':
+		return digit(2) << 3, true
+	case len(s) == 4 && s[:2] == "AF" && s[2] >= '1' && s[2] <= '4' && s[3] >= '1' && s[3] <= '3':
+		return digit(2)<<3 | digit(3)<<1, true
+	}
+	return 0, false
 }
 
 func (a *argument) dscp(v uint64) {

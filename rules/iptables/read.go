@@ -11,6 +11,7 @@ import (
 
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/internal/lines"
+	"github.com/hipac-go/classifier/rules/xt"
 )
 
 // maxChainName is the length of the longest chain name in the kernel.
@@ -37,6 +38,7 @@ type fileReader struct {
 	bytes    int64            // of rules, for Limits.MaxMemory
 	chunk    []rules.Cond     // of kept conditions
 	demands  []*rules.Extension
+	reports  map[xt.Report]*xt.Report
 	done     []*tableReader // tables that have their COMMIT
 	call     call           // of the line
 	looked   int            // rules that commands have looked at

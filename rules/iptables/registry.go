@@ -322,9 +322,11 @@ func lacking(name string, family int) string {
 			protos = append(protos, m.protos...)
 		}
 	}
-	for _, m := range targets {
-		if m.find(name) != nil {
-			modules = append(modules, "-j "+m.name)
+	for _, list := range [][]module{targets, verdictTargets, natTargets, mangleTargets, reportTargets} {
+		for _, m := range list {
+			if m.find(name) != nil && (m.family == 0 || m.family == family) {
+				modules = append(modules, "-j "+m.name)
+			}
 		}
 	}
 	switch {

@@ -209,7 +209,7 @@ func TestUnknownFeaturesMakeAnswersUnknownOnlyWhereTheyCouldDecide(t *testing.T)
 -A INPUT -p tcp --dport 1 -m recent ! --rcheck --name x --rsource -j ACCEPT
 -A INPUT -p tcp --dport 2 -m limit --limit 1/s -j LOG --log-prefix "x "
 -A INPUT -p tcp --dport 2 -j ACCEPT
--A INPUT -p tcp --dport 3 -j MARK --set-mark 1
+-A INPUT -p tcp --dport 3 -j SAME --to 1.2.3.4
 -A INPUT -s gw.example.com -p tcp --dport 4 -j a
 -A INPUT -p tcp -m policy --dir in --pol ipsec --proto esp -m tcp --dport 5 -j ACCEPT
 -A INPUT -m brandnew --proto esp --flavour ! mint -p tcp --dport 6 -j NEWTARGET --speed -3 --protocol 17
@@ -226,7 +226,7 @@ COMMIT
 		require.Equal(t, 1, f.Rules)
 		require.NotZero(t, f.First.Line)
 	}
-	require.Equal(t, []string{"match recent", "match limit", "target MARK", "host name gw.example.com", "match policy",
+	require.Equal(t, []string{"match recent", "match limit", "target SAME", "host name gw.example.com", "match policy",
 		"match brandnew", "target NEWTARGET", "match conntrack --ctdir"}, names)
 	table := rs.Tables[0]
 	for p, want := range map[string]rules.Verdict{
@@ -241,7 +241,7 @@ COMMIT
 	require.Equal(t, "match brandnew, target NEWTARGET", in.At(6).Unknown)
 	require.True(t, in.At(1).Continue, "an unknown match before a report decides nothing")
 	require.Equal(t, `LOG --log-prefix "x "`, in.At(1).Value.Text)
-	require.Equal(t, "MARK --set-mark 1", in.At(3).Value.Text)
+	require.Equal(t, "SAME --to 1.2.3.4", in.At(3).Value.Text)
 	line, number := rs.Rule("filter", "INPUT", 7)
 	require.Equal(t, "-p tcp -m brandnew --proto esp --flavour ! mint --dport 6 -j NEWTARGET --speed -3 --protocol 17", line)
 	require.Equal(t, 10, number)

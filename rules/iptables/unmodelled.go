@@ -40,33 +40,18 @@ match string 0 from to algo string! hex-string! icase/0
 match time 0 datestart datestop timestart timestop contiguous/0 weekdays! monthdays! localtz/0 utc/0 kerneltz/0
 match u32 0 u32!
 target CLUSTERIP 4 new/0 hashmode clustermac total-nodes local-node hash-init
-target CONNMARK 0 set-mark set-xmark and-mark or-mark xor-mark save-mark/0 restore-mark/0 mask ctmask nfmask left-shift-mark right-shift-mark
-target CONNSECMARK 0 save/0 restore/0
 target CT 0 notrack/0 helper ctevents expevents zone zone-orig zone-reply timeout
 target DNAT 0 to-destination random/0 random-fully/0 persistent/0
-target DNPT 6 src-pfx dst-pfx
-target DSCP 0 set-dscp set-dscp-class
-target ECN 4 ecn-tcp-remove/0 ecn-tcp-cwr ecn-tcp-ece ecn-ip-ect
-target HL 6 hl-set hl-dec hl-inc
 target HMARK 0 hmark-tuple hmark-src-prefix hmark-dst-prefix hmark-sport-mask hmark-dport-mask hmark-spi-mask hmark-sport hmark-dport hmark-spi hmark-proto-mask hmark-rnd hmark-mod hmark-offset
-target MARK 0 set-mark set-xmark and-mark or-mark xor-mark
 target MASQUERADE 0 to-ports random/0 random-fully/0
 target NETMAP 0 to
-target NFQUEUE 0 queue-num queue-balance queue-bypass/0 queue-cpu-fanout/0
 target NOTRACK 0
-target QUEUE 0
 target REDIRECT 0 to-ports random/0
 target SAME 4 to nodst/0 random/0
-target SECMARK 0 selctx
 target SET 0 add-set/2 del-set/2 map-set/2 exist/0 timeout map-mark/0 map-prio/0 map-queue/0
 target SNAT 0 to-source random/0 random-fully/0 persistent/0
-target SNPT 6 src-pfx dst-pfx
 target SYNPROXY 0 sack-perm/0 timestamp/0 wscale mss ecn/0
-target TCPMSS 0 set-mss clamp-mss-to-pmtu/0
-target TCPOPTSTRIP 0 strip-options
-target TOS 0 set-tos and-tos or-tos xor-tos
 target TPROXY 0 on-port on-ip tproxy-mark
-target TTL 4 ttl-set ttl-dec ttl-inc
 `
 
 func notModelled() []module {

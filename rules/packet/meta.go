@@ -92,6 +92,12 @@ type Env struct {
 	DstType                uint16 // and of the destination
 	SrcTypeIn, DstTypeIn   uint16 // the same, asked of the interface it came in by only
 	SrcTypeOut, DstTypeOut uint16 // the same, of the interface it leaves by
+	PathMTU                uint32 // smaller MTU of the ways to its destination and back to its source
+	// InAddr is the primary address of the interface it came in by, OutAddr that
+	// of the interface it leaves by, as in Packet.Src.
+	InAddr, OutAddr [4]uint32
+	// Transparent says that a transparent socket takes what TPROXY hands over.
+	Transparent bool
 
 	Owner       *Owner       // the socket that sends it
 	Cgroup      *Cgroup      // the control group of its socket
@@ -114,6 +120,10 @@ const (
 	HasAddrTypes    // SrcType, DstType
 	HasAddrTypesIn  // SrcTypeIn, DstTypeIn
 	HasAddrTypesOut // SrcTypeOut, DstTypeOut
+	HasPathMTU
+	HasInAddr
+	HasOutAddr
+	HasTransparent
 )
 
 // AddrTypes are the kinds of addresses that a routing table tells apart

@@ -42,19 +42,12 @@ type Traversal struct {
 	outside bool // the schema's address fields cannot hold the packet's
 	table   *rules.Table
 	raw     bool // in a table in front of connection tracking
-}
 
-// Effect is something that a target did to the packet, or reported of it.
-type Effect struct {
-	Table  string // the table's name
-	Rule   rules.Place
-	Target string // its name: "MARK"
-	Detail string // what it did: "mark 0x0 -> 0x1", or its options: "group 5"
-	// Field is the field that changed, "" when none did: "mark".
-	Field string
-	// Unsure is not empty when it is not known whether the rule matched: for
-	// lack of what.
-	Unsure string
+	ownEnv    packet.Env  // Packet.Env once a target has written to it
+	callerEnv *packet.Env // and what it was before
+	buf       []byte      // the packet's bytes once a target has changed them
+	rewritten bool        // buf is in use
+	template  bool        // CT has said how the connection is to be tracked
 }
 
 // NewTraversal returns a Traversal for tables of a schema.
@@ -68,10 +61,16 @@ func (t *Traversal) use(s *rules.Schema) {
 	t.schema, t.binder, t.key, t.valid = s, packet.NewBinder(s), s.NewKey(), false
 }
 
-// Reset forgets the effects; Packet, but for its Meta, is to be decoded anew.
+// Reset forgets the effects; Packet is to be decoded anew. Targets may have
+// changed its Meta: mark, connection state and connection, which the caller
+// sets anew too. Meta.Env is again what the caller supplied.
 func (t *Traversal) Reset() {
 	t.Effects = t.Effects[:0]
 	t.valid, t.raw, t.table = false, false, nil
+	t.rewritten, t.template = false, false
+	if t.Packet.Env == &t.ownEnv {
+		t.Packet.Env = t.callerEnv
+	}
 }
 
 // Changed says that Packet has changed since Key was asked.
@@ -145,15 +144,6 @@ func (t *Traversal) Conn() *packet.Conn {
 		return nil
 	}
 	return t.Packet.Conn
-}
-
-// Record adds an effect.
-func (t *Traversal) Record(at rules.Place, target, field, detail, unsure string) {
-	e := Effect{Rule: at, Target: target, Field: field, Detail: detail, Unsure: unsure}
-	if t.table != nil {
-		e.Table = t.table.Name
-	}
-	t.Effects = append(t.Effects, e)
 }
 
 // needsPacket is what a test says that is asked of a key alone.
