@@ -33,12 +33,26 @@ type entry struct {
 	// next is the rank that a Return leads to, or where evaluation goes on
 	// behind the chain of a goto; returned when the unit ends there.
 	next uint32
-	// What most rules do is said here, so that evaluation needs not look at the
-	// rule itself, which lies in memory of its own.
-	kind    rules.ActionKind
-	verdict rules.Verdict
-	more    bool // the rule has tests, a target or something unknown
 }
+
+// action is what an entry does, small enough that those of 100,000 lie in a
+// cache, where the rules themselves do not: bits 0-2 a rules.ActionKind, 3-5 a
+// rules.Verdict.
+type action uint8
+
+// hasMore marks entries whose rule has tests, a target or something unknown.
+const hasMore action = 1 << 6
+
+func actionOf(r *rules.Rule[rules.Action]) action {
+	a := action(r.Value.Kind) | action(r.Value.Verdict)<<3
+	if r.Unknown != "" || !r.Value.Ext.Plain() {
+		a |= hasMore
+	}
+	return a
+}
+
+func (a action) kind() rules.ActionKind { return rules.ActionKind(a & 7) }
+func (a action) verdict() rules.Verdict { return rules.Verdict(a >> 3 & 7) }
 
 const endOfGoto = -1
 
@@ -48,6 +62,7 @@ type unit struct {
 	decide   roots  // the entries that change the flow
 	pass     roots  // those that only count
 	compiled bool
+	copies   bool // not every entry is the rule of the unit's own chain at its rank
 }
 
 // layout says which chains are copied and which are units, and ranks the
@@ -58,6 +73,7 @@ type layout struct {
 	writes  []uint32 // by chain: the fields that its rules, and those they lead to, may change
 	units   []unit   // by chain
 	entries []entry
+	actions []action       // by rank
 	conds   [][]rules.Cond // by rank; those of the rule itself where nothing is added
 	passes  []bool         // by rank: the entry only counts
 	hides   []bool         // by rank: no packet that it matches gets to a later entry of the unit
@@ -103,7 +119,7 @@ func layOut(t *rules.Table, copies bool) *layout {
 		u.from = uint32(len(l.entries))
 		l.place(i, nil, returned, false)
 		u.to = uint32(len(l.entries))
-		u.compiled = true
+		u.compiled, u.copies = true, int(u.to-u.from) != t.Chains[i].Rules.Len()
 	}
 	return l
 }
@@ -234,8 +250,8 @@ func (l *layout) place(chain int, ctx []rules.Cond, behind uint32, skipped bool)
 		conds := l.join(ctx, r.Conds)
 		copied := leads(r) && l.copies(r)
 		kind := r.Value.Kind
-		e := entry{chain: int32(chain), rule: int32(i), next: behind, kind: kind, verdict: r.Value.Verdict, more: r.Unknown != "" || !r.Value.Ext.Plain()}
-		l.add(e, conds, copied || onlyCounts(r), !skipped && ends(r, behind))
+		l.actions = append(l.actions, actionOf(r))
+		l.add(entry{int32(chain), int32(i), behind}, conds, copied || onlyCounts(r), !skipped && ends(r, behind))
 		if (kind == rules.Goto || kind == rules.Return) && behind != returned {
 			skipped = true
 		}
@@ -249,7 +265,8 @@ func (l *layout) place(chain int, ctx []rules.Cond, behind uint32, skipped bool)
 			l.pending = l.pending[:mark]
 		case copied:
 			l.place(r.Value.Chain, conds, behind, skipped)
-			l.add(entry{chain: int32(chain), rule: endOfGoto, next: behind, kind: rules.Return}, conds, false, behind == returned)
+			l.actions = append(l.actions, action(rules.Return))
+			l.add(entry{int32(chain), endOfGoto, behind}, conds, false, behind == returned)
 		}
 	}
 }

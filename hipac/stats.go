@@ -200,7 +200,7 @@ func (c *Classifier[T]) costs(shape *tree.Shape) []RuleCost {
 // in time linear in it. What it returns is the caller's.
 func (t *Table) Stats() Stats {
 	s := t.stats.clone()
-	s.Memory.Identities = int(unsafe.Sizeof(rules.Place{}))*cap(t.never) + int(unsafe.Sizeof(entry{}))*cap(t.entries) +
+	s.Memory.Identities = int(unsafe.Sizeof(rules.Place{}))*cap(t.never) + int(unsafe.Sizeof(entry{}))*cap(t.entries) + cap(t.actions) +
 		int(unsafe.Sizeof(unit{}))*cap(t.units)
 	for _, x := range t.indexes {
 		s.Memory.Index += x.Bytes()

@@ -29,6 +29,7 @@ type Table struct {
 	tree     *tree.Tree
 	units    []unit         // by chain
 	entries  []entry        // by rank
+	actions  []action       // by rank
 	indexes  []*index.Index // by chain, in place of the tree
 	never    []rules.Place  // rules that can never match, in order
 	stats    Stats
@@ -76,7 +77,7 @@ func buildTable(ctx context.Context, t *rules.Table, o *Options) (*Table, error)
 	if len(l.entries) > maxRules {
 		l = layOut(t, false)
 	}
-	c := &Table{source: t, binder: packet.NewBinder(t.Schema), families: familiesOf(t.Schema), units: l.units, entries: l.entries}
+	c := &Table{source: t, binder: packet.NewBinder(t.Schema), families: familiesOf(t.Schema), units: l.units, entries: l.entries, actions: l.actions}
 	c.countRules()
 	if o.Engine == Index {
 		return c, c.buildIndexes(ctx, l, o)
@@ -306,20 +307,24 @@ func (w *walk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 			stack = stack[:len(stack)-1]
 			continue
 		}
-		en := &w.entries[rank]
-		here := rules.Place{Chain: int(en.chain), Rule: int(en.rule)}
+		act := w.actions[rank]
+		here := rules.Place{Chain: int(at.chain), Rule: int(rank - w.units[at.chain].from)}
+		if w.units[at.chain].copies {
+			e := &w.entries[rank]
+			here = rules.Place{Chain: int(e.chain), Rule: int(e.rule)}
+		}
 		at.next = rank + 1
 		at.found++
 		switch {
-		case en.rule == endOfGoto:
-			at.next = en.next
+		case here.Rule == endOfGoto:
+			at.next = w.entries[rank].next
 			continue
 		case w.from != nil && w.from[here.Chain][here.Rule] < 0: // a header that is cut
 			if o, _ := w.ruleAt(rank).Value.Ext.Ask(s); o == rules.Yes {
 				return rules.Result{Verdict: rules.Drop, By: w.origin(here), Dropped: true}
 			}
 			continue
-		case en.more:
+		case act&hasMore != 0:
 			r := w.ruleAt(rank)
 			if r.Value.Ext.Plain() { // asks for something unknown
 				if w.executed != nil {
@@ -345,19 +350,19 @@ func (w *walk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 		case w.executed != nil:
 			w.report(here)
 		}
-		switch en.kind {
+		switch act.kind() {
 		case rules.Decide:
-			return rules.Result{Verdict: en.verdict, By: w.origin(here)}
+			return rules.Result{Verdict: act.verdict(), By: w.origin(here)}
 		case rules.Jump:
 			stack = append(stack, at)
 			at = w.enter(w.ruleAt(rank).Value.Chain)
 		case rules.Goto:
-			if at.next = en.next; at.next != returned {
+			if at.next = w.entries[rank].next; at.next != returned {
 				stack = append(stack, at)
 			}
 			at = w.enter(w.ruleAt(rank).Value.Chain)
 		case rules.Return:
-			at.next = en.next
+			at.next = w.entries[rank].next
 		}
 	}
 }
