@@ -115,7 +115,7 @@ var mangleTargets = []module{
 		{name: "set-dscp-class", words: 1, help: "class", form: Form{Kind: "enum", Syntax: "BE|EF|AFxy|CSn"}, parse: parseSetDSCPClass},
 	}},
 	{kind: "target", name: "ECN", summary: "change the bits of congestion notification", family: 4, modelled: true, tables: mangleTables, needs: needAny,
-		writes: []string{"ecn", "tcpflags"}, finish: finishECN, options: []option{
+		writes: []string{"ecn", "tcpflags"}, finish: finishECNTarget, options: []option{
 			{name: "ecn-tcp-remove", help: "clear ECE and CWR of the TCP header", parse: func(a *argument) error {
 				*dataOf[ecn](a.m) = ecn{remove: true, ECN: xt.ECN{TCPMask: 0xc0}}
 				return nil
@@ -353,7 +353,7 @@ func ecnFlag(flag uint8) func(*argument) error {
 	}
 }
 
-func finishECN(p *ruleParser, m *instance) error {
+func finishECNTarget(p *ruleParser, m *instance) error {
 	d := dataOf[ecn](m)
 	if m.has("ecn-tcp-remove") && len(m.given) > 1 {
 		return fmt.Errorf("--ecn-tcp-remove stands alone")
