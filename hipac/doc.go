@@ -15,7 +15,10 @@
 //   - [Classifier.LookupAll]: every rule that matches, in order.
 //   - [Classifier.Executed]: the rules that were executed on the way: those
 //     that continue, and the one that decided.
-//   - [Table.Evaluate] and [Table.Trace]: the same for chains.
+//   - [Table.Evaluate] and [Table.Trace]: the same for chains, of a packet
+//     known by its key. [Table.Run] and [Tables.Run]: of a packet with its bytes,
+//     its connection and the memory of rules (package rules/xt), through one
+//     table or all tables of its way.
 //   - [Analysis]: which rules can never decide, which meet a region.
 //
 // # Concurrency
@@ -36,6 +39,15 @@
 // bitmaps, at about d*n/63 words of 64 bits for n rules that constrain d words,
 // a word more counted for every eight fields; [Stats] has the bound of a
 // classifier.
+//
+// Chains are compiled into the lists that jump to them where that changes no
+// answer and does not double the table (the head of inline.go says how), so
+// that a packet takes a lookup for each rule that it meets with a test or a
+// target of its own, for each chain that is called, and one more for each
+// table; between them any number of rules that only count or do not match. What
+// tests and targets do is their own cost. Packets that are cut inside a header,
+// which the kernel drops at the first rule that reads it, have a second tree,
+// compiled when the first one comes ([Table.BuildCut]).
 //
 // The second engine, [Index], answers from per-field interval indexes and
 // roaring bitmaps; it is slower, and there to check the first.

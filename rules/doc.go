@@ -6,8 +6,10 @@
 // of conditions ([Cond]) on fields, with an identity, a value of the caller's
 // own type and a comment. A [List] is an immutable sequence of rules; the
 // first terminal rule that matches a packet decides. A [Table] is a set of
-// chains that call one another, as iptables has them. A [Key] holds the field
-// values of one packet.
+// chains that call one another, as iptables has them; its rules may have tests
+// and targets beyond conditions ([Extension]), and a [Path] is the tables that a
+// packet passes. A [Key] holds the field values of one packet, a [Subject] is a
+// packet of which more is known.
 //
 // The package knows nothing of how rules are compiled: package hipac does
 // that, and answers the same questions in nearly constant time. Here they are
@@ -15,5 +17,5 @@
 //
 // Text formats live in the packages below this one: native (our own),
 // classbench, iptables; packet decodes packets into keys and capture reads
-// them from files.
+// them from files. Package xt is what the matches and targets of iptables mean.
 package rules
