@@ -104,6 +104,9 @@ func TestNumbersAreAcceptedUpToTheBoundsOfTheirForm(t *testing.T) {
 		}
 		number := func(n uint64) string { return strconv.FormatUint(n, 10) }
 		lo, hi := o.form.Min, o.form.Max
+		if o.name == "set-mss" && family == 6 {
+			hi = 65495 // the IP header is longer
+		}
 		require.True(t, accepts(m, o, number(lo), family), "%s takes its smallest %d", title, lo)
 		require.True(t, accepts(m, o, number(hi), family), "%s takes its largest %d", title, hi)
 		require.False(t, accepts(m, o, "", family), title)
@@ -126,7 +129,7 @@ func TestSymbolsAndLengthsOfFormsAreThoseOfTheParser(t *testing.T) {
 		}
 		fine := 0
 		for _, s := range o.form.Symbols {
-			if accepts(m, o, s, family) {
+			if accepts(m, o, s, family) || m.family == 0 && accepts(m, o, s, 10-family) {
 				fine++
 			}
 		}

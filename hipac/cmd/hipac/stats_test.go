@@ -100,7 +100,7 @@ func TestVerboseStatsOfATableNameItsRules(t *testing.T) {
 	text := output(t, "", "stats", "--rules", r, "--verbose", "--top", "1000")
 	for _, part := range []string{
 		"\nBy field: ", "\nBy depth; ", "\nMemory\n", "\nLookups: ", "\nThe rules that take the most\n",
-		"\n  INPUT/2    -s 10.1.0.0/16 -p tcp -j DROP\n",
+		"\n  INPUT/2  -s 10.1.0.0/16 -p tcp -j DROP\n", "\n  INPUT/3  -s 10.2.0.0/16 -j LOG\n",
 	} {
 		require.Contains(t, text, part)
 	}
