@@ -112,7 +112,7 @@ var mangleTargets = []module{
 	}},
 	{kind: "target", name: "DSCP", summary: "set the code point of differentiated services", modelled: true, tables: mangleTables, needs: needOne, writes: []string{"dscp"}, options: []option{
 		{name: "set-dscp", words: 1, help: "code point", form: Form{Kind: "number", Syntax: "VALUE", Max: 63}, parse: parseSetDSCP},
-		{name: "set-dscp-class", words: 1, help: "class", form: Form{Kind: "enum", Syntax: "BE|EF|AFxy|CSn"}, parse: parseSetDSCPClass},
+		{name: "set-dscp-class", words: 1, help: "class", form: Form{Kind: "enum", Syntax: "CLASS", Symbols: dscpClassNames}, parse: parseSetDSCPClass},
 	}},
 	{kind: "target", name: "ECN", summary: "change the bits of congestion notification", family: 4, modelled: true, tables: mangleTables, needs: needAny,
 		writes: []string{"ecn", "tcpflags"}, finish: finishECNTarget, options: []option{
@@ -324,11 +324,13 @@ func parseSetDSCP(a *argument) error {
 func parseSetDSCPClass(a *argument) error {
 	v, ok := dscpClass(a.vals[0].text)
 	if !ok {
-		return fmt.Errorf("not BE, EF, AF11 to AF43 or CS0 to CS7")
+		return fmt.Errorf("not %s", joinNames(dscpClassNames))
 	}
 	setDSCP(a, v)
 	return nil
 }
+
+var dscpClassNames = strings.Fields("BE EF AF11 AF12 AF13 AF21 AF22 AF23 AF31 AF32 AF33 AF41 AF42 AF43 CS0 CS1 CS2 CS3 CS4 CS5 CS6 CS7")
 
 func setDSCP(a *argument, n uint64) {
 	a.printAs = "set-dscp"

@@ -13,7 +13,7 @@ import (
 var verdictTargets = []module{
 	{kind: "target", name: "NFQUEUE", summary: "hand the packet to a program, which decides", modelled: true, decides: verdict(rules.Queue), finish: finishQueue, options: []option{
 		{name: "queue-num", words: 1, help: "number of the queue", form: Form{Kind: "number", Syntax: "NUMBER", Max: 65535, Default: "0"}, parse: number(0, 65535, -1)},
-		{name: "queue-balance", words: 1, help: "choose one of these queues by the packet's addresses", form: Form{Kind: "range", Syntax: "FROM:TO", Max: 65534}, parse: parseQueueBalance},
+		{name: "queue-balance", words: 1, help: "choose one of these queues by the packet's addresses", form: Form{Kind: "text", Syntax: "FROM:TO", Max: 65534}, parse: parseQueueBalance},
 		{name: "queue-bypass", help: "accept the packet when no program listens", parse: noValue},
 		{name: "queue-cpu-fanout", help: "choose the queue by the CPU, not by the addresses", parse: noValue},
 	}},
