@@ -7,7 +7,9 @@ package kernel
 
 import (
 	"os"
+	"syscall"
 	"testing"
+	"unsafe"
 
 	"github.com/hipac-go/classifier/rules/packet"
 	"github.com/hipac-go/classifier/rules/xt"
@@ -47,4 +49,13 @@ func (w *world) tunMeta(t *xt.Traversal, _ *shot) {
 func sysctl(t *testing.T, name, value string) {
 	t.Helper()
 	require.NoError(t, os.WriteFile("/proc/sys/"+name, []byte(value), 0))
+}
+
+// pinToCPU keeps the test's thread on one CPU.
+func pinToCPU(t *testing.T, cpu int) {
+	t.Helper()
+	var mask [16]uint64
+	mask[cpu/64] = 1 << (cpu % 64)
+	_, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETAFFINITY, 0, unsafe.Sizeof(mask), uintptr(unsafe.Pointer(&mask)))
+	require.Zero(t, errno)
 }
