@@ -28,7 +28,7 @@ var _ = register(
 		res.body[1] = 4
 		bits := frag6(3, true, 9)
 		bits.body[3] |= 6
-		return []shot{{"reserved byte", head{proto: 17, ext: []ext{res}}.ip(6, udp(1, 2, 0))}, {"reserved bits", head{proto: 17, ext: []ext{bits}}.ip(6, udp(1, 2, 0))}}
+		return []shot{{name: "reserved byte", raw: head{proto: 17, ext: []ext{res}}.ip(6, udp(1, 2, 0))}, {name: "reserved bits", raw: head{proto: 17, ext: []ext{bits}}.ip(6, udp(1, 2, 0))}}
 	}},
 	extension{kind: "match", name: "rt", family: 6, rules: []string{
 		"-m rt", "-m rt --rt-type 0", "-m rt ! --rt-type 0", "-m rt --rt-type 2", "-m rt --rt-segsleft 1", "-m rt ! --rt-segsleft 1", "-m rt --rt-segsleft 0:1", "-m rt --rt-segsleft 2:4294967295", "-m rt --rt-len 24", "-m rt ! --rt-len 24", "-m rt --rt-len 40",
@@ -41,17 +41,17 @@ var _ = register(
 		odd.body[1] = 1 // half an address
 		odd.body = odd.body[:16]
 		return []shot{
-			{"reserved bits", head{proto: 17, ext: []ext{res}}.ip(6, udp(1, 2, 0))},
-			{"half an address", head{proto: 17, ext: []ext{odd}}.ip(6, udp(1, 2, 0))},
-			{"three addresses", head{proto: 17, ext: []ext{route(0, 3, "2001:db8::77", "2001:db8::99", "2001:db8::78")}}.ip(6, udp(1, 2, 0))},
-			{"routing header behind options", head{proto: 17, ext: []ext{options(dstOpts), route(0, 1, "2001:db8::77")}}.ip(6, udp(1, 2, 0))},
+			{name: "reserved bits", raw: head{proto: 17, ext: []ext{res}}.ip(6, udp(1, 2, 0))},
+			{name: "half an address", raw: head{proto: 17, ext: []ext{odd}}.ip(6, udp(1, 2, 0))},
+			{name: "three addresses", raw: head{proto: 17, ext: []ext{route(0, 3, "2001:db8::77", "2001:db8::99", "2001:db8::78")}}.ip(6, udp(1, 2, 0))},
+			{name: "routing header behind options", raw: head{proto: 17, ext: []ext{options(dstOpts), route(0, 1, "2001:db8::77")}}.ip(6, udp(1, 2, 0))},
 		}
 	}},
 	extension{kind: "match", name: "hbh", family: 6, rules: []string{
-		"-m hbh", "-m hbh --hbh-len 8", "-m hbh ! --hbh-len 8", "-m hbh --hbh-len 16", "-m hbh --hbh-opts 5", "-m hbh --hbh-opts 5:2", "-m hbh --hbh-opts 1:4", "-m hbh --hbh-opts 1", "-m hbh --hbh-opts 1:3,5:2", "-m hbh --hbh-opts 1,5:2,1", "-m hbh --hbh-opts 5,1", "-m hbh --hbh-len 16 --hbh-opts 1", "-m hbh --hbh-opts 1:4,5",
+		"-m hbh", "-m hbh --hbh-len 8", "-m hbh ! --hbh-len 8", "-m hbh --hbh-len 16", "-m hbh --hbh-opts 5", "-m hbh --hbh-opts 5:2", "-m hbh --hbh-opts 1:4", "-m hbh --hbh-opts 1", "-m hbh --hbh-opts 1:3,5:2", "-m hbh --hbh-opts 1,5:2,1", "-m hbh --hbh-opts 5,1", "-m hbh --hbh-len 16 --hbh-opts 1", "-m hbh --hbh-opts 1:4,5", "-m hbh --hbh-opts 1,9:16", "-m hbh --hbh-opts 9",
 	}, shots: optionShots(hopByHop)},
 	extension{kind: "match", name: "dst", family: 6, rules: []string{
-		"-m dst", "-m dst --dst-len 8", "-m dst ! --dst-len 8", "-m dst --dst-len 24", "-m dst --dst-opts 201", "-m dst --dst-opts 201:16", "-m dst --dst-opts 1:4", "-m dst --dst-opts 1", "-m dst --dst-opts 201:15", "-m dst --dst-opts 5:2,1", "-m dst --dst-opts 0", "-m dst --dst-opts 201,1:2",
+		"-m dst", "-m dst --dst-len 8", "-m dst ! --dst-len 8", "-m dst --dst-len 24", "-m dst --dst-opts 201", "-m dst --dst-opts 201:16", "-m dst --dst-opts 1:4", "-m dst --dst-opts 1", "-m dst --dst-opts 201:15", "-m dst --dst-opts 5:2,1", "-m dst --dst-opts 0", "-m dst --dst-opts 201,1:2", "-m dst --dst-opts 1,9:16,1", "-m dst --dst-opts 9",
 	}, shots: optionShots(dstOpts)},
 	extension{kind: "match", name: "ipv6header", family: 6, rules: []string{
 		"-m ipv6header --header hop-by-hop --soft", "-m ipv6header --header hop-by-hop", "-m ipv6header --header none", "-m ipv6header --header none --soft", "-m ipv6header --header ipv6-route --soft", "-m ipv6header --header ipv6-frag --soft", "-m ipv6header --header auth --soft", "-m ipv6header --header esp", "-m ipv6header --header esp --soft", "-m ipv6header --header ipv6-opts --soft", "-m ipv6header --header protocol", "-m ipv6header --header protocol --soft",
@@ -68,10 +68,10 @@ var _ = register(
 		var list []shot
 		for left := range uint8(4) {
 			for last := range uint8(4) {
-				list = append(list, shot{"segments", head{proto: 17, ext: []ext{srh(0, last, left, 7, "2001:db8::a1", "2001:db8::a2", "2001:db8::a3")}}.ip(6, udp(1, 2, 0))})
+				list = append(list, shot{name: "segments", raw: head{proto: 17, ext: []ext{srh(0, last, left, 7, "2001:db8::a1", "2001:db8::a2", "2001:db8::a3")}}.ip(6, udp(1, 2, 0))})
 			}
 		}
-		return append(list, shot{"behind options", head{proto: 17, ext: []ext{options(dstOpts), srh(0, 1, 1, 7, "2001:db8::a1", "2001:db8::a2")}}.ip(6, udp(1, 2, 0))})
+		return append(list, shot{name: "behind options", raw: head{proto: 17, ext: []ext{options(dstOpts), srh(0, 1, 1, 7, "2001:db8::a1", "2001:db8::a2")}}.ip(6, udp(1, 2, 0))})
 	}},
 	extension{kind: "match", name: "eui64", family: 6, rules: []string{"-m eui64", "-m eui64 -p tcp"}},
 )
@@ -81,21 +81,21 @@ func optionShots(number uint8) func(int) []shot {
 	return func(int) (list []shot) {
 		for _, opts := range byName(map[string][]byte{
 			"alert":         {5, 2, 0, 0},
-			"pads":          {0, 0, 1, 0, 1, 1, 0},
+			"pads":          {0, 0, 1, 0, 1, 0},
 			"pad and alert": {1, 0, 5, 2, 0, 0},
 			"alert and pad": {5, 2, 0, 1, 1, 0},
-			"home":          {1, 2, 0, 0, 201, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 0, 0},
+			"known":         {1, 2, 0, 0, 9, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 0, 0},
 		}) {
-			list = append(list, shot{"options", head{proto: 17, ext: []ext{options(number, opts...)}}.ip(6, udp(1, 2, 0))})
+			list = append(list, shot{name: "options", raw: head{proto: 17, ext: []ext{options(number, opts...)}}.ip(6, udp(1, 2, 0))})
 		}
 		if number == dstOpts { // a hop-by-hop header like this is dropped before
 			beyond := options(number, 77, 9, 1, 1)
 			long := options(number, 5, 2, 0, 0)
 			long.body[1] = 30
-			list = append(list, shot{"an option beyond its header", head{proto: 17, ext: []ext{beyond}}.ip(6, udp(1, 2, 0))},
-				shot{"a header beyond the packet", head{proto: 17, ext: []ext{long}}.ip(6, udp(1, 2, 0))},
-				shot{"a header without room", head{proto: 17, ext: []ext{{dstOpts, []byte{0, 0, 5}}}}.ip(6, nil)},
-				shot{"two headers", head{proto: 17, ext: []ext{options(number, 5, 2, 0, 0), options(number, 201, 1, 1, 0)}}.ip(6, udp(1, 2, 0))})
+			list = append(list, shot{name: "an option beyond its header", raw: head{proto: 17, ext: []ext{beyond}}.ip(6, udp(1, 2, 0))},
+				shot{name: "a header beyond the packet", raw: head{proto: 17, ext: []ext{long}}.ip(6, udp(1, 2, 0))},
+				shot{name: "a header without room", raw: head{proto: 17, ext: []ext{{dstOpts, []byte{0, 0, 5}}}}.ip(6, nil)},
+				shot{name: "two headers", raw: head{proto: 17, ext: []ext{options(number, 5, 2, 0, 0), options(number, 201, 1, 1, 0)}}.ip(6, udp(1, 2, 0))})
 		}
 		return list
 	}

@@ -283,7 +283,11 @@ func (j *judge) describe(p place) string {
 // send writes a packet to the device.
 func (w *world) send(t *testing.T, s *shot) {
 	t.Helper()
-	n, err := syscall.Write(w.in, s.raw)
+	fd := w.in
+	if s.back {
+		fd = w.out
+	}
+	n, err := syscall.Write(fd, s.raw)
 	require.NoError(t, err, s.name)
 	require.Equal(t, len(s.raw), n)
 }

@@ -12,14 +12,14 @@ func textShots(family int) (list []shot) {
 		for _, pad := range []int{0, 1, 7, 60} {
 			b := append(udp(5, 6, pad), text...)
 			b[5] = byte(len(b))
-			list = append(list, shot{"text " + text, head{proto: 17}.ip(family, b)}, shot{"text in tcp " + text, head{proto: 6}.ip(family, append(tcp(5, 80, ack|psh), text...))})
+			list = append(list, shot{name: "text " + text, raw: head{proto: 17}.ip(family, b)}, shot{name: "text in tcp " + text, raw: head{proto: 6}.ip(family, append(tcp(5, 80, ack|psh), text...))})
 		}
 	}
 	h := head{proto: 17, frag: 5}
 	if family == 6 {
 		h = head{proto: 17, ext: []ext{frag6(5, false, 3)}}
 	}
-	return append(list, shot{"text in a fragment", h.ip(family, []byte("xxxx GET / needle"))})
+	return append(list, shot{name: "text in a fragment", raw: h.ip(family, []byte("xxxx GET / needle"))})
 }
 
 var _ = register(

@@ -26,7 +26,7 @@ func talk(family int) (list []shot) {
 		if h.proto = 17; i%4 == 3 {
 			h.proto, l4 = 6, tcp(2000+i%2, 80, syn)
 		}
-		list = append(list, shot{fmt.Sprintf("talk %d", i), h.ip(family, l4)})
+		list = append(list, shot{name: fmt.Sprintf("talk %d", i), raw: h.ip(family, l4)})
 	}
 	return list
 }

@@ -37,9 +37,12 @@ func (w *world) tool() string {
 }
 
 // tunMeta is what the kernel knows of a packet that comes in by the device.
-func (w *world) tunMeta(t *xt.Traversal, _ *shot) {
+func (w *world) tunMeta(t *xt.Traversal, s *shot) {
 	p := &t.Packet
 	p.SetIn(device)
+	if s.back {
+		p.SetIn(device2)
+	}
 	p.SetOut("")
 	p.Mark = 0
 	p.PktType, p.Has = packet.Unicast, p.Has|packet.HasPktType
