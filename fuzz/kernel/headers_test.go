@@ -48,10 +48,10 @@ var _ = register(
 		}
 	}},
 	extension{kind: "match", name: "hbh", family: 6, rules: []string{
-		"-m hbh", "-m hbh --hbh-len 8", "-m hbh ! --hbh-len 8", "-m hbh --hbh-len 16", "-m hbh --hbh-opts 5", "-m hbh --hbh-opts 5:2", "-m hbh --hbh-opts 1:4", "-m hbh --hbh-opts 1", "-m hbh --hbh-opts 1:3,5:2", "-m hbh --hbh-opts 1,5:2,1", "-m hbh --hbh-opts 5,1", "-m hbh --hbh-len 16 --hbh-opts 1", "-m hbh --hbh-opts 1:4,5", "-m hbh --hbh-opts 1,9:16", "-m hbh --hbh-opts 9",
+		"-m hbh", "-m hbh --hbh-len 8", "-m hbh ! --hbh-len 8", "-m hbh --hbh-len 16", "-m hbh --hbh-opts 5", "-m hbh --hbh-opts 5:2", "-m hbh --hbh-opts 1:4", "-m hbh --hbh-opts 1", "-m hbh --hbh-opts 1:3,5:2", "-m hbh --hbh-opts 1,5:2,1", "-m hbh --hbh-opts 5,1", "-m hbh --hbh-len 16 --hbh-opts 1", "-m hbh --hbh-opts 1:4,5", "-m hbh --hbh-opts 1,9:4", "-m hbh --hbh-opts 9",
 	}, shots: optionShots(hopByHop)},
 	extension{kind: "match", name: "dst", family: 6, rules: []string{
-		"-m dst", "-m dst --dst-len 8", "-m dst ! --dst-len 8", "-m dst --dst-len 24", "-m dst --dst-opts 201", "-m dst --dst-opts 201:16", "-m dst --dst-opts 1:4", "-m dst --dst-opts 1", "-m dst --dst-opts 201:15", "-m dst --dst-opts 5:2,1", "-m dst --dst-opts 0", "-m dst --dst-opts 201,1:2", "-m dst --dst-opts 1,9:16,1", "-m dst --dst-opts 9",
+		"-m dst", "-m dst --dst-len 8", "-m dst ! --dst-len 8", "-m dst --dst-len 24", "-m dst --dst-opts 201", "-m dst --dst-opts 201:16", "-m dst --dst-opts 1:4", "-m dst --dst-opts 1", "-m dst --dst-opts 201:15", "-m dst --dst-opts 5:2,1", "-m dst --dst-opts 0", "-m dst --dst-opts 201,1:2", "-m dst --dst-opts 1,9:4,1", "-m dst --dst-opts 9",
 	}, shots: optionShots(dstOpts)},
 	extension{kind: "match", name: "ipv6header", family: 6, rules: []string{
 		"-m ipv6header --header hop-by-hop --soft", "-m ipv6header --header hop-by-hop", "-m ipv6header --header none", "-m ipv6header --header none --soft", "-m ipv6header --header ipv6-route --soft", "-m ipv6header --header ipv6-frag --soft", "-m ipv6header --header auth --soft", "-m ipv6header --header esp", "-m ipv6header --header esp --soft", "-m ipv6header --header ipv6-opts --soft", "-m ipv6header --header protocol", "-m ipv6header --header protocol --soft",
@@ -84,7 +84,7 @@ func optionShots(number uint8) func(int) []shot {
 			"pads":          {0, 0, 1, 0, 1, 0},
 			"pad and alert": {1, 0, 5, 2, 0, 0},
 			"alert and pad": {5, 2, 0, 1, 1, 0},
-			"known":         {1, 2, 0, 0, 9, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 0, 0},
+			"router":        {1, 2, 0, 0, 9, 4, 0, 0, 0, 0, 5, 2, 0, 0},
 		}) {
 			list = append(list, shot{name: "options", raw: head{proto: 17, ext: []ext{options(number, opts...)}}.ip(6, udp(1, 2, 0))})
 		}

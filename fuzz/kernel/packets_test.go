@@ -11,6 +11,8 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+
+	"github.com/hipac-go/classifier/rules/packet"
 )
 
 // shot is a packet on its way into the kernel.
@@ -18,6 +20,21 @@ type shot struct {
 	name string
 	raw  []byte
 	back bool // comes in by the second device
+}
+
+// l4 returns a byte of the transport header, of packets without IP options and
+// extension headers.
+func (s *shot) l4(at int) byte {
+	if s.raw[0]>>4 == 4 {
+		return s.raw[20+at]
+	}
+	return s.raw[40+at]
+}
+
+// laterFragment reports whether the packet is a fragment but the first.
+func (s *shot) laterFragment() bool {
+	var p packet.Packet
+	return p.DecodeIP(s.raw) == nil && p.FragOffset != 0
 }
 
 // head is an IP header to be written; the zero head is that of a plain packet.
