@@ -372,16 +372,13 @@ func (w *walk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 // follows.
 func (w *walk) extended(r *rules.Rule[rules.Action], s rules.Subject, here rules.Place) (result rules.Result, end, on bool) {
 	e := r.Value.Ext
-	outcome, needs := e.Ask(s)
+	outcome, needs := e.Outcome(r, s)
 	here = w.origin(here)
 	switch outcome {
 	case rules.No:
 		return result, false, false
 	case rules.DropNow:
 		return rules.Result{Verdict: rules.Drop, By: here, Dropped: true}, true, false
-	}
-	if r.Unknown != "" {
-		outcome, needs = rules.Unsure, r.Unknown
 	}
 	if w.executed != nil {
 		w.executed(here) // of the source

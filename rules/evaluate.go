@@ -70,15 +70,15 @@ func (t *Table) Run(s Subject, chain int, trace func(Place)) Result {
 		if !r.Matches(t.Schema, k) {
 			continue
 		}
-		outcome, needs := e.Ask(s)
+		outcome, needs := e.Outcome(r, s)
+		if e.Changes() {
+			k = s.Key() // asking may change the packet, whatever the answer
+		}
 		switch outcome {
 		case No:
 			continue
 		case DropNow:
 			return Result{Verdict: Drop, By: here, Dropped: true}
-		}
-		if r.Unknown != "" {
-			outcome, needs = Unsure, r.Unknown
 		}
 		if trace != nil {
 			trace(here)

@@ -57,6 +57,9 @@ type Step struct {
 	// Stateful says that asking changes what later packets see, so that the
 	// test may be asked only of packets that reach it.
 	Stateful bool
+	// Changes says that asking may change the packet, fields that
+	// Extension.Writes names. Such a test is Stateful too.
+	Changes bool
 }
 
 // Demand is a header that a rule reads: packets that are cut inside it are
@@ -74,8 +77,8 @@ type Extension struct {
 	Tests []Step
 	// Target is applied when the rule matches; nil: none.
 	Target Target
-	// Writes names the fields that Target may change: "mark", "dscp". An
-	// unsure rule with a target that changes fields makes the verdict Unknown.
+	// Writes names the fields that Target, or asking Tests, may change: "mark",
+	// "dscp". An unsure rule that changes fields makes the verdict Unknown.
 	Writes []string
 	// Demands are the headers that the rule reads, in order.
 	Demands []Demand
@@ -93,8 +96,11 @@ func (e *Extension) Ask(s Subject) (Outcome, string) {
 func ask(tests []Step, s Subject) (Outcome, string) {
 	result, missing := Yes, ""
 	for i := range tests {
-		if result == Unsure && tests[i].Stateful {
-			continue // it may not have been reached
+		if result == Unsure && tests[i].Stateful { // it may not have been reached
+			if tests[i].Changes {
+				break // and nobody knows what those behind it would see
+			}
+			continue
 		}
 		switch o, needs := tests[i].Test.Ask(s); o {
 		case No:
@@ -107,12 +113,33 @@ func ask(tests []Step, s Subject) (Outcome, string) {
 			if result == Yes {
 				result, missing = Unsure, needs
 			}
+			if tests[i].Changes {
+				return result, missing
+			}
 		}
 	}
 	return result, missing
 }
 
-// Changes reports whether the target may change fields of the packet.
+// Outcome asks the tests of rule r, whose conditions hold, and takes into
+// account what is unknown of it.
+func (e *Extension) Outcome(r *Rule[Action], s Subject) (Outcome, string) {
+	if r.Unknown == "" || e == nil {
+		return e.Ask(s)
+	}
+	for i := range e.Tests {
+		if e.Tests[i].Changes {
+			return Unsure, r.Unknown // nobody knows whether it is asked
+		}
+	}
+	o, needs := e.Ask(s)
+	if o == Yes || o == Unsure {
+		o, needs = Unsure, r.Unknown
+	}
+	return o, needs
+}
+
+// Changes reports whether the rule may change fields of the packet.
 func (e *Extension) Changes() bool { return e != nil && len(e.Writes) > 0 }
 
 // Plain reports whether the rule only counts or decides: nothing is asked of

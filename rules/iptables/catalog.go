@@ -266,7 +266,7 @@ func suppliedField(name string) string {
 
 func describeOption(m *module, o *option) Param {
 	p := Param{Name: o.name, Aliases: o.aliases, Help: o.help, Mandatory: o.required, Negatable: o.not, Words: o.words, Form: o.form,
-		Supported: o.parse != nil, Excludes: o.excludes, Requires: o.requires, opt: o}
+		Supported: o.parse != nil, Repeatable: o.repeat, Excludes: o.excludes, Requires: o.requires, opt: o}
 	if o.short != 0 {
 		p.Short = string(o.short)
 	}

@@ -154,6 +154,7 @@ func (p *ruleParser) arrange(src, dst *address, way int, effect rules.Target, ta
 	conds = append(conds, p.ipConds...)
 	sortByField(conds)
 	var tests []rules.Step
+	var writes []string // fields that asking the tests changes
 	demands := p.demands[:0]
 	if p.proto >= 0 && p.family() == 6 {
 		// The protocol is looked for behind the extension headers, when
@@ -198,7 +199,10 @@ func (p *ruleParser) arrange(src, dst *address, way int, effect rules.Target, ta
 				if n++; n > len(p.made) {
 					p.made = append(p.made, it.test())
 				}
-				tests = append(tests, rules.Step{Test: p.made[n-1], Text: text, Stateful: it.stateful})
+				tests = append(tests, rules.Step{Test: p.made[n-1], Text: text, Stateful: it.stateful, Changes: it.writes != ""})
+				if it.writes != "" && !contains(writes, it.writes) {
+					writes = append(writes, it.writes)
+				}
 				late = late || it.stateful
 			case it.either != nil && late:
 				lists := make([][]rules.Test, len(it.either))
@@ -224,10 +228,10 @@ func (p *ruleParser) arrange(src, dst *address, way int, effect rules.Target, ta
 	if tests == nil && effect == nil {
 		return conds, p.f.shareDemands(demands)
 	}
-	e := &rules.Extension{Tests: tests, Target: effect, Demands: slices.Clone(demands)}
 	if effect != nil {
-		e.Writes = target.mod.writes
+		writes = union(target.mod.writes, writes)
 	}
+	e := &rules.Extension{Tests: tests, Target: effect, Writes: writes, Demands: slices.Clone(demands)}
 	return conds, e
 }
 

@@ -25,6 +25,9 @@ type Options struct {
 	// AllowUnknown keeps rules that ask for something not modelled as unknown
 	// ones, instead of failing.
 	AllowUnknown bool
+	// Users and Groups return the number of a user or group (match owner). Nil
+	// knows root, 0, alone; names that are not known are not modelled.
+	Users, Groups func(name string) (id uint32, ok bool)
 }
 
 // Ruleset is what a file holds. It is immutable and may be used concurrently.

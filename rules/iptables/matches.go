@@ -29,7 +29,9 @@ var portMatches = []module{
 		{name: "dccp-option", words: 1, not: true, parse: parseHeaderOption("dccpopts", packet.BrokenDCCPOptions), help: "kind of an option that the header has",
 			form: Form{Kind: "number", Syntax: "KIND", Min: 1, Max: 255}},
 	}),
-	portMatch("sctp", protoSCTP, packet.BrokenSCTP, []option{{name: "chunk-types", words: 2, not: true}}),
+	portMatch("sctp", protoSCTP, packet.BrokenSCTP, []option{{name: "chunk-types", words: 2, not: true, parse: parseChunkTypes,
+		help: "the chunks that it has: any or all of those listed, or only those; letters behind a colon are flags, capital ones set",
+		form: Form{Kind: "set", Syntax: "any|all|only TYPE[:FLAGS],...", Symbols: append([]string{"ALL", "NONE"}, chunkNames...)}}}),
 	{kind: "match", name: "multiport", summary: "sets of ports", modelled: true, needs: needOne, reads: uint32(packet.BrokenPorts),
 		protos: []uint8{protoTCP, protoUDP, protoUDPLite, protoDCCP, protoSCTP},
 		options: []option{

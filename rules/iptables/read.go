@@ -21,6 +21,8 @@ type fileReader struct {
 	file   string
 	limits rules.Limits
 	allow  bool
+	users  func(string) (uint32, bool)
+	groups func(string) (uint32, bool)
 	lines  *lines.Reader
 	line   int
 	rs     *Ruleset
@@ -92,7 +94,7 @@ type limitedRule struct {
 // with both gives both, joined. It takes time linear in the length of the
 // file and the number of rules that its address lists make.
 func Read(src io.Reader, o Options) (*Ruleset, error) {
-	f := &fileReader{file: o.File, limits: o.Limits.OrDefault(), allow: o.AllowUnknown, rs: &Ruleset{Family: o.Family},
+	f := &fileReader{file: o.File, limits: o.Limits.OrDefault(), allow: o.AllowUnknown, users: o.Users, groups: o.Groups, rs: &Ruleset{Family: o.Family},
 		features: map[string]int{}, strings: map[string]string{}, text: &strings.Builder{}}
 	f.lines = lines.NewReader(src, o.File, f.limits)
 	f.rule.f = f

@@ -34,7 +34,7 @@ type module struct {
 	reads uint32
 	// decides is what a modelled target does with a packet.
 	decides rules.Action
-	// writes names the fields that a target may change.
+	// writes names the fields that a target, or asking a match, may change.
 	writes []string
 	// finish checks the options together and adds what the module asks for
 	// beyond them; nil: nothing.
@@ -61,6 +61,7 @@ type option struct {
 	// excludes and requires are other options of the module that must not, and
 	// must, be given with it.
 	excludes, requires []string
+	repeat             bool // may be given more than once
 
 	help string // what it says, in a few words
 	form Form   // what its value looks like
@@ -135,6 +136,8 @@ type item struct {
 	// reads are headers that the condition reads beyond those of the module,
 	// and only if all in front of it hold: bits of the field "hotdrop".
 	reads uint32
+	// writes is the field of the packet that asking the test may change.
+	writes string
 }
 
 // add appends a condition.
@@ -154,6 +157,12 @@ func (m *instance) addTest(t rules.Test) {
 // of the kernel that the line becomes: each has a memory of its own.
 func (m *instance) addStateful(make func() rules.Test) {
 	m.items = append(m.items, item{test: make, stateful: true})
+}
+
+// addWriting appends a test that may change a field of the packet when it is
+// asked.
+func (m *instance) addWriting(field string, t rules.Test) {
+	m.items = append(m.items, item{test: func() rules.Test { return t }, stateful: true, writes: field})
 }
 
 type givenOption struct {

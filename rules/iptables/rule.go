@@ -219,7 +219,7 @@ func (p *ruleParser) take(m *instance, o *option, w word, not bool, glued string
 	if hasGlued {
 		title = "--" + o.name
 	}
-	if m != nil && m.mod.modelled {
+	if m != nil && m.mod.modelled && !o.repeat {
 		for i := range m.given {
 			if m.given[i].opt == o {
 				return p.f.errorAt(w, "--%s is given twice", o.name)

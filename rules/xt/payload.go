@@ -66,3 +66,10 @@ func bytesOf(s rules.Subject) *Traversal {
 	}
 	return nil
 }
+
+// Missing returns the test that is always unsure, for lack of what.
+func Missing(what string) rules.Test { return missing(what) }
+
+type missing string
+
+func (m missing) Ask(rules.Subject) (rules.Outcome, string) { return rules.Unsure, string(m) }
