@@ -60,19 +60,6 @@ var environmentMatches = []module{
 
 var portNames = Form{Kind: "text", Syntax: "NAME[+]", MaxLen: rules.MaxNameLen}
 
-// keepTo keeps the rule to the hooks, for the sake of what title names.
-func (p *ruleParser) keepTo(hooks hook, m *instance, title string) error {
-	if p.f.hook&^hooks != 0 {
-		return fmt.Errorf("%s cannot be used in chain %s, only in %s", title, p.f.hook, hooks)
-	}
-	if p.hooks == 0 {
-		p.hooks = ^hook(0)
-	}
-	p.hooks &= hooks
-	p.hooksBy = m
-	return nil
-}
-
 func parseSocketExists(a *argument) error {
 	is := !a.not
 	partsOf[xt.OwnerMatch](a.m).Socket = &is
@@ -227,7 +214,7 @@ func finishPhysdev(p *ruleParser, m *instance) error {
 	d := partsOf[xt.PhysdevMatch](m)
 	if (d.Out != nil || d.IsOut != nil) && (d.Bridged == nil || !*d.Bridged) {
 		// What leaves by OUTPUT is not at a port yet.
-		if err := p.keepTo(^hookOutput&allHooks, m, "match physdev with --physdev-out or --physdev-is-out, without --physdev-is-bridged,"); err != nil {
+		if err := p.only(^hookOutput&allHooks, m, "match physdev with --physdev-out or --physdev-is-out, without --physdev-is-bridged,"); err != nil {
 			return err
 		}
 	}

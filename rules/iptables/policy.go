@@ -183,7 +183,7 @@ func finishPolicy(p *ruleParser, m *instance) error {
 	if d.match.Out {
 		dir, only = "out", hookForward|outAndPost
 	}
-	if err := p.keepTo(only, m, "match policy --dir "+dir); err != nil {
+	if err := p.only(only, m, "match policy --dir "+dir); err != nil {
 		return err
 	}
 	d.element()

@@ -93,7 +93,7 @@ func TestFamilyIsFoundFromHeaderOrFirstTellingRule(t *testing.T) {
 func TestUnsupportedFeaturesAreListedOnceEachWithTheirFirstPlace(t *testing.T) {
 	_, err := Read(strings.NewReader(`*filter
 -A INPUT -m limit --limit 1/s -m limit --limit 2/s -j ACCEPT
--A INPUT -m limit --limit 1/s -m string --string "-j -m x" --algo bm -j SAME --to 1.2.3.4
+-A INPUT -m limit --limit 1/s -m quota2 --name "-j -m x" --grow -j SAME --to 1.2.3.4
 COMMIT
 `), Options{File: "fw.v4"})
 	var unsupported *UnsupportedError
@@ -102,7 +102,7 @@ COMMIT
 	require.Equal(t, "match limit", unsupported.Features[0].Name)
 	require.Equal(t, 2, unsupported.Features[0].Rules)
 	require.Equal(t, "fw.v4:2:13: match limit is not modelled (and 1 more)\n"+
-		"fw.v4:3:34: match string is not modelled\nfw.v4:3:73: target SAME is not modelled", err.Error())
+		"fw.v4:3:34: match quota2 is not modelled\nfw.v4:3:68: target SAME is not modelled", err.Error())
 	var first *rules.ParseError
 	require.ErrorAs(t, err, &first)
 	require.Equal(t, 2, first.Line)

@@ -211,7 +211,7 @@ func TestUnknownFeaturesMakeAnswersUnknownOnlyWhereTheyCouldDecide(t *testing.T)
 -A INPUT -p tcp --dport 2 -j ACCEPT
 -A INPUT -p tcp --dport 3 -j SAME --to 1.2.3.4
 -A INPUT -s gw.example.com -p tcp --dport 4 -j a
--A INPUT -p tcp -m policy --dir in --pol ipsec --proto esp -m tcp --dport 5 -j ACCEPT
+-A INPUT -p tcp -m quota2 --name x -m tcp --dport 5 -j ACCEPT
 -A INPUT -m brandnew --proto esp --flavour ! mint -p tcp --dport 6 -j NEWTARGET --speed -3 --protocol 17
 -A INPUT -p tcp -m conntrack --ctstate NEW --ctdir ORIGINAL --dport 7 -j DROP
 COMMIT
@@ -226,7 +226,7 @@ COMMIT
 		require.Equal(t, 1, f.Rules)
 		require.NotZero(t, f.First.Line)
 	}
-	require.Equal(t, []string{"match recent", "match limit", "target SAME", "host name gw.example.com", "match policy",
+	require.Equal(t, []string{"match recent", "match limit", "target SAME", "host name gw.example.com", "match quota2",
 		"match brandnew", "target NEWTARGET", "match conntrack --ctdir"}, names)
 	table := rs.Tables[0]
 	for p, want := range map[string]rules.Verdict{
