@@ -75,7 +75,7 @@ func parseChunkTypes(a *argument) error {
 				continue
 			}
 			if err := addChunk(&m, item); err != nil {
-				return err
+				return a.p.f.errorAt(a.vals[1], "--chunk-types: %s", err)
 			}
 		}
 		a.p.scratch = appendChunks(a.p.scratch, &m)

@@ -57,10 +57,7 @@ func (s *u32Scanner) number() (uint32, error) {
 		if i >= len(s.text) {
 			return 0, false
 		}
-		d := s.text[i] - '0'
-		if c := s.text[i] | 0x20; c >= 'a' && c <= 'f' {
-			d = c - 'a' + 10
-		}
+		d := hexDigit(s.text[i])
 		return d, d < base
 	}
 	i, base := s.at, byte(10)

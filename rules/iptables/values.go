@@ -28,10 +28,7 @@ func parseNumber(s string, max uint64) (uint64, error) {
 	}
 	var n uint64
 	for i := 0; i < len(digits); i++ {
-		d := uint64(digits[i] - '0')
-		if c := digits[i] | 0x20; c >= 'a' && c <= 'f' {
-			d = uint64(c-'a') + 10
-		}
+		d := uint64(hexDigit(digits[i]))
 		if d >= base {
 			return 0, fmt.Errorf("not a number in 0..%d", max)
 		}
@@ -41,6 +38,17 @@ func parseNumber(s string, max uint64) (uint64, error) {
 		n = n*base + d
 	}
 	return n, nil
+}
+
+// hexDigit returns the value of a hexadecimal digit, 255 for other bytes.
+func hexDigit(c byte) byte {
+	switch l := c | 0x20; {
+	case c >= '0' && c <= '9':
+		return c - '0'
+	case l >= 'a' && l <= 'f':
+		return l - 'a' + 10
+	}
+	return 255
 }
 
 // parseRange reads "n", "lo:hi", "lo:", ":hi" or ":" with one as the reader of
