@@ -4,6 +4,8 @@ package rules
 // tests that keep a state, read the payload or ask the system, and targets
 // that change the packet or report it.
 
+import "slices"
+
 // Outcome is the answer of a test, or what came of a target.
 type Outcome uint8
 
@@ -124,17 +126,15 @@ func ask(tests []Step, s Subject) (Outcome, string) {
 // Outcome asks the tests of rule r, whose conditions hold, and takes into
 // account what is unknown of it.
 func (e *Extension) Outcome(r *Rule[Action], s Subject) (Outcome, string) {
-	if r.Unknown == "" || e == nil {
+	if r.Unknown == "" {
 		return e.Ask(s)
 	}
-	for i := range e.Tests {
-		if e.Tests[i].Changes {
-			return Unsure, r.Unknown // nobody knows whether it is asked
-		}
+	if e != nil && slices.ContainsFunc(e.Tests, func(s Step) bool { return s.Changes }) {
+		return Unsure, r.Unknown // nobody knows whether it is asked
 	}
 	o, needs := e.Ask(s)
 	if o == Yes || o == Unsure {
-		o, needs = Unsure, r.Unknown
+		return Unsure, r.Unknown
 	}
 	return o, needs
 }
