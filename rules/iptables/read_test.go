@@ -201,6 +201,8 @@ func FuzzReadPrintsWhatItReads(f *testing.F) {
 		again, err := Read(strings.NewReader(out), Options{AllowUnknown: true})
 		require.NoError(t, err, out)
 		require.Equal(t, out, printed(t, again, true))
+		fromJSON, document := throughJSON(t, rs, Options{AllowUnknown: true})
+		require.Equal(t, out, printed(t, fromJSON, true), document)
 		for i, table := range rs.Tables {
 			for c := range table.Chains {
 				chain := &table.Chains[c]
