@@ -79,14 +79,14 @@ var errNotModelled = errors.New("not modelled")
 // newJudge loads a program. The packets go through the hooks in order.
 func newJudge(t *testing.T, w *world, text string, hooks []hookSpec, state func() *xt.State) (*judge, error) {
 	t.Helper()
-	if _, err := tryRun(text, w.tool()+"-restore"); err != nil {
-		return nil, fmt.Errorf("%s-restore: %w", w.tool(), err)
-	}
 	rs, err := iptables.Read(strings.NewReader(text), iptables.Options{File: t.Name(), Family: w.family})
 	if errors.Is(err, rules.ErrUnsupported) {
 		return nil, fmt.Errorf("%w: %v", errNotModelled, err)
 	}
 	require.NoError(t, err, text)
+	if _, err := tryRun(text, w.tool()+"-restore"); err != nil {
+		return nil, fmt.Errorf("%s-restore: %w", w.tool(), err)
+	}
 	j := &judge{t: t, w: w, rs: rs, text: text, hits: map[place]int{}, differences: map[string]*difference{}, meta: w.tunMeta}
 	for _, tb := range rs.Tables {
 		k := openTable(t, w.family, tb.Name)
@@ -283,11 +283,7 @@ func (j *judge) describe(p place) string {
 // send writes a packet to the device.
 func (w *world) send(t *testing.T, s *shot) {
 	t.Helper()
-	fd := w.in
-	if s.back {
-		fd = w.out
-	}
-	n, err := syscall.Write(fd, s.raw)
+	n, err := syscall.Write(w.in, s.raw)
 	require.NoError(t, err, s.name)
 	require.Equal(t, len(s.raw), n)
 }

@@ -7,9 +7,7 @@ package kernel
 
 import (
 	"os"
-	"syscall"
 	"testing"
-	"unsafe"
 
 	"github.com/hipac-go/classifier/rules/packet"
 	"github.com/hipac-go/classifier/rules/xt"
@@ -37,12 +35,9 @@ func (w *world) tool() string {
 }
 
 // tunMeta is what the kernel knows of a packet that comes in by the device.
-func (w *world) tunMeta(t *xt.Traversal, s *shot) {
+func (w *world) tunMeta(t *xt.Traversal, _ *shot) {
 	p := &t.Packet
 	p.SetIn(device)
-	if s.back {
-		p.SetIn(device2)
-	}
 	p.SetOut("")
 	p.Mark = 0
 	p.PktType, p.Has = packet.Unicast, p.Has|packet.HasPktType
@@ -52,13 +47,4 @@ func (w *world) tunMeta(t *xt.Traversal, s *shot) {
 func sysctl(t *testing.T, name, value string) {
 	t.Helper()
 	require.NoError(t, os.WriteFile("/proc/sys/"+name, []byte(value), 0))
-}
-
-// pinToCPU keeps the test's thread on one CPU.
-func pinToCPU(t *testing.T, cpu int) {
-	t.Helper()
-	var mask [16]uint64
-	mask[cpu/64] = 1 << (cpu % 64)
-	_, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETAFFINITY, 0, unsafe.Sizeof(mask), uintptr(unsafe.Pointer(&mask)))
-	require.Zero(t, errno)
 }

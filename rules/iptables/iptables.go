@@ -28,6 +28,9 @@ type Options struct {
 	// Users and Groups return the number of a user or group (match owner). Nil
 	// knows root, 0, alone; names that are not known are not modelled.
 	Users, Groups func(name string) (id uint32, ok bool)
+	// ConnLabels is the text of a connlabel.conf: names of connection labels, a
+	// number in 0..127 and a name on each line. Without it labels are numbers.
+	ConnLabels string
 }
 
 // Ruleset is what a file holds. It is immutable and may be used concurrently.

@@ -72,23 +72,6 @@ var matches = []module{
 		options: []option{{name: "mark", words: 1, not: true, required: true, parse: parseMark}}},
 	{kind: "match", name: "mac", summary: "the Ethernet source", modelled: true, hooks: hookPrerouting | hookInput | hookForward,
 		options: []option{{name: "mac-source", words: 1, not: true, required: true, parse: parseMACSource}}},
-	{kind: "match", name: "state", summary: "the state of the packet's connection", modelled: true,
-		options: []option{{name: "state", words: 1, not: true, required: true, parse: parseState}}},
-	{kind: "match", name: "conntrack", summary: "the packet's connection", modelled: true, needs: needAny, options: []option{
-		{name: "ctstate", words: 1, not: true, parse: parseState},
-		{name: "ctproto", words: 1, not: true},
-		{name: "ctorigsrc", words: 1, not: true},
-		{name: "ctorigdst", words: 1, not: true},
-		{name: "ctreplsrc", words: 1, not: true},
-		{name: "ctrepldst", words: 1, not: true},
-		{name: "ctorigsrcport", words: 1, not: true},
-		{name: "ctorigdstport", words: 1, not: true},
-		{name: "ctreplsrcport", words: 1, not: true},
-		{name: "ctrepldstport", words: 1, not: true},
-		{name: "ctstatus", words: 1, not: true},
-		{name: "ctexpire", words: 1, not: true},
-		{name: "ctdir", words: 1},
-	}},
 	{kind: "match", name: "tos", summary: "the TOS or traffic class byte", modelled: true,
 		options: []option{{name: "tos", words: 1, not: true, required: true, parse: parseTOS}}},
 	{kind: "match", name: "dscp", summary: "the upper six bits of TOS", modelled: true, needs: needOne, options: []option{
@@ -328,33 +311,6 @@ func parseMACSource(a *argument) error {
 	}
 	a.add(rules.In(fieldSMAC, rules.Point(x)))
 	a.write(macField.FormatValue(rules.U64(x)))
-	return nil
-}
-
-// ctStates are in the order of print; the state match knows the first five.
-var ctStates = func() (list []rules.Symbol) {
-	for _, name := range []string{"INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED", "SNAT", "DNAT"} {
-		for _, s := range rules.CTStates {
-			if s.Name == name {
-				list = append(list, s)
-			}
-		}
-	}
-	return list
-}()
-
-func parseState(a *argument) error {
-	known := ctStates
-	if a.opt.name == "state" {
-		known = known[:5]
-	}
-	x, err := parseSet(a.vals[0].text, known)
-	if err != nil {
-		return err
-	}
-	// Any of the bits: not all of them 0.
-	a.add(rules.Masked(fieldCTState, rules.Value{}, rules.U64(x)).Negate())
-	a.p.scratch = appendSet(a.p.scratch, x, known)
 	return nil
 }
 

@@ -240,8 +240,8 @@ type headerSet struct {
 	not bool
 }
 
-// finishHeaders makes the condition. With --soft the kernel negates the
-// packet's set, not the answer: then none of the headers may be there.
+// finishHeaders makes the condition. What the kernel negates is the packet's
+// set, not the answer.
 func finishHeaders(p *ruleParser, m *instance) error {
 	h, _ := m.data.(headerSet)
 	f, want := field("exthdrs"), h.set
@@ -252,11 +252,10 @@ func finishHeaders(p *ruleParser, m *instance) error {
 		m.add(rules.Masked(f, rules.U64(want), rules.U64(h.set)))
 		return nil
 	}
-	c := rules.In(f, rules.Point(want))
 	if h.not {
-		c = c.Negate()
+		want = ^want & 255
 	}
-	m.add(c)
+	m.add(rules.In(f, rules.Point(want)))
 	return nil
 }
 

@@ -46,6 +46,10 @@ type fileReader struct {
 	call     call           // of the line
 	looked   int            // rules that commands have looked at
 	absent   []absence      // chains that rules name and that there are not
+	named    map[string]any // what rules share by a name: lists of recent, tables of hashlimit
+	labels   bool           // a rule sets connection labels
+
+	labelNames map[string]uint64 // of connection labels
 }
 
 // absence is a name that is neither a chain nor a target.
@@ -98,6 +102,9 @@ func Read(src io.Reader, o Options) (*Ruleset, error) {
 	f := newFileReader(o)
 	f.lines = lines.NewReader(src, o.File, f.limits)
 	var err error
+	if f.labelNames, err = parseLabelNames(o.ConnLabels); err != nil {
+		return nil, &rules.ParseError{File: o.File, Reason: err.Error()}
+	}
 	switch o.Family {
 	case 4, 6:
 		err = f.readAll(f.next)
@@ -328,6 +335,9 @@ func (f *fileReader) finish() error {
 				}
 			}
 		}
+	}
+	if f.labels {
+		used[fieldCTLabels] = 0 // they change between two rules: ask for them when they are asked for
 	}
 	schema, place := choose(used, f.rs.Family)
 	for _, t := range f.done {

@@ -48,6 +48,9 @@ type RateEst struct {
 func (r *RateEst) Apply(s rules.Subject, at rules.Place, unsure string) (rules.Outcome, string) {
 	if t := of(s); t != nil {
 		t.Record(at, "RATEEST", "", r.Name, unsure)
+		if size, ok := t.size(); ok && unsure == "" && t.State != nil {
+			t.State.Feed(Estimator{r.Name, uint8(r.Interval), uint8(r.Log)}, size)
+		}
 	}
 	return rules.Yes, ""
 }

@@ -154,3 +154,8 @@ func of(s rules.Subject) *Traversal {
 	t, _ := s.(*Traversal)
 	return t
 }
+
+// size returns the packet's length in bytes; false when it is not known.
+func (t *Traversal) size() (uint64, bool) {
+	return uint64(t.Packet.Length), t.Packet.Has&packet.HasLength != 0
+}
