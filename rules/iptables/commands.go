@@ -138,7 +138,7 @@ func (p *ruleParser) unknownOption(w word, name string) error {
 	case "-w", "--wait", "-W", "--wait-interval", "-n", "--numeric", "-v", "--verbose", "-x", "--exact", "-M", "--modprobe", "--line-numbers":
 		return p.f.errorAt(w, "an option of the program iptables, not of a rule")
 	}
-	return p.f.errorAt(w, "%s", lacking(name, p.family()))
+	return p.f.errorAt(w, "%s", p.lacking(name))
 }
 
 // most is the number of words that the command itself may take.

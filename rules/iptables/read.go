@@ -608,7 +608,7 @@ func (f *fileReader) unsupported(name string, at word) {
 		f.features[name] = i
 		f.foundAt = append(f.foundAt, 0)
 		f.found = append(f.found, Feature{Name: name, First: &rules.ParseError{File: f.file, Line: f.line, Column: at.column,
-			Reason: f.path + name + " is not modelled", Err: rules.ErrUnsupported}})
+			Reason: f.path + notModelledReason(name), Err: rules.ErrUnsupported}})
 	}
 	if f.foundAt[i] != f.line {
 		f.foundAt[i] = f.line

@@ -102,7 +102,7 @@ COMMIT
 	require.Equal(t, "match quuxs", unsupported.Features[0].Name)
 	require.Equal(t, 2, unsupported.Features[0].Rules)
 	require.Equal(t, "fw.v4:2:13: match quuxs is not modelled (and 1 more)\n"+
-		"fw.v4:3:34: match quota2 is not modelled\nfw.v4:3:68: target SAME is not modelled", err.Error())
+		"fw.v4:3:34: match quota2 is not modelled (did you mean quota?)\nfw.v4:3:68: target SAME is not modelled", err.Error())
 	var first *rules.ParseError
 	require.ErrorAs(t, err, &first)
 	require.Equal(t, 2, first.Line)
