@@ -34,7 +34,7 @@ var _ = register(
 	extension{kind: "match", name: "sctp", rules: []string{
 		"-p sctp -m sctp --sport 80", "-p sctp -m sctp ! --sport 80", "-p sctp -m sctp --dport 443:", "-p sctp -m sctp ! --dport :442",
 	}},
-	extension{kind: "match", name: "sctp --chunk-types", rules: []string{
+	extension{kind: "match", name: "sctp --chunk-types", dropCounts: true, rules: []string{
 		"-p sctp -m sctp --chunk-types all DATA", "-p sctp -m sctp --chunk-types any DATA", "-p sctp -m sctp --chunk-types only DATA", "-p sctp -m sctp ! --chunk-types any DATA", "-p sctp -m sctp ! --chunk-types all DATA,SACK",
 		"-p sctp -m sctp --chunk-types any INIT,ABORT", "-p sctp -m sctp --chunk-types only DATA,SACK,FORWARD_TSN", "-p sctp -m sctp ! --chunk-types only DATA",
 		"-p sctp -m sctp --chunk-types any DATA:U", "-p sctp -m sctp --chunk-types any DATA:UBE", "-p sctp -m sctp --chunk-types all DATA:Ube", "-p sctp -m sctp --chunk-types only DATA:U", "-p sctp -m sctp --chunk-types any ABORT:T", "-p sctp -m sctp --chunk-types any ABORT:t,SHUTDOWN_COMPLETE:T",
@@ -43,8 +43,9 @@ var _ = register(
 	extension{kind: "match", name: "dccp", rules: []string{
 		"-p dccp -m dccp --sport 80", "-p dccp -m dccp ! --sport 80", "-p dccp -m dccp --dport 443:", "-p dccp -m dccp ! --dport :442",
 		"-p dccp -m dccp --dccp-types REQUEST", "-p dccp -m dccp ! --dccp-types REQUEST,RESPONSE", "-p dccp -m dccp --dccp-types DATA,ACK,DATAACK,CLOSEREQ,CLOSE,RESET,SYNC,SYNCACK", "-p dccp -m dccp --dccp-types INVALID",
-		"-p dccp -m dccp --dccp-option 38", "-p dccp -m dccp ! --dccp-option 38", "-p dccp -m dccp --dccp-option 32", "-p dccp -m dccp --dccp-option 1", "-p dccp -m dccp --dccp-option 4",
+		"-p dccp -m dccp --dccp-option 38", "-p dccp -m dccp --dccp-option 32", "-p dccp -m dccp --dccp-option 1", "-p dccp -m dccp --dccp-option 4",
 	}},
+	extension{kind: "match", name: "dccp ! --dccp-option", dropCounts: true, rules: []string{"-p dccp -m dccp ! --dccp-option 38", "-p dccp -m dccp ! --dccp-option 2"}},
 	extension{kind: "match", name: "multiport", rules: []string{
 		"-p tcp -m multiport --sports 80,443", "-p tcp -m multiport ! --sports 80,443", "-p tcp -m multiport --dports 1:1023", "-p udp -m multiport --ports 53,1024:65535", "-p udp -m multiport ! --ports 53,1024:65535",
 		"-p sctp -m multiport --dports 443", "-p dccp -m multiport --ports 80", "-p udplite -m multiport ! --dports 0:1023", "-p tcp -m multiport --ports 0,1,22,53,80,443,1023,1024,8080,65534,65535,7,8,9,10",
@@ -70,7 +71,11 @@ var _ = register(
 		"-m dscp --dscp 0", "-m dscp ! --dscp 0", "-m dscp --dscp 63", "-m dscp --dscp-class EF", "-m dscp ! --dscp-class AF11", "-m dscp --dscp-class BE", "-m dscp --dscp-class CS1",
 	}},
 	extension{kind: "match", name: "ecn", rules: []string{
-		"-m ecn --ecn-ip-ect 0", "-m ecn ! --ecn-ip-ect 0", "-m ecn --ecn-ip-ect 3", "-p tcp -m ecn --ecn-tcp-cwr", "-p tcp -m ecn ! --ecn-tcp-cwr", "-p tcp -m ecn --ecn-tcp-ece --ecn-ip-ect 0", "-p tcp -m ecn ! --ecn-tcp-ece",
+		"-m ecn --ecn-ip-ect 0", "-m ecn ! --ecn-ip-ect 0", "-m ecn --ecn-ip-ect 3",
+	}},
+	// In later fragments the kernel reads the payload as if it were the header.
+	extension{kind: "match", name: "ecn --ecn-tcp", skip: (*shot).laterFragment, rules: []string{
+		"-p tcp -m ecn --ecn-tcp-cwr", "-p tcp -m ecn ! --ecn-tcp-cwr", "-p tcp -m ecn --ecn-tcp-ece --ecn-ip-ect 0", "-p tcp -m ecn ! --ecn-tcp-ece",
 	}},
 	extension{kind: "match", name: "mark", rules: []string{
 		"-m mark --mark 0", "-m mark ! --mark 0", "-m mark --mark 0/3", "-m mark --mark 1/3", "-m mark --mark 1/0", "-m mark ! --mark 1/0xffffffff",
@@ -82,8 +87,11 @@ var _ = register(
 	extension{kind: "match", name: "mac", rules: []string{"-m mac --mac-source 00:11:22:33:44:55", "-m mac ! --mac-source 00:11:22:33:44:55"}},
 	// The options that every rule has.
 	extension{kind: "rule", name: "options", rules: []string{
-		"-i hipac0", "! -i hipac0", "-i hipac1", "-i hip+", "! -i hip+", "! -i hipac0+", "-i eth+", "! -i eth+", "! -i +", "-p 255", "! -p 255", "-p all", "-p esp", "-p ah", "! -p udp",
+		"-i hipac0", "! -i hipac0", "-i hipac1", "-i hip+", "! -i hip+", "! -i hipac0+", "-i eth+", "! -i eth+", "! -i +", "-p 255", "! -p 255", "-p esp", "-p ah", "! -p udp",
 	}, rules4: []string{
+		// In IPv6 the kernel looks for the protocol of "-p all" too, and drops
+		// what has none; what is printed and read again does not.
+		"-p all",
 		"-f", "! -f", "-s 10.0.0.1", "! -s 10.0.0.1", "-s 10.0.0.0/8", "! -s 10.0.0.0/255.0.255.0", "-d 0.0.0.9/0.0.0.255", "! -d 192.0.2.9", "-s 0.0.0.0/0", "! -s 0.0.0.0/0", "-s 255.255.255.255", "-d 128.0.0.0/1", "-p tcp -f", "-f -p tcp -m tcp --dport 443", "! -f -p udp -m udp --dport 443",
 	}, rules6: []string{
 		"-s 2001:db8::1", "! -s 2001:db8::1", "-s 2001:db8::/32", "-d 2001:db8::9/ffff:ffff:0:ffff::ffff", "! -d ::9/::f", "-s ::/0", "! -s ::/0", "-d ff00::/8", "-s fe80::/10", "-p ipv6-nonxt", "-p mobility-header", "-p ipv6-frag", "-p ipv6-opts", "! -p ipv6-nonxt",

@@ -11,12 +11,21 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+
+	"github.com/hipac-go/classifier/rules/packet"
 )
 
 // shot is a packet on its way into the kernel.
 type shot struct {
 	name string
 	raw  []byte
+	back bool // comes in by the second device
+}
+
+// laterFragment reports whether the packet is a fragment but the first.
+func (s *shot) laterFragment() bool {
+	var p packet.Packet
+	return p.DecodeIP(s.raw) == nil && p.FragOffset != 0
 }
 
 // head is an IP header to be written; the zero head is that of a plain packet.
@@ -163,6 +172,39 @@ func tcp(sport, dport int, flags uint8, opts ...byte) []byte {
 	return join(be16(sport), be16(dport), be32(1), be32(2), []byte{byte(5+len(opts)/4) << 4, flags}, be16(65535), be16(0), be16(0), opts)
 }
 
+// tcpSeq is tcp with a sequence number and one that is acknowledged.
+func tcpSeq(sport, dport int, flags uint8, seq, acked uint32) []byte {
+	b := tcp(sport, dport, flags)
+	binary.BigEndian.PutUint32(b[4:], seq)
+	binary.BigEndian.PutUint32(b[8:], acked)
+	return b
+}
+
+// fixChecksum sets the checksum of TCP, UDP, UDPLite, ICMP or ICMPv6 in a
+// packet without extension headers and options.
+func fixChecksum(family int, b []byte) {
+	at, proto := 20, b[9]
+	addrs := b[12:20]
+	if family == 6 {
+		at, proto, addrs = 40, b[6], b[8:40]
+	}
+	l4 := b[at:]
+	where := map[uint8]int{6: 16, 17: 6, 136: 6, 1: 2, 58: 2}[proto]
+	if where == 0 {
+		return
+	}
+	l4[where], l4[where+1] = 0, 0
+	pseudo := join(addrs, []byte{0, proto}, be16(len(l4)), l4)
+	if proto == 1 {
+		pseudo = l4
+	}
+	sum := checksum(pseudo)
+	if sum == 0 && proto != 1 && proto != 6 {
+		sum = 0xffff
+	}
+	binary.BigEndian.PutUint16(l4[where:], sum)
+}
+
 // tcpDoff is tcp with a data offset, in words, of its own.
 func tcpDoff(doff uint8, l4 []byte) []byte {
 	b := slices.Clone(l4)
@@ -220,7 +262,7 @@ func pool(family int) []shot {
 		if h.size == 0 && h.cut == 0 && len(list)%3 == 0 {
 			h.size = 100 + 7*len(list)
 		}
-		list = append(list, shot{name, h.ip(family, l4)})
+		list = append(list, shot{name: name, raw: h.ip(family, l4)})
 	}
 	const (
 		pTCP, pUDP, pSCTP, pDCCP, pLite = 6, 17, 132, 33, 136
@@ -293,7 +335,7 @@ func pool(family int) []shot {
 	add("tcp header of 0 bytes", head{proto: pTCP}, tcpDoff(0, tcp(80, 443, syn)))
 	add("tcp header beyond the end", head{proto: pTCP, size: 1}, tcpDoff(15, tcp(80, 443, syn, 2, 4, 1, 2)))
 	// Other headers.
-	for _, typ := range []uint8{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15} {
+	for _, typ := range []uint8{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} {
 		add("dccp type", head{proto: pDCCP}, dccp(80, 443, typ, 1, 38, 3, 2, 32, 3, 4, 0))
 	}
 	short := dccp(80, 443, 2)
@@ -316,7 +358,7 @@ func pool(family int) []shot {
 		"chunk beyond":    {{1, 0, 0xff, 0xff}},
 		"half a chunk":    {{1, 0}},
 	}) {
-		list = append(list, shot{"sctp " + name, head{proto: pSCTP}.ip(family, sctp(80, 443, chunks...))})
+		list = append(list, shot{name: "sctp " + name, raw: head{proto: pSCTP}.ip(family, sctp(80, 443, chunks...))})
 	}
 	for _, spi := range []uint32{0, 1, 500, 501, 0x7fffffff, 0x80000000, 0xffffffff} {
 		add("esp", head{proto: 50}, join(be32(spi), make([]byte, 16)))
@@ -340,7 +382,7 @@ func pool(family int) []shot {
 
 // pool4 has what only IPv4 has.
 func pool4() (list []shot) {
-	add := func(name string, h head, l4 []byte) { list = append(list, shot{name, h.ip(4, l4)}) }
+	add := func(name string, h head, l4 []byte) { list = append(list, shot{name: name, raw: h.ip(4, l4)}) }
 	for _, proto := range []uint8{6, 17, 1, 132, 33, 136, 47, 50, 51, 108} {
 		for _, frag := range []uint16{0x2000, 0x4000, 1, 2, 0x2001, 0x2004, 0x1fff, 0x8000} {
 			if frag&0x1fff == 0x1fff {
@@ -411,7 +453,7 @@ func ah6(length uint8, reserved int, spi uint32) ext {
 
 // pool6 has what only IPv6 has.
 func pool6() (list []shot) {
-	add := func(name string, h head, l4 []byte) { list = append(list, shot{name, h.ip(6, l4)}) }
+	add := func(name string, h head, l4 []byte) { list = append(list, shot{name: name, raw: h.ip(6, l4)}) }
 	pads := []byte{1, 4, 0, 0, 0, 0}
 	chains := map[string][]ext{
 		"hop":             {options(hopByHop, pads...)},
@@ -465,7 +507,7 @@ func pool6() (list []shot) {
 		whole := head{proto: 6, ext: []ext{options(dstOpts, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), ah6(4, 0, 500)}}.ip(6, nil)
 		if cut := slices.Clone(whole[:40+n]); n < len(whole)-40 {
 			binary.BigEndian.PutUint16(cut[4:], uint16(n))
-			list = append(list, shot{"extension headers cut", cut})
+			list = append(list, shot{name: "extension headers cut", raw: cut})
 		}
 	}
 	return list

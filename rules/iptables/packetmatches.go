@@ -291,7 +291,11 @@ next:
 				a.write(",")
 			}
 			a.write(n)
-			points = append(points, rules.Point(uint64(i)))
+			to := uint64(i)
+			if n == "INVALID" {
+				to = 15 // all types that are reserved
+			}
+			points = append(points, rules.Interval{Lo: rules.U64(uint64(i)), Hi: rules.U64(to)})
 		}
 	}
 	a.add(rules.In(field("dccptype"), points...))

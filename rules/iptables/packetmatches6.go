@@ -240,8 +240,8 @@ type headerSet struct {
 	not bool
 }
 
-// finishHeaders makes the condition. What the kernel negates is the packet's
-// set, not the answer.
+// finishHeaders makes the condition. With --soft the kernel negates the
+// packet's set, not the answer: then none of the headers may be there.
 func finishHeaders(p *ruleParser, m *instance) error {
 	h, _ := m.data.(headerSet)
 	f, want := field("exthdrs"), h.set
@@ -252,10 +252,11 @@ func finishHeaders(p *ruleParser, m *instance) error {
 		m.add(rules.Masked(f, rules.U64(want), rules.U64(h.set)))
 		return nil
 	}
+	c := rules.In(f, rules.Point(want))
 	if h.not {
-		want = ^want & 255
+		c = c.Negate()
 	}
-	m.add(rules.In(f, rules.Point(want)))
+	m.add(c)
 	return nil
 }
 
