@@ -148,8 +148,8 @@ func TestCSVHasAHeaderEvenWithoutPackets(t *testing.T) {
 	records, err := csv.NewReader(strings.NewReader(out)).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, records, 5)
-	require.Equal(t, []string{"1", "", "10.0.0.1:1234 > 192.0.2.1:80 tcp", "ACCEPT", "", "1", "src=10.0.0.0/8 dport=80,443 proto=tcp", "the web", "", ""}, records[1])
-	require.Equal(t, []string{"3", "", "10.9.0.1:1234 > 192.0.2.1:22 tcp", "UNKNOWN", "", "2", "src=10.9.0.0/16", "", "owner", ""}, records[3])
+	require.Equal(t, []string{"1", "", "10.0.0.1:1234 > 192.0.2.1:80 tcp", "ACCEPT", "", "1", "src=10.0.0.0/8 dport=80,443 proto=tcp", "the web", "", "", ""}, records[1])
+	require.Equal(t, []string{"3", "", "10.9.0.1:1234 > 192.0.2.1:22 tcp", "UNKNOWN", "", "2", "src=10.9.0.0/16", "", "owner", "", ""}, records[3])
 }
 
 func TestInterfacesAndStatesComeFromTheFlags(t *testing.T) {

@@ -187,13 +187,13 @@ type interrupting struct {
 	cancel  func()
 }
 
-func (p *interrupting) decide(k rules.Key) outcome {
+func (p *interrupting) decide(k rules.Key, e *entry) outcome {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.decided++; p.decided == p.at {
 		p.cancel()
 	}
-	return p.program.decide(k)
+	return p.program.decide(k, e)
 }
 
 func TestAnInterruptEndsWithinAPacket(t *testing.T) {

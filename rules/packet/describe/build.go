@@ -166,6 +166,23 @@ const (
 	ctNew         = 8
 )
 
+// Connect gives a packet whose connection state is known and which has no
+// connection the Conn that goes with it: between its own addresses, without a
+// translation, with a mark of 0; no Conn when the state is INVALID or
+// UNTRACKED. A Conn without addresses is completed.
+func Connect(p *packet.Packet) {
+	if p.Known&packet.KnownCTState == 0 || p.Conn != nil && p.Conn.ID != 0 {
+		return
+	}
+	m := meta{hasState: true, state: p.CTState}
+	if p.Conn != nil {
+		m.ctmark = p.Conn.Mark
+	}
+	if p.Conn = nil; m.tracked() {
+		p.Conn = m.conn(p)
+	}
+}
+
 // tracked reports whether the packet has a connection.
 func (m *meta) tracked() bool {
 	if m.hasState {
@@ -186,6 +203,9 @@ func (m *meta) conn(p *packet.Packet) *packet.Conn {
 		Seen: [2]packet.Traffic{{Packets: max(m.seenPackets, 1), Bytes: m.seenBytes}}}
 	if m.seenBytes == 0 {
 		c.Seen[0].Bytes = uint64(p.Length)
+	}
+	if m.reply {
+		c.Seen[1] = packet.Traffic{Packets: 1, Bytes: uint64(p.Length)}
 	}
 	switch {
 	case m.hasStatus:
