@@ -59,6 +59,15 @@ func TestUserChainsArePrintedByName(t *testing.T) {
 	require.Equal(t, ":a - [0:0]\n:b - [0:0]\n-A a -j DROP\n-A b -j a\nCOMMIT\n", chains)
 }
 
+func TestSingleTablesArePrinted(t *testing.T) {
+	rs, err := Read(strings.NewReader("*filter\n-A INPUT -j DROP\nCOMMIT\n*raw\n:PREROUTING DROP [1:2]\nCOMMIT\n"), Options{Family: 6})
+	require.NoError(t, err)
+	var b strings.Builder
+	require.NoError(t, Write(&b, rs, true, "raw"))
+	require.Equal(t, "# Written by hipac as by ip6tables-save\n*raw\n:PREROUTING DROP [1:2]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n", b.String())
+	require.ErrorContains(t, Write(&b, rs, true, "raw", "nat"), `there is no table "nat"`)
+}
+
 func TestFamilyIsFoundFromHeaderOrFirstTellingRule(t *testing.T) {
 	for rule, want := range map[string]int{
 		"-A INPUT":                                             4,
