@@ -4,6 +4,7 @@ package iptables
 // names look like the one that is not known.
 
 import (
+	"fmt"
 	"slices"
 	"sort"
 	"strings"
@@ -113,4 +114,33 @@ func notModelledReason(feature string) string {
 		}
 	}
 	return feature + " is not modelled" + didYouMean(nearest(name, names))
+}
+
+// hint says what the registry knows of the value that was refused for the
+// reason: symbols that look like it, and what is acceptable where the reason
+// does not say it.
+func (a *argument) hint(reason string) string {
+	f := &a.opt.form
+	if len(a.vals) == 0 || a.p.f.terse || strings.Contains(reason, "did you mean") || strings.Contains(reason, "may be") {
+		return ""
+	}
+	var near []string
+	for _, v := range a.vals {
+		for _, item := range strings.Split(v.text, ",") {
+			if !slices.ContainsFunc(f.Symbols, func(s string) bool { return strings.EqualFold(s, item) }) {
+				near = append(near, nearest(item, f.Symbols)...)
+			}
+		}
+	}
+	h := didYouMean(near[:min(3, len(near))])
+	said := false
+	for _, words := range []string{"..", " or ", " than ", " only ", "never match", f.Syntax} {
+		said = said || strings.Contains(reason, words)
+	}
+	if !said {
+		if h += "; expected " + f.Syntax; f.Max > 0 && !strings.Contains(f.Syntax, "..") {
+			h += fmt.Sprintf(" in %d..%d", f.Min, f.Max)
+		}
+	}
+	return h
 }

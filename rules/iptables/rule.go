@@ -291,7 +291,7 @@ func (a *argument) explain(title string, err error) error {
 	if len(a.vals) > 0 {
 		at = a.vals[0]
 	}
-	return a.p.f.errorAt(at, "%s: %s", title, err.Error())
+	return a.p.f.errorAt(at, "%s: %s%s", title, err.Error(), a.hint(err.Error()))
 }
 
 func (p *ruleParser) notModelled(m *instance, o *option, w word) {
