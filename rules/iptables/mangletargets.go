@@ -150,6 +150,27 @@ var mangleTargets = []module{
 	{kind: "target", name: "CHECKSUM", summary: "fill in the checksum", modelled: true, tables: mangleTables, options: []option{
 		{name: "checksum-fill", required: true, help: "compute it", parse: setTarget(&xt.Report{Name: "CHECKSUM", Detail: "fill"})},
 	}},
+	{kind: "target", name: "HMARK", summary: "set the mark to a hash of addresses and ports", class: Payload, modelled: true, writes: []string{"mark"}, finish: finishHMARK, options: hmarkOptions},
+	{kind: "target", name: "CT", summary: "say how connection tracking treats the packet", modelled: true, tables: []string{"raw"}, writes: []string{"ctstate", "cthelper"}, finish: finishCT, options: []option{
+		{name: "notrack", help: "leave the packet alone", parse: func(a *argument) error { dataOf[ct](a.m).NoTrack = true; return nil }},
+		{name: "helper", words: 1, help: "helper for connections that begin", form: Form{Kind: "text", Syntax: "NAME", MaxLen: 15}, parse: func(a *argument) error {
+			dataOf[ct](a.m).Helper = a.p.f.intern(a.vals[0].text)
+			return plainText(15)(a)
+		}},
+		{name: "timeout", words: 1, help: "timeouts for connections that begin", form: Form{Kind: "text", Syntax: "NAME", MaxLen: 31}, parse: func(a *argument) error {
+			dataOf[ct](a.m).Timeout = a.p.f.intern(a.vals[0].text)
+			return plainText(31)(a)
+		}},
+		{name: "ctevents", words: 1, help: "events that are told of the connection", form: Form{Kind: "set", Syntax: "EVENT[,EVENT...]", Symbols: symbolNames(ctEvents)}, parse: parseEvents(ctEvents)},
+		{name: "expevents", words: 1, help: "events that are told of connections that it expects", form: Form{Kind: "set", Syntax: "EVENT[,EVENT...]", Symbols: symbolNames(expEvents)}, parse: parseEvents(expEvents)},
+		{name: "zone", words: 1, help: "zone of both directions", form: formZone, parse: parseZone(true, true)},
+		{name: "zone-orig", words: 1, help: "zone of the original direction", form: formZone, parse: parseZone(true, false)},
+		{name: "zone-reply", words: 1, help: "zone of the reply direction", form: formZone, parse: parseZone(false, true)},
+	}},
+	{kind: "target", name: "NOTRACK", summary: "keep the packet from connection tracking", modelled: true, tables: []string{"raw"}, writes: []string{"ctstate"}, finish: func(p *ruleParser, m *instance) error {
+		m.target = sharedTarget(&xt.CT{Name: "NOTRACK", NoTrack: true})
+		return nil
+	}},
 	npt("SNPT", "translate the prefix of the source", hookInput|hookPostrouting, "src"),
 	npt("DNPT", "translate the prefix of the destination", hookPrerouting|hookOutput, "dst"),
 }

@@ -15,19 +15,8 @@ const notModelledText = `
 match addrtype 0 src-type! dst-type! limit-iface-in/0 limit-iface-out/0
 match osf 4 genre! ttl log
 match set 0 match-set!/2 set!/2 return-nomatch/0 update-counters!/0 update-subcounters!/0 packets-eq! packets-lt packets-gt bytes-eq! bytes-lt bytes-gt
-target CLUSTERIP 4 new/0 hashmode clustermac total-nodes local-node hash-init
-target CT 0 notrack/0 helper ctevents expevents zone zone-orig zone-reply timeout
-target DNAT 0 to-destination random/0 random-fully/0 persistent/0
-target HMARK 0 hmark-tuple hmark-src-prefix hmark-dst-prefix hmark-sport-mask hmark-dport-mask hmark-spi-mask hmark-sport hmark-dport hmark-spi hmark-proto-mask hmark-rnd hmark-mod hmark-offset
-target MASQUERADE 0 to-ports random/0 random-fully/0
-target NETMAP 0 to
-target NOTRACK 0
-target REDIRECT 0 to-ports random/0
 target SAME 4 to nodst/0 random/0
 target SET 0 add-set/2 del-set/2 map-set/2 exist/0 timeout map-mark/0 map-prio/0 map-queue/0
-target SNAT 0 to-source random/0 random-fully/0 persistent/0
-target SYNPROXY 0 sack-perm/0 timestamp/0 wscale mss ecn/0
-target TPROXY 0 on-port on-ip tproxy-mark
 `
 
 func notModelled() []module {

@@ -48,6 +48,8 @@ type Traversal struct {
 	buf       []byte      // the packet's bytes once a target has changed them
 	rewritten bool        // buf is in use
 	template  bool        // CT has said how the connection is to be tracked
+
+	reached map[*rules.Table][]hookSet // see hooks
 }
 
 // NewTraversal returns a Traversal for tables of a schema.
