@@ -117,7 +117,7 @@ var mangleTargets = []module{
 	{kind: "target", name: "ECN", summary: "change the bits of congestion notification", family: 4, modelled: true, tables: mangleTables, needs: needAny,
 		writes: []string{"ecn", "tcpflags"}, finish: finishECNTarget, options: []option{
 			{name: "ecn-tcp-remove", help: "clear ECE and CWR of the TCP header", parse: func(a *argument) error {
-				*dataOf[ecn](a.m) = ecn{remove: true, ECN: xt.ECN{TCPMask: 0xc0}}
+				dataOf[ecn](a.m).ECN = xt.ECN{TCPMask: 0xc0}
 				return nil
 			}},
 			{name: "ecn-tcp-ece", words: 1, help: "set ECE to this", form: Form{Kind: "number", Syntax: "0|1", Max: 1}, parse: ecnFlag(0x40)},
@@ -360,10 +360,7 @@ func setDSCP(a *argument, n uint64) {
 }
 
 // ecn is what the options of ECN have told.
-type ecn struct {
-	xt.ECN
-	remove bool
-}
+type ecn struct{ xt.ECN }
 
 func ecnFlag(flag uint8) func(*argument) error {
 	return func(a *argument) error {
@@ -376,17 +373,30 @@ func ecnFlag(flag uint8) func(*argument) error {
 	}
 }
 
+// finishECNTarget prints what is left of the options: --ecn-tcp-remove takes
+// back what stands in front of it, as with the tools.
 func finishECNTarget(p *ruleParser, m *instance) error {
 	d := dataOf[ecn](m)
-	if m.has("ecn-tcp-remove") && len(m.given) > 1 {
-		return fmt.Errorf("--ecn-tcp-remove stands alone")
+	if m.has("ecn-tcp-remove") && (m.has("ecn-tcp-ece") || m.has("ecn-tcp-cwr")) {
+		return fmt.Errorf("--ecn-tcp-remove and --ecn-tcp-ece or --ecn-tcp-cwr exclude one another")
 	}
 	if d.TCPMask != 0 && (p.proto != protoTCP || p.protoNot) {
 		return fmt.Errorf("--%s needs -p tcp", m.given[0].opt.name)
 	}
+	m.given = m.given[:0]
+	bit := func(flag uint8) string { return []string{"0", "1"}[min(d.TCPFlags&flag, 1)] }
 	if d.TCPMask == 0xc0 && d.TCPFlags == 0 && !d.SetIP {
-		m.given = m.given[:0]
 		p.print(m, "ecn-tcp-remove", "")
+	} else {
+		if d.TCPMask&0x40 != 0 {
+			p.print(m, "ecn-tcp-ece", bit(0x40))
+		}
+		if d.TCPMask&0x80 != 0 {
+			p.print(m, "ecn-tcp-cwr", bit(0x80))
+		}
+		if d.SetIP {
+			p.print(m, "ecn-ip-ect", fmt.Sprint(d.IP))
+		}
 	}
 	target := d.ECN
 	m.target = sharedTarget(&target)
