@@ -57,7 +57,7 @@ var verdictTargets = []module{
 	{kind: "target", name: "CLUSTERIP", summary: "keep the packet from all machines of a cluster but one (gone since Linux 6.3)", family: 4, modelled: true,
 		hooks: hookInput, writes: []string{"ctmark"}, finish: finishClusterIP, options: []option{
 			{name: "new", help: "make the cluster", parse: noValue},
-			{name: "hashmode", words: 1, help: "what to spread by", form: Form{Kind: "enum", Syntax: "MODE", Symbols: symbolNames(clusterModes)}, parse: parseHashMode},
+			{name: "hashmode", words: 1, help: "what to spread by", form: Form{Kind: "enum", Syntax: "MODE", Symbols: symbolNames(clusterModes)}, parse: parseClusterMode},
 			{name: "clustermac", words: 1, help: "Ethernet address of the cluster", form: Form{Kind: "text", Syntax: "MAC"}, parse: parseClusterMAC},
 			{name: "total-nodes", words: 1, help: "number of machines", form: Form{Kind: "number", Syntax: "NUMBER", Min: 1, Max: 16}, parse: number(1, 16, -1)},
 			{name: "local-node", words: 1, help: "number of this machine", form: Form{Kind: "number", Syntax: "NUMBER", Min: 1, Max: 16}, parse: number(1, 16, -1)},
@@ -119,7 +119,7 @@ func finishTPROXY(p *ruleParser, m *instance) error {
 
 var clusterModes = []rules.Symbol{{Name: "sourceip", Value: 0}, {Name: "sourceip-sourceport", Value: 1}, {Name: "sourceip-sourceport-destport", Value: 2}}
 
-func parseHashMode(a *argument) error {
+func parseClusterMode(a *argument) error {
 	for _, s := range clusterModes {
 		if s.Name == a.vals[0].text {
 			dataOf[xt.ClusterIP](a.m).Mode = xt.ClusterMode(s.Value)
