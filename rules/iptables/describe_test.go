@@ -44,6 +44,12 @@ func TestCatalogHasEveryEntryOfTheRegistry(t *testing.T) {
 	require.Equal(t, []string{"sport"}, c.Find("match", "tcp").Find("sport").Reads)
 	require.Equal(t, []string{"INPUT", "FORWARD", "OUTPUT"}, c.Find("target", "REJECT").Hooks)
 	require.True(t, c.Find("target", "REJECT").Terminal)
+	dport := c.Find("match", "tcp").Find("dport")
+	require.True(t, dport.Open)
+	require.Equal(t, 16, dport.Bits)
+	require.Equal(t, ":", dport.Separator)
+	require.Contains(t, c.Find("match", "dscp").Find("dscp-class").Prints, SymbolPrint{"EF", "0x2e"})
+	require.Empty(t, c.Find("match", "state").Find("state").Prints)
 	require.False(t, c.Find("target", "LOG").Terminal)
 }
 
