@@ -287,6 +287,7 @@ func finishIPVS(_ *ruleParser, m *instance) error {
 		if !*d.Is {
 			return fmt.Errorf("match ipvs: ! --ipvs cannot be used with other options")
 		}
+		d.Is = nil // the others imply it
 		for i := range m.given {
 			m.given[i].silent = m.given[i].silent || m.given[i].opt.name == "ipvs"
 		}
