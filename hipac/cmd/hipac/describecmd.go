@@ -306,6 +306,8 @@ func valueSyntax(p *iptables.Param) string {
 	switch {
 	case p.Words == 0:
 		return ""
+	case p.Form.Syntax == "" && p.Words == 1 && len(p.Form.Symbols) > 0 && len(p.Form.Symbols) <= 6:
+		return strings.Join(p.Form.Symbols, "|")
 	case p.Form.Syntax == "" && p.Words < 0:
 		return "[VALUE]"
 	case p.Form.Syntax == "":
