@@ -34,15 +34,17 @@ func (x *TPROXY) Apply(s rules.Subject, at rules.Place, unsure string) (rules.Ou
 		return rules.DropNow, ""
 	}
 	to, port := x.Addr, x.Port
-	if isZero(&to, p.Family) {
-		if to = p.Dst; p.Env.Has&packet.HasInAddr != 0 {
-			to = p.Env.InAddr
-		}
-	}
 	if port == 0 {
 		port = p.DstPort
 	}
-	t.Record(at, "TPROXY", "", "to the socket at "+endpoint(&to, port, p), "")
+	if isZero(&to, p.Family) {
+		to = p.Env.InAddr // the zero address when it is not known
+	}
+	where := "port " + itoa(uint64(port))
+	if !isZero(&to, p.Family) {
+		where = endpoint(&to, port, p)
+	}
+	t.Record(at, "TPROXY", "", "to the socket at "+where, "")
 	if mark := p.Mark&^x.Mask ^ x.Value; mark != p.Mark {
 		t.setMark(at, "TPROXY", mark)
 	}
