@@ -13,7 +13,6 @@ import (
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/capture"
 	"github.com/hipac-go/classifier/rules/classbench"
-	"github.com/hipac-go/classifier/rules/packet"
 )
 
 // PacketFlags are the flags about a packet file.
@@ -28,10 +27,9 @@ type MetaFlags struct {
 	InInterface  string `placeholder:"NAME" help:"The interface that packets came in by, where the file does not say."`
 	OutInterface string `placeholder:"NAME" help:"The interface that packets leave by, where the file does not say."`
 	Ctstate      string `placeholder:"STATE" help:"The connection state of all packets, such as NEW, where the file does not say."`
-	Meta         string `placeholder:"WORDS" help:"iptables: what else is known of all packets, as words of a packet description: 'uid=1000 ctmark=7' (see hipac trace --help)."`
-	// Tables says that packets are for the tables of an iptables file: they are
-	// read as a whole, and flags about what no rule asks for are taken.
-	Tables           bool   `kong:"-"`
+	// Lenient takes flags for fields that the rules have not got, since no rule
+	// asks for them.
+	Lenient          bool   `kong:"-"`
 	CaptureInterface string `enum:"none,in,out,direction" default:"none" placeholder:"ROLE" help:"What the interface names in a pcapng file are to the packets: none (the default), in, out, direction (where the file tells it for the packet)."`
 }
 
@@ -44,7 +42,6 @@ type Packets struct {
 	defaults []fieldValue
 	next     func(rules.Key) (capture.Info, error)
 	capture  *capture.Packets // nil for text
-	whole    *whole           // nil but for tables
 	number   int
 	input    counted
 }
@@ -75,17 +72,11 @@ func (c *counted) Read(p []byte) (int, error) {
 // the one for errors. It reads the input's beginning.
 func NewPackets(r io.Reader, name string, f *PacketFlags, s *rules.Schema) (*Packets, error) {
 	p := &Packets{schema: s, name: name, input: counted{r: r}}
-	var err error
-	if f.Tables {
-		p.whole, err = newWhole(s, &f.MetaFlags)
-		s = columns
-	} else {
-		err = p.setDefaults(&f.MetaFlags)
-	}
-	if err != nil {
+	if err := p.setDefaults(&f.MetaFlags); err != nil {
 		return nil, err
 	}
 	in := bufio.NewReaderSize(&p.input, 64<<10)
+	var err error
 	if p.format, err = sniffPackets(in, f.PacketsFormat); err != nil {
 		return nil, readError(name, err)
 	}
@@ -107,16 +98,6 @@ func NewPackets(r io.Reader, name string, f *PacketFlags, s *rules.Schema) (*Pac
 	return p, nil
 }
 
-// Packet returns the packet that Next read last, with what flags say of it,
-// when PacketFlags.Tables asked for packets; nil otherwise. The next call of
-// Next overwrites it, and the bytes that it refers to.
-func (p *Packets) Packet() *packet.Packet {
-	if p.whole == nil {
-		return nil
-	}
-	return &p.whole.packet
-}
-
 // Name returns the name of the file, for errors.
 func (p *Packets) Name() string { return p.name }
 
@@ -136,21 +117,13 @@ func (p *Packets) BeforeRead(f func()) { p.input.before = f }
 // Next fills k with the next packet, as capture.Source does: io.EOF behind the
 // last one, a *capture.PacketError about one packet alone.
 func (p *Packets) Next(k rules.Key) (capture.Info, error) {
-	row := k
-	if p.whole != nil {
-		row = p.whole.row
-	}
-	info, err := p.next(row)
+	info, err := p.next(k)
 	var damaged *capture.PacketError
 	if err != nil && !errors.As(err, &damaged) {
 		return info, err
 	}
 	p.number++
-	switch {
-	case err != nil:
-	case p.whole != nil:
-		info.Outside = !p.whole.fill(p.capture, k)
-	default:
+	if err == nil {
 		for _, d := range p.defaults {
 			if k[0]>>d.field&1 != 0 {
 				p.schema.Set(k, d.field, d.value)
@@ -205,11 +178,19 @@ var formatTitles = map[capture.Format]string{
 
 // setDefaults reads the values that flags give to packets without them.
 func (p *Packets) setDefaults(f *MetaFlags) error {
-	if f.Meta != "" {
-		return BadUsage("--meta is for iptables rules")
-	}
-	for _, d := range f.defaults() {
+	for _, d := range []struct{ flag, field, text string }{
+		{"in-interface", "iif", f.InInterface}, {"out-interface", "oif", f.OutInterface}, {"ctstate", "ctstate", f.Ctstate},
+	} {
+		if d.text == "" {
+			continue
+		}
 		i := p.schema.Index(d.field)
+		if i < 0 && f.Lenient {
+			if _, err := rules.Firewall.Field(rules.Firewall.MustIndex(d.field)).ParseValue(d.text); err != nil {
+				return BadUsage("--%s: %v", d.flag, err)
+			}
+			continue
+		}
 		if i < 0 {
 			return BadUsage("--%s: the rules have no field %s", d.flag, d.field)
 		}
@@ -220,17 +201,4 @@ func (p *Packets) setDefaults(f *MetaFlags) error {
 		p.defaults = append(p.defaults, fieldValue{i, v})
 	}
 	return nil
-}
-
-// defaultFlag is a flag's value for a field.
-type defaultFlag struct{ flag, field, text string }
-
-// defaults returns the flags that were given.
-func (f *MetaFlags) defaults() (given []defaultFlag) {
-	for _, d := range []defaultFlag{{"in-interface", "iif", f.InInterface}, {"out-interface", "oif", f.OutInterface}, {"ctstate", "ctstate", f.Ctstate}} {
-		if d.text != "" {
-			given = append(given, d)
-		}
-	}
-	return given
 }

@@ -3,9 +3,7 @@ package iptables
 // The chunks of match sctp.
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/hipac-go/classifier/rules"
@@ -80,7 +78,6 @@ func parseChunkTypes(a *argument) error {
 				return a.p.f.errorAt(a.vals[1], "--chunk-types: %s", err)
 			}
 		}
-		slices.SortFunc(m.Flags, func(x, y xt.ChunkFlags) int { return cmp.Compare(x.Type, y.Type) })
 		a.p.scratch = appendChunks(a.p.scratch, &m)
 	}
 	a.m.addTest(m.Test())

@@ -190,15 +190,11 @@ func (p *ruleParser) swallow(m *instance, w word, not bool) error {
 	if not {
 		m.extra = append(m.extra, "! "...)
 	}
-	m.extra = appendOptionWord(m.extra, w.text)
+	m.extra = appendWord(m.extra, w)
 	for p.pos < len(p.words) && !p.optionNext() {
 		m.extra = append(m.extra, ' ')
-		w := p.words[p.pos]
-		if p.pos++; w.text == "!" && p.pos < len(p.words) && !p.optionNext() {
-			m.extra = append(m.extra, '!') // of the word behind it
-		} else {
-			m.extra = appendWord(m.extra, w.text)
-		}
+		m.extra = appendWord(m.extra, p.words[p.pos])
+		p.pos++
 	}
 	return nil
 }
@@ -270,7 +266,7 @@ func (p *ruleParser) take(m *instance, o *option, w word, not bool, glued string
 			if i > 0 {
 				a.write(" ")
 			}
-			p.scratch = appendWord(p.scratch, a.vals[i].text)
+			p.scratch = appendWord(p.scratch, a.vals[i])
 		}
 	} else if err := o.parse(a); err != nil {
 		return a.explain(title, err)
@@ -291,7 +287,7 @@ func (a *argument) explain(title string, err error) error {
 	if len(a.vals) > 0 {
 		at = a.vals[0]
 	}
-	return a.p.f.errorAt(at, "%s: %s%s", title, err.Error(), a.hint(err.Error()))
+	return a.p.f.errorAt(at, "%s: %s", title, err.Error())
 }
 
 func (p *ruleParser) notModelled(m *instance, o *option, w word) {

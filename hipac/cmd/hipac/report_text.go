@@ -77,10 +77,7 @@ func (r *textReport) row(e *entry, k rules.Key, o outcome) row {
 	}
 	text, comment := r.prog.describe(o)
 	line.rule = files.Printable(text)
-	if r.verbose && len(e.effects) > 0 {
-		line.rule += "  [" + files.Printable(strings.Join(effectTexts(e.effects), "; ")) + "]"
-	}
-	if why := r.prog.unknown(o, e); why != "" {
+	if why := r.prog.unknown(o); why != "" {
 		line.rule += "  (unknown: " + files.Printable(why) + ")"
 	} else if comment != "" && !strings.Contains(text, comment) {
 		line.rule += "  # " + files.Printable(comment)

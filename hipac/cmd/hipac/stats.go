@@ -84,15 +84,13 @@ func (cmd *statsCmd) Run(a *app) error {
 	}
 	list := []tableStats{}
 	for _, t := range tables {
-		var path rules.Path
+		entry := 0
 		if t != nil {
-			entry, err := files.EntryChain(t, "")
-			if err != nil {
+			if entry, err = files.EntryChain(t, ""); err != nil {
 				return err
 			}
-			path = rules.Path{{Table: t, Chain: entry}}
 		}
-		c, err := a.compileAs(file, engineTree, path, 0)
+		c, err := a.compileAs(file, engineTree, t, entry)
 		if err != nil {
 			return err
 		}
