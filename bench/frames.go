@@ -79,15 +79,22 @@ func (f *frames) shuffled(seed uint64) *frames {
 func (a *app) readFrames(path string, m *files.MetaFlags, s *rules.Schema) (*frames, error) {
 	f := &frames{name: path}
 	ctstate := uint8(0)
-	if i := s.Index("ctstate"); i >= 0 && m.Ctstate != "" {
-		v, err := s.Field(i).ParseValue(m.Ctstate)
+	if m.Ctstate != "" {
+		v, err := rules.Firewall.Field(rules.Firewall.MustIndex("ctstate")).ParseValue(m.Ctstate)
 		if err != nil {
 			return nil, files.BadUsage("--ctstate: %v", err)
 		}
 		ctstate = uint8(v.Lo)
 	}
 	var text error
-	err := a.eachPacket(&files.PacketFlags{Packets: path, PacketsFormat: "auto", MetaFlags: *m}, s, s.NewKey(),
+	if m.Meta != "" {
+		return nil, files.BadUsage("--meta: packets of one Meta are measured; --in-interface, --out-interface and --ctstate say what it is")
+	}
+	flags := files.PacketFlags{Packets: path, PacketsFormat: "auto", MetaFlags: *m}
+	if m.Tables { // what flags say is added below, whether rules ask for it or not
+		flags.MetaFlags = files.MetaFlags{CaptureInterface: m.CaptureInterface}
+	}
+	err := a.eachPacket(&flags, s, s.NewKey(),
 		func(in *files.Packets, info capture.Info) (more bool) {
 			src := in.Capture()
 			if src == nil {

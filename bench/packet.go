@@ -133,6 +133,7 @@ func (cmd *packetCmd) measure(a *app, name string, d decider) (*packetResult, er
 	if cmd.Pcap == "" {
 		f, err = d.frames(a.effort.packets, cmd.Seed)
 	} else {
+		_, cmd.Tables = d.(*tableDecider)
 		f, err = a.readFrames(cmd.Pcap, &cmd.MetaFlags, d.schema())
 	}
 	if err != nil {

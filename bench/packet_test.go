@@ -59,7 +59,7 @@ func TestWhatPacketsDoNotHoldComesFromFlags(t *testing.T) {
 	a := &app{stderr: new(strings.Builder)}
 	c := file(t, "c", pcap(t, 80, 22))
 	for name, want := range map[string]rules.Verdict{"eth0": rules.Accept, "eth1": rules.Drop, "": rules.Drop} {
-		f, err := a.readFrames(c, &files.MetaFlags{InInterface: name, Ctstate: "NEW", CaptureInterface: "none"}, d.schema())
+		f, err := a.readFrames(c, &files.MetaFlags{InInterface: name, Ctstate: "NEW", CaptureInterface: "none", Tables: true}, d.schema())
 		require.NoError(t, err)
 		f = f.shuffled(1)
 		require.Len(t, f.list, 2)

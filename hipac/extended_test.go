@@ -28,10 +28,11 @@ func (s *subject) Key() rules.Key             { return s.key }
 func (s *subject) Enters(t *rules.Table) bool { return t.Admits(s.key) }
 
 // oracle answers by a sum over the key, and notes that it was asked when it
-// has a memory.
+// has a memory. One that changes packets adds 1 to the mark, whatever it says.
 type oracle struct {
 	seed     uint32
 	stateful bool
+	changes  bool
 }
 
 func (o *oracle) Ask(s rules.Subject) (rules.Outcome, string) {
@@ -39,13 +40,19 @@ func (o *oracle) Ask(s rules.Subject) (rules.Outcome, string) {
 	if o.stateful {
 		sub.log = append(sub.log, fmt.Sprintf("asked %d", o.seed))
 	}
-	switch sum := (sub.key[1]*3 + sub.key[2]*5 + sub.key[3]*7 + o.seed) % 11; {
+	sum := (sub.key[1]*3 + sub.key[2]*5 + sub.key[3]*7 + o.seed) % 12
+	if o.changes && sum != 9 {
+		marked.Set(sub.key, 2, rules.U64(uint64(sub.key[3]+1)%4))
+	}
+	switch {
 	case sum < 5:
 		return rules.Yes, ""
 	case sum < 9:
 		return rules.No, ""
 	case sum == 9:
 		return rules.Unsure, fmt.Sprint("test ", o.seed)
+	case sum == 10:
+		return rules.DropBehind, ""
 	}
 	return rules.DropNow, ""
 }
@@ -72,9 +79,16 @@ func extend(r *rand.Rand, t *rules.Table) {
 		for _, rule := range t.Chains[c].Rules.All() {
 			own := *rule
 			e := &rules.Extension{}
+			ahead := 0 // tests in front of those that change the packet
 			for range []int{0, 0, 0, 1, 2}[r.IntN(5)] {
 				stateful := r.IntN(2) == 0
-				e.Tests = append(e.Tests, rules.Step{Test: &oracle{r.Uint32N(1000), stateful}, Stateful: stateful})
+				changes := stateful && r.IntN(3) == 0
+				e.Tests = append(e.Tests, rules.Step{Test: &oracle{r.Uint32N(1000), stateful, changes}, Stateful: stateful, Changes: changes})
+				if changes {
+					e.Writes = []string{"mark"}
+				} else if e.Writes == nil {
+					ahead++
+				}
 			}
 			if r.IntN(5) == 0 {
 				outcome := []rules.Outcome{rules.Yes, rules.Yes, rules.Yes, rules.No, rules.DropNow, rules.Unsure}[r.IntN(6)]
@@ -84,7 +98,7 @@ func extend(r *rand.Rand, t *rules.Table) {
 				}
 			}
 			for range r.IntN(3) {
-				e.Demands = append(e.Demands, rules.Demand{Bits: 1 << r.IntN(3), Conds: r.IntN(len(own.Conds) + 1), Tests: r.IntN(len(e.Tests) + 1)})
+				e.Demands = append(e.Demands, rules.Demand{Bits: 1 << r.IntN(3), Conds: r.IntN(len(own.Conds) + 1), Tests: r.IntN(ahead + 1)})
 			}
 			if !e.Plain() || len(e.Demands) > 0 {
 				own.Value.Ext = e

@@ -184,7 +184,7 @@ func callees(t *rules.Table) []int {
 func (l *layout) findWrites(order []int) {
 	for _, c := range order {
 		for _, r := range l.t.Chains[c].Rules.All() {
-			if e := r.Value.Ext; e != nil && r.Value.Kind != rules.Decide {
+			if e := r.Value.Ext; e != nil && (r.Value.Kind != rules.Decide || e.TestsChange()) {
 				for _, name := range e.Writes {
 					if f := l.t.Schema.Index(name); f >= 0 {
 						l.writes[c] |= 1 << f

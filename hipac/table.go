@@ -320,7 +320,7 @@ func (w *walk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 			at.next = w.entries[rank].next
 			continue
 		case w.from != nil && w.from[here.Chain][here.Rule] < 0: // a header that is cut
-			if o, _ := w.ruleAt(rank).Value.Ext.Ask(s); o == rules.Yes {
+			if o, _ := w.ruleAt(rank).Value.Ext.Ask(s); o == rules.Yes || o == rules.DropBehind {
 				return rules.Result{Verdict: rules.Drop, By: w.origin(here), Dropped: true}
 			}
 			continue
@@ -382,6 +382,12 @@ func (w *walk) extended(r *rules.Rule[rules.Action], s rules.Subject, here rules
 	}
 	if w.executed != nil {
 		w.executed(here) // of the source
+	}
+	if outcome == rules.DropBehind {
+		if e.Target != nil {
+			e.Target.Apply(s, here, "")
+		}
+		return rules.Result{Verdict: rules.Drop, By: here}, true, false
 	}
 	if outcome == rules.Unsure && (!r.Continue || e.Changes()) {
 		return rules.Result{Verdict: rules.Unknown, By: here, Needs: needs}, true, false

@@ -83,6 +83,12 @@ func (t *Table) Run(s Subject, chain int, trace func(Place)) Result {
 		if trace != nil {
 			trace(here)
 		}
+		if outcome == DropBehind {
+			if e.Target != nil {
+				e.Target.Apply(s, here, "")
+			}
+			return Result{Verdict: Drop, By: here}
+		}
 		if outcome == Unsure && (!r.Continue || e.Changes()) {
 			return Result{Verdict: Unknown, By: here, Needs: needs}
 		}

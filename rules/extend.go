@@ -21,6 +21,9 @@ const (
 	// Unsure: nobody can say, for lack of something that the caller did not
 	// supply.
 	Unsure
+	// DropBehind: the test holds, yet the packet is dropped because it cannot be
+	// read. The rule counts and its target is applied if the others hold too.
+	DropBehind
 )
 
 // Subject is a packet under evaluation. What tests and targets ask of it
@@ -97,6 +100,7 @@ func (e *Extension) Ask(s Subject) (Outcome, string) {
 
 func ask(tests []Step, s Subject) (Outcome, string) {
 	result, missing := Yes, ""
+	drop := false
 	for i := range tests {
 		if result == Unsure && tests[i].Stateful { // it may not have been reached
 			if tests[i].Changes {
@@ -106,11 +110,16 @@ func ask(tests []Step, s Subject) (Outcome, string) {
 		}
 		switch o, needs := tests[i].Test.Ask(s); o {
 		case No:
+			if drop {
+				return DropNow, ""
+			}
 			return No, ""
 		case DropNow:
 			if result == Yes {
 				return DropNow, ""
 			}
+		case DropBehind:
+			drop = drop || result == Yes
 		case Unsure:
 			if result == Yes {
 				result, missing = Unsure, needs
@@ -119,6 +128,12 @@ func ask(tests []Step, s Subject) (Outcome, string) {
 				return result, missing
 			}
 		}
+	}
+	switch {
+	case drop && result == Yes:
+		return DropBehind, ""
+	case drop:
+		return DropNow, ""
 	}
 	return result, missing
 }
@@ -129,14 +144,23 @@ func (e *Extension) Outcome(r *Rule[Action], s Subject) (Outcome, string) {
 	if r.Unknown == "" {
 		return e.Ask(s)
 	}
-	if e != nil && slices.ContainsFunc(e.Tests, func(s Step) bool { return s.Changes }) {
+	if e.TestsChange() {
 		return Unsure, r.Unknown // nobody knows whether it is asked
 	}
 	o, needs := e.Ask(s)
-	if o == Yes || o == Unsure {
+	switch o {
+	case Yes, Unsure:
 		return Unsure, r.Unknown
+	case DropBehind:
+		return DropNow, ""
 	}
 	return o, needs
+}
+
+// TestsChange reports whether asking the tests may change fields of the
+// packet, for later rules too when the rule does not match.
+func (e *Extension) TestsChange() bool {
+	return e != nil && slices.ContainsFunc(e.Tests, func(s Step) bool { return s.Changes })
 }
 
 // Changes reports whether the rule may change fields of the packet.
@@ -162,7 +186,7 @@ func (e *Extension) Unreadable(t *Table, r *Rule[Action], s Subject) bool {
 			continue
 		}
 		if holdAll(r.Conds[:d.Conds], t.Schema, k) {
-			if o, _ := ask(e.Tests[:d.Tests], s); o == Yes {
+			if o, _ := ask(e.Tests[:d.Tests], s); o == Yes || o == DropBehind {
 				return true
 			}
 		}

@@ -25,10 +25,14 @@ type extension struct {
 	rules4     []string // of one family only
 	rules6     []string
 	head       []string // rules in front of them, all the time
+	each       []string // targets: each is loaded alone in front of the rules
 	shots      func(family int) []shot
 	noPool     bool
 	skip       func(*shot) bool // packets of the pool that are left out
 	routes     bool             // the namespace forwards packets
+	// dropCounts says that a negated match counts where it drops a packet
+	// because it cannot be read: the kernel counts the rule, and we do not.
+	dropCounts bool
 	meta       func(w *world) func(*xt.Traversal, *shot)
 	setup      func(t *testing.T, w *world)
 }
@@ -76,7 +80,16 @@ func TestEveryExtensionAnswersAsTheKernelDoes(t *testing.T) {
 				} else {
 					list = append(list, e.rules6...)
 				}
-				e.run(t, w, list, shots)
+				if e.each == nil {
+					e.run(t, w, list, shots)
+				}
+				for i, target := range e.each {
+					if i > 0 && e.meta != nil {
+						w = newWorld(t, family) // without the connections of before
+						w.addRoutes(t)
+					}
+					e.run(t, w, append([]string{target}, list...), shots)
+				}
 			})
 		}
 	}
@@ -110,6 +123,13 @@ func (e extension) run(t *testing.T, w *world, list []string, shots []shot) {
 		}
 		require.NoError(t, err)
 		j.arrival, j.first = true, place{table, chain, 0}
+		j.mayMiss = chain != "PREROUTING"
+		j.routed = chain == "FORWARD" || chain == "POSTROUTING"
+		j.capture = e.routes
+		j.dropCounts = e.dropCounts
+		if j.routed {
+			j.meta = w.forwardMeta
+		}
 		if e.meta != nil {
 			j.meta = e.meta(w)
 		}
@@ -137,6 +157,10 @@ func (e extension) run(t *testing.T, w *world, list []string, shots []shot) {
 			}
 		}
 		j.finish()
+		if j.mayMiss || e.each != nil && e.routes {
+			t.Logf("%d packets arrived, %d were captured: %s", j.arrived, j.captures/2, list[0])
+			require.Positive(t, j.arrived)
+		}
 		from = stop + 1
 	}
 	for n := range list {

@@ -8,6 +8,7 @@ package kernel
 // compiled table.
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -38,8 +39,9 @@ type side struct {
 	name  string
 	sub   *xt.Traversal
 	steps []tableRun
-	got   map[place]count
+	got   map[place]count // by the last packet
 	ended rules.Result
+	last  int // step that ended it
 }
 
 // place is a rule of a chain by its number, from 0, or the policy: -1.
@@ -64,7 +66,15 @@ type judge struct {
 	shots       int
 	// arrival says that every packet must come to the rule first.
 	arrival bool
-	first   place
+	// mayMiss says that packets that do not come there are left out.
+	mayMiss bool
+	// capture compares what goes out by the second device.
+	capture bool
+	// routed says that packets come to the rules when they have been routed.
+	routed            bool
+	arrived, captures int
+	dropCounts        bool // see extension
+	first             place
 	// meta tells of a packet what its bytes do not say; nil: what TUN makes of
 	// every packet.
 	meta func(t *xt.Traversal, s *shot)
@@ -119,11 +129,16 @@ func newJudge(t *testing.T, w *world, text string, hooks []hookSpec, state func(
 // predict sends a packet through one of our sides.
 func (j *judge) predict(s *side, shot *shot) {
 	s.sub.Reset()
-	require.NoError(j.t, s.sub.Packet.DecodeIP(shot.raw), shot.name)
+	raw := shot.raw
+	if j.routed {
+		raw = forwarded(raw)
+	}
+	require.NoError(j.t, s.sub.Packet.DecodeIP(raw), shot.name)
 	j.meta(s.sub, shot)
 	s.sub.Changed()
 	clear(s.got)
-	for _, step := range s.steps {
+	for i, step := range s.steps {
+		s.last = i
 		count1 := func(at rules.Place) {
 			number := -1
 			if at.Rule >= 0 {
@@ -148,9 +163,6 @@ func (j *judge) predict(s *side, shot *shot) {
 func (j *judge) fire(s *shot) {
 	j.t.Helper()
 	j.shots++
-	for _, side := range j.sides {
-		j.predict(side, s)
-	}
 	j.w.send(j.t, s)
 	moved := map[place]count{}
 	for i, k := range j.kernel {
@@ -178,10 +190,41 @@ func (j *judge) fire(s *shot) {
 		j.was[i] = now
 	}
 	if j.arrival && moved[j.first] == (count{}) {
-		j.t.Errorf("packet %d %q %x never comes to the first rule", j.shots, s.name, s.raw)
+		if !j.mayMiss {
+			j.t.Errorf("packet %d %q %x never comes to the first rule", j.shots, s.name, s.raw)
+		}
+		return
+	}
+	j.arrived++
+	var out [][]byte
+	if j.capture {
+		out = j.w.captured(s)
 	}
 	for _, side := range j.sides {
+		j.predict(side, s)
 		j.compare(side, s, moved)
+		if j.capture {
+			j.compareBytes(side, s, out)
+		}
+	}
+}
+
+// compareBytes compares the packets that the kernel sent on with ours.
+func (j *judge) compareBytes(side *side, s *shot, out [][]byte) {
+	if len(out) == 0 {
+		return
+	}
+	j.captures++
+	if side.ended.Verdict != rules.Accept {
+		j.note(side, s, fmt.Sprintf("the kernel sends it on, we end with %v", side.ended.Verdict))
+		return
+	}
+	ours := side.sub.Packet.Rewrite(nil)
+	if !j.routed {
+		ours = forwarded(ours)
+	}
+	if !bytes.Equal(ours, out[0]) {
+		j.note(side, s, fmt.Sprintf("sent on differently, for example\n    ours   %x\n    kernel %x", ours[:min(len(ours), 100)], out[0][:min(len(out[0]), 100)]))
 	}
 }
 
@@ -213,6 +256,7 @@ func (j *judge) compare(side *side, s *shot, moved map[place]count) {
 	var lines []string
 	for p, k := range moved {
 		switch o, ok := side.got[p]; {
+		case !ok && j.dropCounts && side.ended.Dropped && j.ruleOf(side) == p && strings.Contains(j.describe(p), " ! "):
 		case !ok:
 			lines = append(lines, "only the kernel counts "+j.describe(p))
 		case o.packets != k.packets:
@@ -230,12 +274,20 @@ func (j *judge) compare(side *side, s *shot, moved map[place]count) {
 		return
 	}
 	slices.Sort(lines)
-	what := strings.Join(lines, "\n  ")
-	d := j.differences[what]
+	j.note(side, s, strings.Join(lines, "\n  "))
+}
+
+// note keeps a difference, alike ones together.
+func (j *judge) note(side *side, s *shot, what string) {
+	kind := what
+	if i := strings.IndexByte(what, ','); i > 0 && strings.HasPrefix(what, "sent on") {
+		kind = what[:i]
+	}
+	d := j.differences[kind]
 	if d == nil {
-		d = &difference{}
-		j.differences[what] = d
-		j.order = append(j.order, what)
+		d = &difference{what: what}
+		j.differences[kind] = d
+		j.order = append(j.order, kind)
 		result := fmt.Sprint(side.ended.Verdict)
 		if side.ended.Dropped {
 			result += " (hotdrop)"
@@ -253,6 +305,7 @@ func (j *judge) compare(side *side, s *shot, moved map[place]count) {
 
 // difference is what went differently, alike for some packets.
 type difference struct {
+	what    string
 	packets int
 	sides   []string
 	first   string
@@ -261,15 +314,22 @@ type difference struct {
 // finish reports the differences.
 func (j *judge) finish() {
 	j.t.Helper()
-	for i, what := range j.order {
+	for i, kind := range j.order {
 		if i == maxReports {
 			j.t.Errorf("and %d differences more", len(j.order)-i)
 			break
 		}
-		d := j.differences[what]
-		j.t.Errorf("%d times, by %s, first %s\n  %s", d.packets, strings.Join(d.sides, " and "), d.first, what)
+		d := j.differences[kind]
+		j.t.Errorf("%d times, by %s, first %s\n  %s", d.packets, strings.Join(d.sides, " and "), d.first, d.what)
 	}
 	j.order = nil
+}
+
+// ruleOf returns the rule that ended a side's last evaluation.
+func (j *judge) ruleOf(side *side) place {
+	t := side.steps[side.last].table
+	c := &t.Chains[side.ended.By.Chain]
+	return place{t.Name, c.Name, c.Rules.At(side.ended.By.Rule).Value.Number - 1}
 }
 
 func (j *judge) describe(p place) string {

@@ -4,8 +4,6 @@ package kernel
 
 // Cases of matches on header fields.
 
-import "github.com/hipac-go/classifier/rules/packet"
-
 var _ = register(
 	extension{kind: "match", name: "tcp", rules: []string{
 		"-p tcp -m tcp",
@@ -36,7 +34,7 @@ var _ = register(
 	extension{kind: "match", name: "sctp", rules: []string{
 		"-p sctp -m sctp --sport 80", "-p sctp -m sctp ! --sport 80", "-p sctp -m sctp --dport 443:", "-p sctp -m sctp ! --dport :442",
 	}},
-	extension{kind: "match", name: "sctp --chunk-types", rules: []string{
+	extension{kind: "match", name: "sctp --chunk-types", dropCounts: true, rules: []string{
 		"-p sctp -m sctp --chunk-types all DATA", "-p sctp -m sctp --chunk-types any DATA", "-p sctp -m sctp --chunk-types only DATA", "-p sctp -m sctp ! --chunk-types any DATA", "-p sctp -m sctp ! --chunk-types all DATA,SACK",
 		"-p sctp -m sctp --chunk-types any INIT,ABORT", "-p sctp -m sctp --chunk-types only DATA,SACK,FORWARD_TSN", "-p sctp -m sctp ! --chunk-types only DATA",
 		"-p sctp -m sctp --chunk-types any DATA:U", "-p sctp -m sctp --chunk-types any DATA:UBE", "-p sctp -m sctp --chunk-types all DATA:Ube", "-p sctp -m sctp --chunk-types only DATA:U", "-p sctp -m sctp --chunk-types any ABORT:T", "-p sctp -m sctp --chunk-types any ABORT:t,SHUTDOWN_COMPLETE:T",
@@ -47,10 +45,7 @@ var _ = register(
 		"-p dccp -m dccp --dccp-types REQUEST", "-p dccp -m dccp ! --dccp-types REQUEST,RESPONSE", "-p dccp -m dccp --dccp-types DATA,ACK,DATAACK,CLOSEREQ,CLOSE,RESET,SYNC,SYNCACK", "-p dccp -m dccp --dccp-types INVALID",
 		"-p dccp -m dccp --dccp-option 38", "-p dccp -m dccp --dccp-option 32", "-p dccp -m dccp --dccp-option 1", "-p dccp -m dccp --dccp-option 4",
 	}},
-	// Where the options cannot be read, the kernel counts the negated match
-	// and drops the packet behind it; we drop it without counting.
-	extension{kind: "match", name: "dccp ! --dccp-option", rules: []string{"-p dccp -m dccp ! --dccp-option 38", "-p dccp -m dccp ! --dccp-option 2"},
-		skip: unreadableDCCP},
+	extension{kind: "match", name: "dccp ! --dccp-option", dropCounts: true, rules: []string{"-p dccp -m dccp ! --dccp-option 38", "-p dccp -m dccp ! --dccp-option 2"}},
 	extension{kind: "match", name: "multiport", rules: []string{
 		"-p tcp -m multiport --sports 80,443", "-p tcp -m multiport ! --sports 80,443", "-p tcp -m multiport --dports 1:1023", "-p udp -m multiport --ports 53,1024:65535", "-p udp -m multiport ! --ports 53,1024:65535",
 		"-p sctp -m multiport --dports 443", "-p dccp -m multiport --ports 80", "-p udplite -m multiport ! --dports 0:1023", "-p tcp -m multiport --ports 0,1,22,53,80,443,1023,1024,8080,65534,65535,7,8,9,10",
@@ -102,14 +97,3 @@ var _ = register(
 		"-s 2001:db8::1", "! -s 2001:db8::1", "-s 2001:db8::/32", "-d 2001:db8::9/ffff:ffff:0:ffff::ffff", "! -d ::9/::f", "-s ::/0", "! -s ::/0", "-d ff00::/8", "-s fe80::/10", "-p ipv6-nonxt", "-p mobility-header", "-p ipv6-frag", "-p ipv6-opts", "! -p ipv6-nonxt",
 	}},
 )
-
-// unreadableDCCP reports whether the DCCP header of the packet has options
-// that cannot be read.
-func unreadableDCCP(s *shot) bool {
-	var p packet.Packet
-	if p.DecodeIP(s.raw) != nil || p.Proto != packet.DCCP {
-		return false
-	}
-	_, is := p.DCCPOptions()
-	return is == packet.Short
-}

@@ -22,15 +22,6 @@ type shot struct {
 	back bool // comes in by the second device
 }
 
-// l4 returns a byte of the transport header, of packets without IP options and
-// extension headers.
-func (s *shot) l4(at int) byte {
-	if s.raw[0]>>4 == 4 {
-		return s.raw[20+at]
-	}
-	return s.raw[40+at]
-}
-
 // laterFragment reports whether the packet is a fragment but the first.
 func (s *shot) laterFragment() bool {
 	var p packet.Packet

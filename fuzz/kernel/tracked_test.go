@@ -29,7 +29,7 @@ const (
 )
 
 // addRoutes makes the namespace a router: what comes in by one device and is
-// not for 10.1.0.0/16 (or 2001:db8:1::/48) goes out by the other one.
+// not for 10.1.0.0/16 (or 2001:db8:a::/48) goes out by the other one.
 func (w *world) addRoutes(t *testing.T) {
 	t.Helper()
 	w.out = openTUN(t, device2)
@@ -51,7 +51,7 @@ func (w *world) addRoutes(t *testing.T) {
 	}
 	run(t, "", "ip", "-6", "addr", "add", "2001:db8:900::1/64", "dev", device, "nodad")
 	run(t, "", "ip", "-6", "addr", "add", "2001:db8:901::1/64", "dev", device2, "nodad")
-	run(t, "", "ip", "-6", "route", "add", "2001:db8:1::/48", "dev", device)
+	run(t, "", "ip", "-6", "route", "add", "2001:db8:a::/48", "dev", device)
 	run(t, "", "ip", "-6", "route", "add", "default", "dev", device2)
 }
 
@@ -133,7 +133,7 @@ func conversations(family int) (list []shot) {
 	out := []string{"192.0.2.9", "198.51.100.7"}
 	echo, echoReply, icmpProto := icmp(8, 0), icmp(0, 0), uint8(1)
 	if family == 6 {
-		in = []string{"2001:db8:1::1", "2001:db8:1::2", "2001:db8:1:7::3"}
+		in = []string{"2001:db8:a::1", "2001:db8:a::2", "2001:db8:a:7::3"}
 		out = []string{"2001:db8:9::9", "2001:db8:8::7"}
 		echo, echoReply, icmpProto = icmp(128, 0), icmp(129, 0), 58
 	}
@@ -185,8 +185,8 @@ var connRules = []string{
 
 var _ = register(
 	extension{kind: "match", name: "conntrack, state, connmark, helper", table: "mangle", routes: true, noPool: true, meta: tracked, shots: conversations, rules: drop(connRules, "connlabel"),
-		rules4: []string{"-m conntrack --ctorigsrc 10.1.0.1", "-m conntrack ! --ctorigsrc 10.1.0.0/24", "-m conntrack --ctorigdst 192.0.2.0/24", "-m conntrack --ctreplsrc 192.0.2.9", "-m conntrack --ctrepldst 10.1.7.3", "-m conntrack ! --ctrepldst 10.1.0.0/16", "-m conntrack --ctorigsrc 10.0.0.3/255.0.0.255"},
-		rules6: []string{"-m conntrack --ctorigsrc 2001:db8:1::1", "-m conntrack ! --ctorigsrc 2001:db8:1::/64", "-m conntrack --ctorigdst 2001:db8:9::/48", "-m conntrack --ctreplsrc 2001:db8:9::9", "-m conntrack --ctrepldst 2001:db8:1:7::3", "-m conntrack ! --ctrepldst 2001:db8:1::/48"}},
+		rules4: []string{"-m conntrack --ctorigsrc 10.1.0.1", "-m conntrack ! --ctorigsrc 10.1.0.0/24", "-m conntrack --ctorigdst 192.0.2.0/24", "-m conntrack --ctreplsrc 192.0.2.9", "-m conntrack --ctrepldst 10.1.7.3", "-m conntrack ! --ctrepldst 10.1.0.0/16"},
+		rules6: []string{"-m conntrack --ctorigsrc 2001:db8:a::1", "-m conntrack ! --ctorigsrc 2001:db8:a::/64", "-m conntrack --ctorigdst 2001:db8:9::/48", "-m conntrack --ctreplsrc 2001:db8:9::9", "-m conntrack --ctrepldst 2001:db8:a:7::3", "-m conntrack ! --ctrepldst 2001:db8:a::/48"}},
 	extension{kind: "match", name: "connbytes", table: "mangle", routes: true, noPool: true, meta: tracked, shots: conversations, rules: []string{
 		"-m connbytes --connbytes 2 --connbytes-mode packets --connbytes-dir original", "-m connbytes --connbytes 1:2 --connbytes-mode packets --connbytes-dir both", "-m connbytes ! --connbytes 2:3 --connbytes-mode packets --connbytes-dir both", "-m connbytes --connbytes 1 --connbytes-mode packets --connbytes-dir reply", "-m connbytes --connbytes 200:500 --connbytes-mode bytes --connbytes-dir both", "-m connbytes --connbytes 100 --connbytes-mode bytes --connbytes-dir original", "-m connbytes ! --connbytes 100 --connbytes-mode bytes --connbytes-dir reply",
 		"-m connbytes --connbytes 60:90 --connbytes-mode avgpkt --connbytes-dir both", "-m connbytes --connbytes 0:70 --connbytes-mode avgpkt --connbytes-dir original", "-m connbytes ! --connbytes 70:100 --connbytes-mode avgpkt --connbytes-dir reply", "-m connbytes --connbytes 0:0 --connbytes-mode avgpkt --connbytes-dir reply",

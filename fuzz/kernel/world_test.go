@@ -6,6 +6,9 @@ package kernel
 // kernel therefore knows of the packets that are written to its device.
 
 import (
+	"bytes"
+	"encoding/binary"
+	"net/netip"
 	"os"
 	"syscall"
 	"testing"
@@ -46,6 +49,61 @@ func (w *world) tunMeta(t *xt.Traversal, s *shot) {
 	p.SetOut("")
 	p.Mark = 0
 	p.PktType, p.Has = packet.Unicast, p.Has|packet.HasPktType
+}
+
+// forwardMeta is what the kernel knows of a packet that it forwards.
+func (w *world) forwardMeta(t *xt.Traversal, s *shot) {
+	w.tunMeta(t, s)
+	t.Packet.SetOut(device2)
+	if s.back {
+		t.Packet.SetOut(device)
+	}
+	t.Packet.Env = &packet.Env{Has: packet.HasPathMTU, PathMTU: 1500}
+}
+
+// captured returns the packets that went out by the second device and are
+// neither the namespace's own nor answers to the shot.
+func (w *world) captured(s *shot) (list [][]byte) {
+	var sent packet.Packet
+	known := sent.DecodeIP(s.raw) == nil
+	buf := make([]byte, 1<<16)
+	for {
+		n, err := syscall.Read(w.out, buf)
+		if n <= 0 || err != nil {
+			return list
+		}
+		var p packet.Packet
+		if p.DecodeIP(buf[:n]) != nil {
+			continue
+		}
+		src := p.SrcAddr()
+		if known && p.DstAddr() == sent.SrcAddr() {
+			continue
+		}
+		if own4.Contains(src) || own6.Contains(src) || src.Is6() && (src.IsUnspecified() && p.Proto != packet.UDP || src.IsLinkLocalUnicast() && p.Proto == packet.ICMPv6) {
+			continue
+		}
+		list = append(list, bytes.Clone(buf[:n]))
+	}
+}
+
+// The addresses of the devices.
+var (
+	own4 = netip.MustParsePrefix("10.9.0.0/16")
+	own6 = netip.MustParsePrefix("2001:db8:900::/47")
+)
+
+// forwarded returns the packet with a TTL that is less by one.
+func forwarded(b []byte) []byte {
+	b = bytes.Clone(b)
+	if b[0]>>4 == 6 {
+		b[7]--
+		return b
+	}
+	b[8]--
+	sum := uint32(binary.BigEndian.Uint16(b[10:])) + 0x100
+	binary.BigEndian.PutUint16(b[10:], uint16(sum+sum>>16))
+	return b
 }
 
 // sysctl writes a setting of the namespace's.

@@ -13,6 +13,7 @@ import (
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/capture"
 	"github.com/hipac-go/classifier/rules/classbench"
+	"github.com/hipac-go/classifier/rules/packet"
 )
 
 // PacketFlags are the flags about a packet file.
@@ -27,9 +28,10 @@ type MetaFlags struct {
 	InInterface  string `placeholder:"NAME" help:"The interface that packets came in by, where the file does not say."`
 	OutInterface string `placeholder:"NAME" help:"The interface that packets leave by, where the file does not say."`
 	Ctstate      string `placeholder:"STATE" help:"The connection state of all packets, such as NEW, where the file does not say."`
-	// Lenient takes flags for fields that the rules have not got, since no rule
-	// asks for them.
-	Lenient          bool   `kong:"-"`
+	Meta         string `placeholder:"WORDS" help:"iptables: what else is known of all packets, as words of a packet description: 'uid=1000 ctmark=7' (see hipac trace --help)."`
+	// Tables says that packets are for the tables of an iptables file: they are
+	// read as a whole, and flags about what no rule asks for are taken.
+	Tables           bool   `kong:"-"`
 	CaptureInterface string `enum:"none,in,out,direction" default:"none" placeholder:"ROLE" help:"What the interface names in a pcapng file are to the packets: none (the default), in, out, direction (where the file tells it for the packet)."`
 }
 
@@ -42,6 +44,7 @@ type Packets struct {
 	defaults []fieldValue
 	next     func(rules.Key) (capture.Info, error)
 	capture  *capture.Packets // nil for text
+	whole    *whole           // nil but for tables
 	number   int
 	input    counted
 }
@@ -72,11 +75,17 @@ func (c *counted) Read(p []byte) (int, error) {
 // the one for errors. It reads the input's beginning.
 func NewPackets(r io.Reader, name string, f *PacketFlags, s *rules.Schema) (*Packets, error) {
 	p := &Packets{schema: s, name: name, input: counted{r: r}}
-	if err := p.setDefaults(&f.MetaFlags); err != nil {
+	var err error
+	if f.Tables {
+		p.whole, err = newWhole(s, &f.MetaFlags)
+		s = columns
+	} else {
+		err = p.setDefaults(&f.MetaFlags)
+	}
+	if err != nil {
 		return nil, err
 	}
 	in := bufio.NewReaderSize(&p.input, 64<<10)
-	var err error
 	if p.format, err = sniffPackets(in, f.PacketsFormat); err != nil {
 		return nil, readError(name, err)
 	}
@@ -98,6 +107,16 @@ func NewPackets(r io.Reader, name string, f *PacketFlags, s *rules.Schema) (*Pac
 	return p, nil
 }
 
+// Packet returns the packet that Next read last, with what flags say of it,
+// when PacketFlags.Tables asked for packets; nil otherwise. The next call of
+// Next overwrites it, and the bytes that it refers to.
+func (p *Packets) Packet() *packet.Packet {
+	if p.whole == nil {
+		return nil
+	}
+	return &p.whole.packet
+}
+
 // Name returns the name of the file, for errors.
 func (p *Packets) Name() string { return p.name }
 
@@ -117,13 +136,21 @@ func (p *Packets) BeforeRead(f func()) { p.input.before = f }
 // Next fills k with the next packet, as capture.Source does: io.EOF behind the
 // last one, a *capture.PacketError about one packet alone.
 func (p *Packets) Next(k rules.Key) (capture.Info, error) {
-	info, err := p.next(k)
+	row := k
+	if p.whole != nil {
+		row = p.whole.row
+	}
+	info, err := p.next(row)
 	var damaged *capture.PacketError
 	if err != nil && !errors.As(err, &damaged) {
 		return info, err
 	}
 	p.number++
-	if err == nil {
+	switch {
+	case err != nil:
+	case p.whole != nil:
+		info.Outside = !p.whole.fill(p.capture, k)
+	default:
 		for _, d := range p.defaults {
 			if k[0]>>d.field&1 != 0 {
 				p.schema.Set(k, d.field, d.value)
@@ -178,19 +205,11 @@ var formatTitles = map[capture.Format]string{
 
 // setDefaults reads the values that flags give to packets without them.
 func (p *Packets) setDefaults(f *MetaFlags) error {
-	for _, d := range []struct{ flag, field, text string }{
-		{"in-interface", "iif", f.InInterface}, {"out-interface", "oif", f.OutInterface}, {"ctstate", "ctstate", f.Ctstate},
-	} {
-		if d.text == "" {
-			continue
-		}
+	if f.Meta != "" {
+		return BadUsage("--meta is for iptables rules")
+	}
+	for _, d := range f.defaults() {
 		i := p.schema.Index(d.field)
-		if i < 0 && f.Lenient {
-			if _, err := rules.Firewall.Field(rules.Firewall.MustIndex(d.field)).ParseValue(d.text); err != nil {
-				return BadUsage("--%s: %v", d.flag, err)
-			}
-			continue
-		}
 		if i < 0 {
 			return BadUsage("--%s: the rules have no field %s", d.flag, d.field)
 		}
@@ -201,4 +220,17 @@ func (p *Packets) setDefaults(f *MetaFlags) error {
 		p.defaults = append(p.defaults, fieldValue{i, v})
 	}
 	return nil
+}
+
+// defaultFlag is a flag's value for a field.
+type defaultFlag struct{ flag, field, text string }
+
+// defaults returns the flags that were given.
+func (f *MetaFlags) defaults() (given []defaultFlag) {
+	for _, d := range []defaultFlag{{"in-interface", "iif", f.InInterface}, {"out-interface", "oif", f.OutInterface}, {"ctstate", "ctstate", f.Ctstate}} {
+		if d.text != "" {
+			given = append(given, d)
+		}
+	}
+	return given
 }

@@ -76,7 +76,12 @@ func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 	case ClassBench:
 		file.ClassBench, err = classbench.Read(in, classbench.Options{File: name, Fields: f.Fields})
 	case Iptables:
-		file.Tables, err = iptables.Read(in, iptables.Options{File: name, Family: f.Family, AllowUnknown: f.AllowUnknown})
+		opts := iptables.Options{File: name, Family: f.Family, AllowUnknown: f.AllowUnknown}
+		if native.IsJSON(prefix) {
+			file.Tables, err = iptables.ReadJSON(in, opts)
+		} else {
+			file.Tables, err = iptables.Read(in, opts)
+		}
 	}
 	if err != nil {
 		return nil, readError(name, err)
@@ -91,10 +96,13 @@ func sniffRules(head []byte, name string) (string, error) {
 	}
 	switch {
 	case native.IsJSON(head):
-		if bytes.Contains(head, []byte(`"hipac"`)) {
+		switch {
+		case bytes.Contains(head, []byte(`"hipac-iptables"`)):
+			return Iptables, nil
+		case bytes.Contains(head, []byte(`"hipac"`)):
 			return Native, nil
 		}
-		return "", fmt.Errorf(`JSON, but not of the native format: it has no member "hipac"`)
+		return "", fmt.Errorf(`JSON, but not of the native format: it has no member "hipac"; that of iptables rules has the format "hipac-iptables"`)
 	case native.IsText(head):
 		return Native, nil
 	}

@@ -4,8 +4,10 @@ package iptables
 // and what values those take, from the registry that the parser works with.
 
 import (
+	"math/bits"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -70,9 +72,20 @@ type Param struct {
 	// Repeatable says that it may be given more than once for one match.
 	Repeatable bool `json:"repeatable,omitempty"`
 	// Words is the number of words of its value; -1: one that may be left out.
-	Words     int  `json:"words"`
-	Form      Form `json:"form"`
-	Supported bool `json:"supported"`
+	Words int  `json:"words"`
+	Form  Form `json:"form"`
+	// Bits is the width of its numbers, 8 to 64; 0 where there are none, or no
+	// bound.
+	Bits int `json:"bits,omitempty"`
+	// Separator stands between the items of lists and sets, or the ends of
+	// ranges.
+	Separator string `json:"separator,omitempty"`
+	// Open says that a range may have one end left out.
+	Open bool `json:"open,omitempty"`
+	// Prints are the symbols that are printed in another way than they are
+	// written, mostly as numbers.
+	Prints    []SymbolPrint `json:"prints,omitempty"`
+	Supported bool          `json:"supported"`
 	// Excludes and Requires are options that must not, and must, be given with
 	// it.
 	Excludes []string `json:"excludes,omitempty"`
@@ -81,6 +94,12 @@ type Param struct {
 	Reads []string `json:"reads,omitempty"`
 
 	opt *option
+}
+
+// SymbolPrint is a symbol, and how it is printed.
+type SymbolPrint struct {
+	Name  string `json:"name"`
+	Print string `json:"print"`
 }
 
 // TableInfo describes a table.
@@ -276,7 +295,44 @@ func describeOption(m *module, o *option) Param {
 	} else if o.parse != nil {
 		p.Reads = probeOption(m, o)
 	}
+	describeForm(m, &p)
 	return p
+}
+
+// describeForm adds what follows from the form of the values, and from what
+// the parser makes of some.
+func describeForm(m *module, p *Param) {
+	f := &p.Form
+	if f.Max > 0 {
+		p.Bits = 8
+		for p.Bits < bits.Len64(f.Max) {
+			p.Bits *= 2
+		}
+	}
+	switch {
+	case f.Kind == "list" || f.Kind == "set":
+		p.Separator = ","
+	case strings.Contains(f.Syntax, "[-"):
+		p.Separator = "-"
+	case f.Kind == "range":
+		p.Separator = ":"
+	}
+	if !p.Supported || p.Words != 1 || m == nil {
+		return
+	}
+	family := trialFamily(m)
+	read := func(text string) (string, bool) {
+		s, err := newTrial(m, family).read(p.opt, []word{{text: text, column: 1}}, false)
+		return s, err == nil
+	}
+	if f.Kind == "range" && p.Separator != "" {
+		_, p.Open = read(strconv.FormatUint(f.Min, 10) + p.Separator)
+	}
+	for _, name := range f.Symbols {
+		if s, ok := read(name); ok && s != name {
+			p.Prints = append(p.Prints, SymbolPrint{name, s})
+		}
+	}
 }
 
 // ruleOptionReads are the fields that the options of every rule ask for.

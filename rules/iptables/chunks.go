@@ -3,7 +3,9 @@ package iptables
 // The chunks of match sctp.
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hipac-go/classifier/rules"
@@ -78,6 +80,7 @@ func parseChunkTypes(a *argument) error {
 				return a.p.f.errorAt(a.vals[1], "--chunk-types: %s", err)
 			}
 		}
+		slices.SortFunc(m.Flags, func(x, y xt.ChunkFlags) int { return cmp.Compare(x.Type, y.Type) })
 		a.p.scratch = appendChunks(a.p.scratch, &m)
 	}
 	a.m.addTest(m.Test())

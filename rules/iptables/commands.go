@@ -138,7 +138,7 @@ func (p *ruleParser) unknownOption(w word, name string) error {
 	case "-w", "--wait", "-W", "--wait-interval", "-n", "--numeric", "-v", "--verbose", "-x", "--exact", "-M", "--modprobe", "--line-numbers":
 		return p.f.errorAt(w, "an option of the program iptables, not of a rule")
 	}
-	return p.f.errorAt(w, "%s", lacking(name, p.family()))
+	return p.f.errorAt(w, "%s", p.lacking(name))
 }
 
 // most is the number of words that the command itself may take.
@@ -174,8 +174,8 @@ func (f *fileReader) argument(c *call, must bool) (w word, ok bool, err error) {
 	return w, false, nil
 }
 
-// end refuses words behind a command that takes no rule.
-func (f *fileReader) end(c *call) error {
+// noMore refuses words behind a command that takes no rule.
+func (f *fileReader) noMore(c *call) error {
 	if p := &f.rule; p.pos < len(p.words) {
 		return f.errorAt(p.words[p.pos], "nothing may stand behind %s", c.usage)
 	}
@@ -331,7 +331,7 @@ func (f *fileReader) deleteRule(c *call) error {
 		t := &f.cur.chains[at]
 		n, _, err := f.number(c, t, true, 0)
 		if err == nil {
-			err = f.end(c)
+			err = f.noMore(c)
 		}
 		if err != nil || f.doomed() {
 			return err
@@ -401,7 +401,7 @@ func (f *fileReader) spend(n int) error {
 func (f *fileReader) newChain(c *call) error {
 	w, _, err := f.argument(c, true)
 	if err == nil {
-		err = f.end(c)
+		err = f.noMore(c)
 	}
 	if err != nil {
 		return err
@@ -409,11 +409,11 @@ func (f *fileReader) newChain(c *call) error {
 	if f.cur.byName[w.text] != 0 {
 		return f.errorAt(w, "-N: there is a chain of this name")
 	}
-	return f.addChain(w, 0, 0)
+	return f.addChain(w)
 }
 
 // addChain makes a user chain.
-func (f *fileReader) addChain(name word, packets, bytes uint64) error {
+func (f *fileReader) addChain(name word) error {
 	t := f.cur
 	if err := f.checkChainName(name); err != nil {
 		return err
@@ -421,7 +421,7 @@ func (f *fileReader) addChain(name word, packets, bytes uint64) error {
 	if len(t.chains) >= f.limits.MaxChains {
 		return f.limitError(fmt.Sprintf("more than %d chains", f.limits.MaxChains))
 	}
-	t.chains = append(t.chains, chainReader{name: f.intern(name.text), declared: true, packets: packets, bytes: bytes})
+	t.chains = append(t.chains, chainReader{name: f.intern(name.text), declared: true})
 	t.byName[name.text] = len(t.chains)
 	return nil
 }
@@ -433,7 +433,7 @@ func (f *fileReader) renameChain(c *call) error {
 	}
 	to, ok, err := f.argument(c, true)
 	if ok {
-		err = f.end(c)
+		err = f.noMore(c)
 	}
 	if err != nil || from < 0 {
 		return err
@@ -489,7 +489,7 @@ func (f *fileReader) deleteChains(c *call) error {
 	if c.has || f.rule.pos < len(f.rule.words) {
 		at, err := f.userChain(c)
 		if err == nil {
-			err = f.end(c)
+			err = f.noMore(c)
 		}
 		if err != nil || at < 0 {
 			return err
@@ -586,7 +586,7 @@ func (f *fileReader) eachChain(c *call, do func(*chainReader) error) error {
 	if c.letter == 'Z' && f.rule.pos < len(f.rule.words) {
 		n, ok, err := f.number(c, t, false, 0)
 		if err == nil {
-			err = f.end(c)
+			err = f.noMore(c)
 		}
 		if err != nil || !ok || f.doomed() {
 			return err
@@ -599,7 +599,7 @@ func (f *fileReader) eachChain(c *call, do func(*chainReader) error) error {
 		}
 		return nil
 	}
-	if err := f.end(c); err != nil {
+	if err := f.noMore(c); err != nil {
 		return err
 	}
 	return do(t)

@@ -196,3 +196,21 @@ func TestManyInsertionsAtTheHeadTakeLittle(t *testing.T) {
 	require.Equal(t, "-s 10.0.195.79/32", text)
 	require.Equal(t, n+1, line)
 }
+
+func TestUnknownNamesAreAnsweredWithTheNearest(t *testing.T) {
+	for rule, want := range map[string]string{
+		"-A INPUT -p tcp -m tpc --dport 80":       "match tpc is not modelled (did you mean tcp?)",
+		"-A INPUT -p tcp --dprot 80":              "unknown option (did you mean --dport?)",
+		"-A INPUT --sorce 1.1.1.1":                "unknown option (did you mean --source?)",
+		"-A INPUT --limit-brust 5":                "unknown option (did you mean --limit-burst?)",
+		"-A INPUT --limit-burst 5":                "--limit-burst needs -m limit before it",
+		"-A INPUT --sport 5":                      "--sport needs -p tcp, udp, udplite, dccp or sctp before it",
+		"-A INPUT --ports 5":                      "--ports needs -m multiport before it",
+		"-A INPUT --log-prefix x":                 "--log-prefix needs -j LOG before it",
+		"-A INPUT -j REJCT --reject-with tcp-rst": "target REJCT is not modelled (did you mean REJECT?)",
+		"-A INPUT --zzzzzzzz":                     "unknown option: ",
+	} {
+		_, err := Read(strings.NewReader("*filter\n"+rule+"\nCOMMIT\n"), Options{Family: 4})
+		require.ErrorContains(t, err, want, rule)
+	}
+}

@@ -44,6 +44,12 @@ func TestCatalogHasEveryEntryOfTheRegistry(t *testing.T) {
 	require.Equal(t, []string{"sport"}, c.Find("match", "tcp").Find("sport").Reads)
 	require.Equal(t, []string{"INPUT", "FORWARD", "OUTPUT"}, c.Find("target", "REJECT").Hooks)
 	require.True(t, c.Find("target", "REJECT").Terminal)
+	dport := c.Find("match", "tcp").Find("dport")
+	require.True(t, dport.Open)
+	require.Equal(t, 16, dport.Bits)
+	require.Equal(t, ":", dport.Separator)
+	require.Contains(t, c.Find("match", "dscp").Find("dscp-class").Prints, SymbolPrint{"EF", "0x2e"})
+	require.Empty(t, c.Find("match", "state").Find("state").Prints)
 	require.False(t, c.Find("target", "LOG").Terminal)
 }
 
@@ -215,4 +221,65 @@ func TestOptionsThatExcludeOrRequireOneAnotherAreChecked(t *testing.T) {
 	require.ErrorContains(t, try("c"), "--c needs --a")
 	var pe *rules.ParseError
 	require.ErrorAs(t, try("c"), &pe)
+}
+
+func TestSupportedOptionsSayWhatTheyAreAndWhatTheyTake(t *testing.T) {
+	for _, list := range [][]*Extension{Describe().Matches, Describe().Targets} {
+		for _, e := range list {
+			if !e.Supported {
+				continue
+			}
+			require.NotEmpty(t, e.Summary, e.Name)
+			for _, p := range e.Params {
+				require.NotEmpty(t, p.Help, "%s --%s", e.Name, p.Name)
+				require.Equal(t, p.Words != 0, p.Form.Kind != "", "%s --%s has a form when it has a value", e.Name, p.Name)
+				require.True(t, p.Words == 0 || p.Form.Syntax != "" || p.Form.Symbols != nil, "%s --%s", e.Name, p.Name)
+				require.True(t, p.Supported, "%s --%s", e.Name, p.Name)
+			}
+		}
+	}
+	for _, p := range Describe().Options {
+		require.NotEmpty(t, p.Help, p.Name)
+		require.True(t, p.Words == 0 || p.Form.Syntax != "" || p.Form.Symbols != nil, p.Name)
+	}
+}
+
+func TestPrintedValuesReadBackAsThemselves(t *testing.T) {
+	odd := []string{"", " ", "!", ",", ":", "-", "/", "0x", "1,", "1:", ":1", "1-", "1/", "-1", "99999999999999999999", "0x1g", "\xff", "a,b", "a b",
+		strings.Repeat("9", 300), strings.Repeat("a,", 300), "1.2.3.4", "::1", "1.2.3.4:5", "[::1]:5", "any", "all", "none", "0&0", "|ff", "1=", "=1"}
+	read := 0
+	eachOption(func(title string, m *module, o *option, family int) {
+		texts := append([]string{}, odd...)
+		for _, values := range sampleValues(o, family) {
+			var words []string
+			for _, v := range values {
+				words = append(words, v.text)
+			}
+			texts = append(texts, strings.Join(words, " "))
+		}
+		for _, text := range texts {
+			printed, err := Check(m.kind, m.name, o.name, text, false, family)
+			if err != nil {
+				require.NotEmpty(t, err.Error())
+				continue
+			}
+			words, _, err := splitWords(nil, printed, 0)
+			require.NoError(t, err, title)
+			if o.words != 1 || len(words) != 1 {
+				continue
+			}
+			tr := newTrial(m, family)
+			_, err = tr.read(o, []word{{text: text}}, false)
+			require.NoError(t, err)
+			as := o
+			if name := tr.p.insts[0].given[0].printAs; name != "" {
+				as = m.find(name)
+			}
+			again, err := Check(m.kind, m.name, as.name, words[0].text, false, family)
+			require.NoError(t, err, "%s: %q is printed as %q", title, text, printed)
+			require.Equal(t, printed, again, "%s: %q", title, text)
+			read++
+		}
+	})
+	require.Greater(t, read, 500)
 }

@@ -383,7 +383,7 @@ func (p *ruleParser) appendRule(b []byte, src, dst *address, target *instance) [
 		m := &p.insts[i]
 		part("-m ")
 		if m.mod.kind == "" {
-			b = appendWord(b, m.at)
+			b = appendWord(b, m.at.text)
 		} else {
 			b = append(b, m.mod.name...)
 		}
@@ -405,7 +405,7 @@ func (p *ruleParser) appendRule(b []byte, src, dst *address, target *instance) [
 
 func (p *ruleParser) appendTarget(b []byte, m *instance) []byte {
 	if m.mod.kind == "" {
-		b = appendWord(b, m.at)
+		b = appendWord(b, m.at.text)
 	} else {
 		b = append(b, m.mod.name...)
 	}

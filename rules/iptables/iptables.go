@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/hipac-go/classifier/rules"
-	"github.com/hipac-go/classifier/rules/ipset"
-	"github.com/hipac-go/classifier/rules/route"
 )
 
 // Options say how to read a file. The zero Options refuse what is not
@@ -30,13 +28,9 @@ type Options struct {
 	// Users and Groups return the number of a user or group (match owner). Nil
 	// knows root, 0, alone; names that are not known are not modelled.
 	Users, Groups func(name string) (id uint32, ok bool)
-	// Sets are those that rules ask ("-m set") and change ("-j SET"). Static
-	// ones of one dimension become conditions. Without a set nobody can say
-	// whether a packet is in it.
-	Sets *ipset.Sets
-	// Routes say of which type addresses are (match addrtype). Without them
-	// packets are asked (packet.Env).
-	Routes *route.Table
+	// ConnLabels is the text of a connlabel.conf: names of connection labels, a
+	// number in 0..127 and a name on each line. Without it labels are numbers.
+	ConnLabels string
 }
 
 // Ruleset is what a file holds. It is immutable and may be used concurrently.

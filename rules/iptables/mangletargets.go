@@ -117,7 +117,7 @@ var mangleTargets = []module{
 	{kind: "target", name: "ECN", summary: "change the bits of congestion notification", family: 4, modelled: true, tables: mangleTables, needs: needAny,
 		writes: []string{"ecn", "tcpflags"}, finish: finishECNTarget, options: []option{
 			{name: "ecn-tcp-remove", help: "clear ECE and CWR of the TCP header", parse: func(a *argument) error {
-				*dataOf[ecn](a.m) = ecn{remove: true, ECN: xt.ECN{TCPMask: 0xc0}}
+				dataOf[ecn](a.m).ECN = xt.ECN{TCPMask: 0xc0}
 				return nil
 			}},
 			{name: "ecn-tcp-ece", words: 1, help: "set ECE to this", form: Form{Kind: "number", Syntax: "0|1", Max: 1}, parse: ecnFlag(0x40)},
@@ -149,6 +149,27 @@ var mangleTargets = []module{
 		}},
 	{kind: "target", name: "CHECKSUM", summary: "fill in the checksum", modelled: true, tables: mangleTables, options: []option{
 		{name: "checksum-fill", required: true, help: "compute it", parse: setTarget(&xt.Report{Name: "CHECKSUM", Detail: "fill"})},
+	}},
+	{kind: "target", name: "HMARK", summary: "set the mark to a hash of addresses and ports", class: Payload, modelled: true, writes: []string{"mark"}, finish: finishHMARK, options: hmarkOptions},
+	{kind: "target", name: "CT", summary: "say how connection tracking treats the packet", modelled: true, tables: []string{"raw"}, writes: []string{"ctstate", "cthelper"}, finish: finishCT, options: []option{
+		{name: "notrack", help: "leave the packet alone", parse: func(a *argument) error { dataOf[ct](a.m).NoTrack = true; return nil }},
+		{name: "helper", words: 1, help: "helper for connections that begin", form: Form{Kind: "text", Syntax: "NAME", MaxLen: 15}, parse: func(a *argument) error {
+			dataOf[ct](a.m).Helper = a.p.f.intern(a.vals[0].text)
+			return plainText(15)(a)
+		}},
+		{name: "timeout", words: 1, help: "timeouts for connections that begin", form: Form{Kind: "text", Syntax: "NAME", MaxLen: 31}, parse: func(a *argument) error {
+			dataOf[ct](a.m).Timeout = a.p.f.intern(a.vals[0].text)
+			return plainText(31)(a)
+		}},
+		{name: "ctevents", words: 1, help: "events that are told of the connection", form: Form{Kind: "set", Syntax: "EVENT[,EVENT...]", Symbols: symbolNames(ctEvents)}, parse: parseEvents(ctEvents)},
+		{name: "expevents", words: 1, help: "events that are told of connections that it expects", form: Form{Kind: "set", Syntax: "EVENT[,EVENT...]", Symbols: symbolNames(expEvents)}, parse: parseEvents(expEvents)},
+		{name: "zone", words: 1, help: "zone of both directions", form: formZone, parse: parseZone(true, true)},
+		{name: "zone-orig", words: 1, help: "zone of the original direction", form: formZone, parse: parseZone(true, false)},
+		{name: "zone-reply", words: 1, help: "zone of the reply direction", form: formZone, parse: parseZone(false, true)},
+	}},
+	{kind: "target", name: "NOTRACK", summary: "keep the packet from connection tracking", modelled: true, tables: []string{"raw"}, writes: []string{"ctstate"}, finish: func(p *ruleParser, m *instance) error {
+		m.target = sharedTarget(&xt.CT{Name: "NOTRACK", NoTrack: true})
+		return nil
 	}},
 	npt("SNPT", "translate the prefix of the source", hookInput|hookPostrouting, "src"),
 	npt("DNPT", "translate the prefix of the destination", hookPrerouting|hookOutput, "dst"),
@@ -339,10 +360,7 @@ func setDSCP(a *argument, n uint64) {
 }
 
 // ecn is what the options of ECN have told.
-type ecn struct {
-	xt.ECN
-	remove bool
-}
+type ecn struct{ xt.ECN }
 
 func ecnFlag(flag uint8) func(*argument) error {
 	return func(a *argument) error {
@@ -355,17 +373,30 @@ func ecnFlag(flag uint8) func(*argument) error {
 	}
 }
 
+// finishECNTarget prints what is left of the options: --ecn-tcp-remove takes
+// back what stands in front of it, as with the tools.
 func finishECNTarget(p *ruleParser, m *instance) error {
 	d := dataOf[ecn](m)
-	if m.has("ecn-tcp-remove") && len(m.given) > 1 {
-		return fmt.Errorf("--ecn-tcp-remove stands alone")
+	if m.has("ecn-tcp-remove") && (m.has("ecn-tcp-ece") || m.has("ecn-tcp-cwr")) {
+		return fmt.Errorf("--ecn-tcp-remove and --ecn-tcp-ece or --ecn-tcp-cwr exclude one another")
 	}
 	if d.TCPMask != 0 && (p.proto != protoTCP || p.protoNot) {
 		return fmt.Errorf("--%s needs -p tcp", m.given[0].opt.name)
 	}
+	m.given = m.given[:0]
+	bit := func(flag uint8) string { return []string{"0", "1"}[min(d.TCPFlags&flag, 1)] }
 	if d.TCPMask == 0xc0 && d.TCPFlags == 0 && !d.SetIP {
-		m.given = m.given[:0]
 		p.print(m, "ecn-tcp-remove", "")
+	} else {
+		if d.TCPMask&0x40 != 0 {
+			p.print(m, "ecn-tcp-ece", bit(0x40))
+		}
+		if d.TCPMask&0x80 != 0 {
+			p.print(m, "ecn-tcp-cwr", bit(0x80))
+		}
+		if d.SetIP {
+			p.print(m, "ecn-ip-ect", fmt.Sprint(d.IP))
+		}
 	}
 	target := d.ECN
 	m.target = sharedTarget(&target)

@@ -7,6 +7,7 @@ package iptables
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,13 +15,19 @@ import (
 	"github.com/hipac-go/classifier/rules/packet"
 )
 
+var (
+	portForm     = Form{Kind: "range", Syntax: "PORT[:PORT]", Max: 65535}
+	portListForm = Form{Kind: "list", Syntax: "PORT[:PORT][,PORT[:PORT]...]", Max: 65535, Items: multiportSlots}
+)
+
 // portMatches are the matches that an option behind -p stands for.
 var portMatches = []module{
 	portMatch("tcp", protoTCP, packet.BrokenTCP, []option{
 		{name: "tcp-option", words: 1, not: true, parse: parseHeaderOption("tcpopts", packet.BrokenTCPOptions), help: "kind of an option that the header has",
 			form: Form{Kind: "number", Syntax: "KIND", Min: 1, Max: 255}},
-		{name: "tcp-flags", words: 2, not: true, parse: parseTCPFlags},
-		{name: "syn", not: true, parse: parseSyn},
+		{name: "tcp-flags", words: 2, not: true, parse: parseTCPFlags, excludes: []string{"syn"}, help: "of the flags of MASK, those of SET are set and the others are not",
+			form: Form{Kind: "set", Syntax: "MASK SET", Symbols: symbolNames(tcpFlags)}},
+		{name: "syn", not: true, parse: parseSyn, excludes: []string{"tcp-flags"}, help: "the packet opens a connection: --tcp-flags FIN,SYN,RST,ACK SYN"},
 	}),
 	portMatch("udp", protoUDP, packet.BrokenUDP, nil),
 	portMatch("udplite", protoUDPLite, packet.BrokenUDP, nil),
@@ -35,17 +42,17 @@ var portMatches = []module{
 	{kind: "match", name: "multiport", summary: "sets of ports", modelled: true, needs: needOne, reads: uint32(packet.BrokenPorts),
 		protos: []uint8{protoTCP, protoUDP, protoUDPLite, protoDCCP, protoSCTP},
 		options: []option{
-			{name: "sports", aliases: []string{"source-ports"}, words: 1, not: true, parse: parsePortList},
-			{name: "dports", aliases: []string{"destination-ports"}, words: 1, not: true, parse: parsePortList},
-			{name: "ports", aliases: []string{"port"}, words: 1, not: true, parse: parsePortList},
+			{name: "sports", aliases: []string{"source-ports"}, words: 1, not: true, parse: parsePortList, help: "source ports", form: portListForm},
+			{name: "dports", aliases: []string{"destination-ports"}, words: 1, not: true, parse: parsePortList, help: "destination ports", form: portListForm},
+			{name: "ports", aliases: []string{"port"}, words: 1, not: true, parse: parsePortList, help: "ports, one of which is the source or the destination port", form: portListForm},
 		}},
 }
 
 func portMatch(name string, proto uint8, broken packet.Broken, more []option) module {
 	return module{kind: "match", name: name, summary: "ports of " + name, modelled: true, protos: []uint8{proto}, reads: uint32(broken),
 		options: append([]option{
-			{name: "sport", aliases: []string{"source-port"}, words: 1, not: true, parse: parsePorts},
-			{name: "dport", aliases: []string{"destination-port"}, words: 1, not: true, parse: parsePorts},
+			{name: "sport", aliases: []string{"source-port"}, words: 1, not: true, parse: parsePorts, help: "source port or ports; an end left out is the lowest or highest", form: portForm},
+			{name: "dport", aliases: []string{"destination-port"}, words: 1, not: true, parse: parsePorts, help: "destination port or ports; an end left out is the lowest or highest", form: portForm},
 		}, more...),
 		finish: func(p *ruleParser, m *instance) error {
 			if len(m.items) == 0 { // the match reads the header even when it asks for nothing
@@ -61,53 +68,41 @@ func portMatch(name string, proto uint8, broken packet.Broken, more []option) mo
 
 var matches = []module{
 	{kind: "match", name: "icmp", summary: "ICMP types", family: 4, protos: []uint8{protoICMP}, modelled: true, reads: uint32(packet.BrokenICMP),
-		options: []option{{name: "icmp-type", words: 1, not: true, required: true, parse: parseICMP}}},
+		options: []option{{name: "icmp-type", words: 1, not: true, required: true, parse: parseICMP, help: "type, or type and code, by number or name",
+			form: Form{Kind: "enum", Syntax: "TYPE[/CODE]|NAME", Max: 255, Symbols: append(icmpTypeNames(icmpNames), "any")}}}},
 	{kind: "match", name: "icmp6", aliases: []string{"icmpv6"}, summary: "ICMPv6 types", family: 6, protos: []uint8{protoICMPv6}, modelled: true, reads: uint32(packet.BrokenICMP),
-		options: []option{{name: "icmpv6-type", aliases: []string{"icmp6-type"}, words: 1, not: true, required: true, parse: parseICMP}}},
+		options: []option{{name: "icmpv6-type", aliases: []string{"icmp6-type"}, words: 1, not: true, required: true, parse: parseICMP, help: "type, or type and code, by number or name",
+			form: Form{Kind: "enum", Syntax: "TYPE[/CODE]|NAME", Max: 255, Symbols: icmpTypeNames(icmp6Names)}}}},
 	{kind: "match", name: "iprange", summary: "ranges of addresses", modelled: true, needs: needAny, options: []option{
-		{name: "src-range", words: 1, not: true, parse: parseIPRange},
-		{name: "dst-range", words: 1, not: true, parse: parseIPRange},
+		{name: "src-range", words: 1, not: true, parse: parseIPRange, help: "range of source addresses", form: Form{Kind: "address", Syntax: "ADDR[-ADDR]", Reversed: true}},
+		{name: "dst-range", words: 1, not: true, parse: parseIPRange, help: "range of destination addresses", form: Form{Kind: "address", Syntax: "ADDR[-ADDR]", Reversed: true}},
 	}},
 	{kind: "match", name: "mark", summary: "the packet's mark", modelled: true,
-		options: []option{{name: "mark", words: 1, not: true, required: true, parse: parseMark}}},
+		options: []option{{name: "mark", words: 1, not: true, required: true, parse: parseMark, help: "value of the mark, of the bits of MASK", form: Form{Kind: "masked", Syntax: "VALUE[/MASK]", Max: 1<<32 - 1}}}},
 	{kind: "match", name: "mac", summary: "the Ethernet source", modelled: true, hooks: hookPrerouting | hookInput | hookForward,
-		options: []option{{name: "mac-source", words: 1, not: true, required: true, parse: parseMACSource}}},
-	{kind: "match", name: "state", summary: "the state of the packet's connection", modelled: true,
-		options: []option{{name: "state", words: 1, not: true, required: true, parse: parseState}}},
-	{kind: "match", name: "conntrack", summary: "the packet's connection", modelled: true, needs: needAny, options: []option{
-		{name: "ctstate", words: 1, not: true, parse: parseState},
-		{name: "ctproto", words: 1, not: true},
-		{name: "ctorigsrc", words: 1, not: true},
-		{name: "ctorigdst", words: 1, not: true},
-		{name: "ctreplsrc", words: 1, not: true},
-		{name: "ctrepldst", words: 1, not: true},
-		{name: "ctorigsrcport", words: 1, not: true},
-		{name: "ctorigdstport", words: 1, not: true},
-		{name: "ctreplsrcport", words: 1, not: true},
-		{name: "ctrepldstport", words: 1, not: true},
-		{name: "ctstatus", words: 1, not: true},
-		{name: "ctexpire", words: 1, not: true},
-		{name: "ctdir", words: 1},
-	}},
+		options: []option{{name: "mac-source", words: 1, not: true, required: true, parse: parseMACSource, help: "source address of the Ethernet frame", form: Form{Kind: "address", Syntax: "XX:XX:XX:XX:XX:XX"}}}},
 	{kind: "match", name: "tos", summary: "the TOS or traffic class byte", modelled: true,
-		options: []option{{name: "tos", words: 1, not: true, required: true, parse: parseTOS}}},
+		options: []option{{name: "tos", words: 1, not: true, required: true, parse: parseTOS, help: "value of the byte, of the bits of MASK; names leave out the two lowest",
+			form: Form{Kind: "masked", Syntax: "VALUE[/MASK]|NAME", Max: 255, Symbols: symbolNames(tosNames)}}}},
 	{kind: "match", name: "dscp", summary: "the upper six bits of TOS", modelled: true, needs: needOne, options: []option{
-		{name: "dscp", words: 1, not: true, parse: parseDSCP},
-		{name: "dscp-class", words: 1, not: true, parse: parseDSCPClass},
+		{name: "dscp", words: 1, not: true, parse: parseDSCP, help: "value", form: Form{Kind: "number", Syntax: "VALUE", Max: 63}},
+		{name: "dscp-class", words: 1, not: true, parse: parseDSCPClass, help: "value, by the name of its class", form: Form{Kind: "enum", Syntax: "CLASS", Symbols: dscpClassNames}},
 	}},
 	{kind: "match", name: "ecn", summary: "explicit congestion notification", modelled: true, needs: needAny, options: []option{
 		{name: "ecn-tcp-ece", not: true, parse: noValue, help: "the flag ECE of TCP"},
 		{name: "ecn-tcp-cwr", not: true, parse: noValue, help: "the flag CWR of TCP"},
-		{name: "ecn-ip-ect", words: 1, not: true, parse: parseECN},
+		{name: "ecn-ip-ect", words: 1, not: true, parse: parseECN, help: "the two lowest bits of TOS", form: Form{Kind: "number", Syntax: "VALUE", Max: 3}},
 	}, finish: finishECN},
 	{kind: "match", name: "ttl", summary: "time to live", family: 4, modelled: true, needs: needOne, options: ttlOptions("ttl")},
 	{kind: "match", name: "hl", summary: "hop limit", family: 6, modelled: true, needs: needOne, options: ttlOptions("hl")},
 	{kind: "match", name: "length", summary: "the packet's length in bytes", modelled: true,
-		options: []option{{name: "length", words: 1, not: true, required: true, parse: parseLength}}},
+		options: []option{{name: "length", words: 1, not: true, required: true, parse: parseLength, help: "length or lengths, the IP header included",
+			form: Form{Kind: "range", Syntax: "LENGTH[:LENGTH]", Max: 65535, Unit: "bytes"}}}},
 	{kind: "match", name: "pkttype", summary: "the kind of link-layer destination", modelled: true,
-		options: []option{{name: "pkt-type", words: 1, not: true, required: true, parse: parsePktType}}},
+		options: []option{{name: "pkt-type", words: 1, not: true, required: true, parse: parsePktType, help: "for this host, for all, for a group, or for another host",
+			form: Form{Kind: "enum", Syntax: "TYPE", Symbols: symbolNames(pktTypes)}}}},
 	{kind: "match", name: "comment", summary: "a remark without effect", modelled: true,
-		options: []option{{name: "comment", words: 1, required: true, parse: parseComment}}},
+		options: []option{{name: "comment", words: 1, required: true, parse: parseComment, help: "the remark", form: Form{Kind: "text", Syntax: "TEXT", MaxLen: maxComment}}}},
 }
 
 func fieldOf(opt, source string, src, dst int) int {
@@ -331,33 +326,6 @@ func parseMACSource(a *argument) error {
 	return nil
 }
 
-// ctStates are in the order of print; the state match knows the first five.
-var ctStates = func() (list []rules.Symbol) {
-	for _, name := range []string{"INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED", "SNAT", "DNAT"} {
-		for _, s := range rules.CTStates {
-			if s.Name == name {
-				list = append(list, s)
-			}
-		}
-	}
-	return list
-}()
-
-func parseState(a *argument) error {
-	known := ctStates
-	if a.opt.name == "state" {
-		known = known[:5]
-	}
-	x, err := parseSet(a.vals[0].text, known)
-	if err != nil {
-		return err
-	}
-	// Any of the bits: not all of them 0.
-	a.add(rules.Masked(fieldCTState, rules.Value{}, rules.U64(x)).Negate())
-	a.p.scratch = appendSet(a.p.scratch, x, known)
-	return nil
-}
-
 var tosNames = []rules.Symbol{{Name: "Minimize-Delay", Value: 0x10}, {Name: "Maximize-Throughput", Value: 8},
 	{Name: "Maximize-Reliability", Value: 4}, {Name: "Minimize-Cost", Value: 2}, {Name: "Normal-Service", Value: 0}}
 
@@ -460,12 +428,16 @@ func finishECN(p *ruleParser, m *instance) error {
 }
 
 func ttlOptions(name string) []option {
+	form := Form{Kind: "number", Syntax: "VALUE", Max: 255}
 	return []option{
-		{name: name + "-eq", aliases: []string{name}, words: 1, not: true, parse: parseTTL},
-		{name: name + "-lt", words: 1, parse: parseTTL},
-		{name: name + "-gt", words: 1, parse: parseTTL},
+		{name: name + "-eq", aliases: []string{name}, words: 1, not: true, parse: parseTTL, help: "equal to the value", form: form},
+		{name: name + "-lt", words: 1, parse: parseTTL, help: "less than the value", form: form},
+		{name: name + "-gt", words: 1, parse: parseTTL, help: "greater than the value", form: form},
 	}
 }
+
+// icmpTypeNames returns the names in order.
+func icmpTypeNames(names map[string][2]int) []string { return slices.Sorted(maps.Keys(names)) }
 
 func parseTTL(a *argument) error {
 	v, err := parseNumber(a.vals[0].text, 255)

@@ -52,7 +52,7 @@ func (a *argument) policyPart() (*xt.PolicyElement, error) {
 	d := partsOf[policyParts](a.m)
 	e := d.element()
 	if _, twice := d.texts[len(d.texts)-1][a.opt.name]; twice {
-		return nil, fmt.Errorf("given twice for one element")
+		return nil, a.p.f.errorAt(a.at, "--%s is given twice for one element", a.opt.name)
 	}
 	return e, nil
 }
@@ -170,7 +170,7 @@ func parsePolicyNext(a *argument) error {
 	a.silent = true
 	d.element() // the one that ends, which may be empty
 	if len(d.texts) == xt.MaxPolicy {
-		return fmt.Errorf("more than %d elements", xt.MaxPolicy)
+		return a.p.f.errorAt(a.at, "match policy: more than %d elements", xt.MaxPolicy)
 	}
 	d.match.Elements = append(d.match.Elements, xt.PolicyElement{})
 	d.texts = append(d.texts, map[string]string{})
@@ -287,6 +287,7 @@ func finishIPVS(_ *ruleParser, m *instance) error {
 		if !*d.Is {
 			return fmt.Errorf("match ipvs: ! --ipvs cannot be used with other options")
 		}
+		d.Is = nil // the others imply it
 		for i := range m.given {
 			m.given[i].silent = m.given[i].silent || m.given[i].opt.name == "ipvs"
 		}

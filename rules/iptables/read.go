@@ -11,8 +11,6 @@ import (
 
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/internal/lines"
-	"github.com/hipac-go/classifier/rules/ipset"
-	"github.com/hipac-go/classifier/rules/route"
 	"github.com/hipac-go/classifier/rules/xt"
 )
 
@@ -20,18 +18,15 @@ import (
 const maxChainName = 28
 
 type fileReader struct {
-	sets    *ipset.Sets
-	changes map[string]bool // sets that rules of the file change
-	routes  *route.Table
-	typed   map[route.Type][]rules.Interval // addresses of types, by routes
-	file    string
-	limits  rules.Limits
-	allow   bool
-	users   func(string) (uint32, bool)
-	groups  func(string) (uint32, bool)
-	lines   *lines.Reader
-	line    int
-	rs      *Ruleset
+	file   string
+	limits rules.Limits
+	allow  bool
+	users  func(string) (uint32, bool)
+	groups func(string) (uint32, bool)
+	lines  *lines.Reader
+	line   int
+	rs     *Ruleset
+	path   string // of the rule in a JSON document, with ": " behind it
 
 	cur  *tableReader // between *TABLE and COMMIT
 	hook hook         // of the current rule's chain when it is built-in
@@ -49,8 +44,13 @@ type fileReader struct {
 	reports  map[xt.Report]*xt.Report
 	done     []*tableReader // tables that have their COMMIT
 	call     call           // of the line
+	terse    bool           // errors of values say no more than the reason
 	looked   int            // rules that commands have looked at
 	absent   []absence      // chains that rules name and that there are not
+	named    map[string]any // what rules share by a name: lists of recent, tables of hashlimit
+	labels   bool           // a rule sets connection labels
+
+	labelNames map[string]uint64 // of connection labels
 }
 
 // absence is a name that is neither a chain nor a target.
@@ -100,17 +100,12 @@ type limitedRule struct {
 // with both gives both, joined. It takes time linear in the length of the
 // file and the number of rules that its address lists make.
 func Read(src io.Reader, o Options) (*Ruleset, error) {
-	f := &fileReader{file: o.File, limits: o.Limits.OrDefault(), allow: o.AllowUnknown, users: o.Users, groups: o.Groups, rs: &Ruleset{Family: o.Family},
-		features: map[string]int{}, strings: map[string]string{}, text: &strings.Builder{}, sets: o.Sets, routes: o.Routes}
-	if len(o.Sets.All()) > 0 {
-		var err error
-		if src, err = f.findChanges(src); err != nil {
-			return nil, err
-		}
-	}
+	f := newFileReader(o)
 	f.lines = lines.NewReader(src, o.File, f.limits)
-	f.rule.f = f
 	var err error
+	if f.labelNames, err = parseLabelNames(o.ConnLabels); err != nil {
+		return nil, &rules.ParseError{File: o.File, Reason: err.Error()}
+	}
 	switch o.Family {
 	case 4, 6:
 		err = f.readAll(f.next)
@@ -119,6 +114,19 @@ func Read(src io.Reader, o Options) (*Ruleset, error) {
 	default:
 		return nil, fmt.Errorf("iptables: family %d is not 4, 6 or 0", o.Family)
 	}
+	return f.end(err)
+}
+
+func newFileReader(o Options) *fileReader {
+	f := &fileReader{file: o.File, limits: o.Limits.OrDefault(), allow: o.AllowUnknown, users: o.Users, groups: o.Groups, rs: &Ruleset{Family: o.Family},
+		features: map[string]int{}, strings: map[string]string{}, text: &strings.Builder{}}
+	f.rule.f = f
+	return f
+}
+
+// end returns the rules when all has been read, or all that is wrong: err, if
+// any, what is missing, and what is not modelled.
+func (f *fileReader) end(err error) (*Ruleset, error) {
 	if absent := f.absences(); absent != nil {
 		err = errors.Join(append(absent, err)...)
 	}
@@ -239,7 +247,7 @@ func (f *fileReader) declareChain(line string, start int) error {
 		if policy.text != "-" {
 			return f.errorAt(policy, "user chain %s cannot have a policy: expected -", name.text)
 		}
-		return f.addChain(name, packets, bytes)
+		return f.addChain(name) // whose counters the kernel does not keep
 	}
 	c := &t.chains[at]
 	if c.declared && c.hook == 0 {
@@ -260,7 +268,7 @@ func (c *chainReader) setPolicy(f *fileReader, policy word) error {
 
 func (f *fileReader) checkChainName(w word) error {
 	switch name := w.text; {
-	case name == "" || strings.ContainsAny(name, " \t\"") || name[0] == '-' || name[0] == '!':
+	case name == "" || strings.ContainsAny(name, " \t\r\v\f\"") || name[0] == '-' || name[0] == '!':
 		return f.errorAt(w, "not a chain name")
 	case len(name) > maxChainName:
 		return f.errorAt(w, "chain name is longer than %d bytes", maxChainName)
@@ -328,6 +336,9 @@ func (f *fileReader) finish() error {
 				}
 			}
 		}
+	}
+	if f.labels {
+		used[fieldCTLabels] = 0 // they change between two rules: ask for them when they are asked for
 	}
 	schema, place := choose(used, f.rs.Family)
 	for _, t := range f.done {
@@ -503,7 +514,7 @@ func (f *fileReader) missing(at word, reason string, orTarget bool) {
 		slices.Sort(names)
 	}
 	f.absent = append(f.absent, absence{f.cur.name, at.text, &rules.ParseError{File: f.file, Line: f.line, Column: at.column, Token: at.text,
-		Reason: reason + didYouMean(nearest(at.text, names))}, 1})
+		Reason: f.path + reason + didYouMean(nearest(at.text, names))}, 1})
 }
 
 // maxAbsent is how many missing chains are reported.
@@ -598,7 +609,7 @@ func (f *fileReader) unsupported(name string, at word) {
 		f.features[name] = i
 		f.foundAt = append(f.foundAt, 0)
 		f.found = append(f.found, Feature{Name: name, First: &rules.ParseError{File: f.file, Line: f.line, Column: at.column,
-			Reason: name + " is not modelled", Err: rules.ErrUnsupported}})
+			Reason: f.path + notModelledReason(name), Err: rules.ErrUnsupported}})
 	}
 	if f.foundAt[i] != f.line {
 		f.foundAt[i] = f.line
@@ -638,13 +649,13 @@ func (f *fileReader) keep(b []byte) string {
 }
 
 func (f *fileReader) errorAt(w word, format string, args ...any) error {
-	return &rules.ParseError{File: f.file, Line: f.line, Column: w.column, Token: w.text, Reason: fmt.Sprintf(format, args...)}
+	return &rules.ParseError{File: f.file, Line: f.line, Column: w.column, Token: w.text, Reason: f.path + fmt.Sprintf(format, args...)}
 }
 
 func (f *fileReader) errorLine(reason, token string) error {
-	return &rules.ParseError{File: f.file, Line: f.line, Token: token, Reason: reason}
+	return &rules.ParseError{File: f.file, Line: f.line, Token: token, Reason: f.path + reason}
 }
 
 func (f *fileReader) limitError(reason string) error {
-	return &rules.ParseError{File: f.file, Line: f.line, Reason: reason, Err: rules.ErrLimit}
+	return &rules.ParseError{File: f.file, Line: f.line, Reason: f.path + reason, Err: rules.ErrLimit}
 }

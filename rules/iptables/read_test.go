@@ -59,6 +59,15 @@ func TestUserChainsArePrintedByName(t *testing.T) {
 	require.Equal(t, ":a - [0:0]\n:b - [0:0]\n-A a -j DROP\n-A b -j a\nCOMMIT\n", chains)
 }
 
+func TestSingleTablesArePrinted(t *testing.T) {
+	rs, err := Read(strings.NewReader("*filter\n-A INPUT -j DROP\nCOMMIT\n*raw\n:PREROUTING DROP [1:2]\nCOMMIT\n"), Options{Family: 6})
+	require.NoError(t, err)
+	var b strings.Builder
+	require.NoError(t, Write(&b, rs, true, "raw"))
+	require.Equal(t, "# Written by hipac as by ip6tables-save\n*raw\n:PREROUTING DROP [1:2]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n", b.String())
+	require.ErrorContains(t, Write(&b, rs, true, "raw", "nat"), `there is no table "nat"`)
+}
+
 func TestFamilyIsFoundFromHeaderOrFirstTellingRule(t *testing.T) {
 	for rule, want := range map[string]int{
 		"-A INPUT":                                             4,
@@ -92,17 +101,17 @@ func TestFamilyIsFoundFromHeaderOrFirstTellingRule(t *testing.T) {
 
 func TestUnsupportedFeaturesAreListedOnceEachWithTheirFirstPlace(t *testing.T) {
 	_, err := Read(strings.NewReader(`*filter
--A INPUT -m limit --limit 1/s -m limit --limit 2/s -j ACCEPT
--A INPUT -m limit --limit 1/s -m quota2 --name "-j -m x" --grow -j SAME --to 1.2.3.4
+-A INPUT -m quuxs --limit 1/s -m quuxs --limit 2/s -j ACCEPT
+-A INPUT -m quuxs --limit 1/s -m quota2 --name "-j -m x" --grow -j SAME --to 1.2.3.4
 COMMIT
 `), Options{File: "fw.v4"})
 	var unsupported *UnsupportedError
 	require.ErrorAs(t, err, &unsupported)
 	require.Len(t, unsupported.Features, 3)
-	require.Equal(t, "match limit", unsupported.Features[0].Name)
+	require.Equal(t, "match quuxs", unsupported.Features[0].Name)
 	require.Equal(t, 2, unsupported.Features[0].Rules)
-	require.Equal(t, "fw.v4:2:13: match limit is not modelled (and 1 more)\n"+
-		"fw.v4:3:34: match quota2 is not modelled\nfw.v4:3:68: target SAME is not modelled", err.Error())
+	require.Equal(t, "fw.v4:2:13: match quuxs is not modelled (and 1 more)\n"+
+		"fw.v4:3:34: match quota2 is not modelled (did you mean quota?)\nfw.v4:3:68: target SAME is not modelled", err.Error())
 	var first *rules.ParseError
 	require.ErrorAs(t, err, &first)
 	require.Equal(t, 2, first.Line)
@@ -137,7 +146,7 @@ func TestLimitsStopHostileFiles(t *testing.T) {
 		"input":       {many(100, "-A INPUT -m mark --mark %d\n"), rules.Limits{MaxInput: 500}},
 		"depth":       {many(51, ":c%d - [0:0]\n") + deep(50, "-A c%d -j c%d\n"), rules.Limits{MaxDepth: 40}},
 		"walk":        {many(51, ":c%d - [0:0]\n") + strings.Repeat(deep(50, "-A c%d -j c%d\n"), 2), rules.Limits{}},
-		"unknown too": {many(101, "-A INPUT -m limit --limit %d/s\n"), rules.Limits{MaxRules: 100}},
+		"unknown too": {many(101, "-A INPUT -m quuxs --limit %d/s\n"), rules.Limits{MaxRules: 100}},
 	} {
 		_, err := Read(strings.NewReader("*filter\n"+c.text+"COMMIT\n"), Options{Limits: c.limits, AllowUnknown: true})
 		require.ErrorIs(t, err, rules.ErrLimit, name)
@@ -201,6 +210,8 @@ func FuzzReadPrintsWhatItReads(f *testing.F) {
 		again, err := Read(strings.NewReader(out), Options{AllowUnknown: true})
 		require.NoError(t, err, out)
 		require.Equal(t, out, printed(t, again, true))
+		fromJSON, document := throughJSON(t, rs, Options{AllowUnknown: true})
+		require.Equal(t, out, printed(t, fromJSON, true), document)
 		for i, table := range rs.Tables {
 			for c := range table.Chains {
 				chain := &table.Chains[c]

@@ -315,34 +315,3 @@ func joinNames(names []string) string {
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
-
-// lacking says what an unknown option would need, from the modules that have
-// it: a protocol, a match, or nothing that is known.
-func lacking(name string, family int) string {
-	var protos []uint8
-	var modules []string
-	for _, m := range append(append([]module{}, portMatches...), matches...) {
-		if m.family != 0 && m.family != family || m.find(name) == nil {
-			continue
-		}
-		if m.name == "multiport" || m.protos == nil {
-			modules = append(modules, "-m "+m.name)
-		} else {
-			protos = append(protos, m.protos...)
-		}
-	}
-	for _, list := range [][]module{targets, verdictTargets, natTargets, mangleTargets, reportTargets} {
-		for _, m := range list {
-			if m.find(name) != nil && (m.family == 0 || m.family == family) {
-				modules = append(modules, "-j "+m.name)
-			}
-		}
-	}
-	switch {
-	case protos != nil:
-		return "--" + name + " needs -p " + protoList(protos) + " before it"
-	case modules != nil:
-		return "--" + name + " needs " + joinNames(modules) + " before it"
-	}
-	return "unknown option"
-}

@@ -130,12 +130,22 @@ var logLevels = []rules.Symbol{{Name: "emerg", Value: 0}, {Name: "panic", Value:
 	{Name: "err", Value: 3}, {Name: "error", Value: 3}, {Name: "warning", Value: 4}, {Name: "warn", Value: 4},
 	{Name: "notice", Value: 5}, {Name: "info", Value: 6}, {Name: "debug", Value: 7}}
 
+// parseLogLevel reads a number or a name, in lower case as the tools want it.
 func parseLogLevel(a *argument) error {
 	const usual = 4
-	n, err := parseSymbol(a.vals[0].text, 7, logLevels)
+	text := a.vals[0].text
+	n, err := parseNumber(text, 7)
+	for _, s := range logLevels {
+		if s.Name == text {
+			n, err = s.Value, nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("neither a number in 0..7 nor %s", symbolList(logLevels))
+	}
 	a.silent = n == usual
 	a.writeNumber(n)
-	return err
+	return nil
 }
 
 func parseGateway(a *argument) error {
@@ -212,7 +222,7 @@ func finishRateEst(p *ruleParser, m *instance) error {
 	interval := uint32(quarter << steps)
 	p.print(m, "rateest-interval", formatMicros(interval))
 	p.print(m, "rateest-ewmalog", formatMicros(interval<<log)) // as far as it fits 32 bits, as the tools print it
-	m.target = sharedTarget(&xt.RateEst{Name: d.name, Interval: steps, Log: log})
+	m.target = sharedTarget(&xt.RateEst{Estimator: xt.Estimator{Name: d.name, Interval: uint8(steps), EWMALog: uint8(log)}})
 	return nil
 }
 

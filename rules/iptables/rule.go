@@ -190,11 +190,15 @@ func (p *ruleParser) swallow(m *instance, w word, not bool) error {
 	if not {
 		m.extra = append(m.extra, "! "...)
 	}
-	m.extra = appendWord(m.extra, w)
+	m.extra = appendOptionWord(m.extra, w.text)
 	for p.pos < len(p.words) && !p.optionNext() {
 		m.extra = append(m.extra, ' ')
-		m.extra = appendWord(m.extra, p.words[p.pos])
-		p.pos++
+		w := p.words[p.pos]
+		if p.pos++; w.text == "!" && p.pos < len(p.words) && !p.optionNext() {
+			m.extra = append(m.extra, '!') // of the word behind it
+		} else {
+			m.extra = appendWord(m.extra, w.text)
+		}
 	}
 	return nil
 }
@@ -266,7 +270,7 @@ func (p *ruleParser) take(m *instance, o *option, w word, not bool, glued string
 			if i > 0 {
 				a.write(" ")
 			}
-			p.scratch = appendWord(p.scratch, a.vals[i])
+			p.scratch = appendWord(p.scratch, a.vals[i].text)
 		}
 	} else if err := o.parse(a); err != nil {
 		return a.explain(title, err)
@@ -287,7 +291,7 @@ func (a *argument) explain(title string, err error) error {
 	if len(a.vals) > 0 {
 		at = a.vals[0]
 	}
-	return a.p.f.errorAt(at, "%s: %s", title, err.Error())
+	return a.p.f.errorAt(at, "%s: %s%s", title, err.Error(), a.hint(err.Error()))
 }
 
 func (p *ruleParser) notModelled(m *instance, o *option, w word) {

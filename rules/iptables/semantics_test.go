@@ -206,8 +206,8 @@ func TestUnknownFeaturesMakeAnswersUnknownOnlyWhereTheyCouldDecide(t *testing.T)
 	const text = `*filter
 :INPUT DROP [0:0]
 :a - [0:0]
--A INPUT -p tcp --dport 1 -m recent ! --rcheck --name x --rsource -j ACCEPT
--A INPUT -p tcp --dport 2 -m limit --limit 1/s -j LOG --log-prefix "x "
+-A INPUT -p tcp --dport 1 -m foobar ! --rcheck --name x --rsource -j ACCEPT
+-A INPUT -p tcp --dport 2 -m quuxs --limit 1/s -j LOG --log-prefix "x "
 -A INPUT -p tcp --dport 2 -j ACCEPT
 -A INPUT -p tcp --dport 3 -j SAME --to 1.2.3.4
 -A INPUT -s gw.example.com -p tcp --dport 4 -j a
@@ -226,8 +226,8 @@ COMMIT
 		require.Equal(t, 1, f.Rules)
 		require.NotZero(t, f.First.Line)
 	}
-	require.Equal(t, []string{"match recent", "match limit", "target SAME", "host name gw.example.com", "match quota2",
-		"match brandnew", "target NEWTARGET", "match conntrack --ctdir"}, names)
+	require.Equal(t, []string{"match foobar", "match quuxs", "target SAME", "host name gw.example.com", "match quota2",
+		"match brandnew", "target NEWTARGET"}, names)
 	table := rs.Tables[0]
 	for p, want := range map[string]rules.Verdict{
 		"dport=1": rules.Unknown, "dport=2": rules.Accept, "dport=3": rules.Unknown, "dport=4": rules.Unknown,

@@ -88,13 +88,21 @@ func appendQuoted(b []byte, s string) []byte {
 	return quote(b, s)
 }
 
-// appendWord appends s as one word of an option whose meaning is not known:
-// in quotes only when it could not be read back without them.
-func appendWord(b []byte, w word) []byte {
-	if !w.quoted && w.text != "" {
-		return append(b, w.text...)
+// appendWord appends a value whose meaning is not known: in quotes only when
+// it could not be read back without them.
+func appendWord(b []byte, s string) []byte {
+	if s == "!" || looksLikeOption(word{text: s}) {
+		return quote(b, s)
 	}
-	return quote(b, w.text)
+	return appendOptionWord(b, s)
+}
+
+// appendOptionWord is appendWord for an option, which may begin with a dash.
+func appendOptionWord(b []byte, s string) []byte {
+	if s == "" || strings.ContainsAny(s, " \t\r\v\f\"") {
+		return quote(b, s)
+	}
+	return append(b, s...)
 }
 
 func quote(b []byte, s string) []byte {

@@ -13,16 +13,29 @@ import (
 
 // Write prints the rules as iptables-save does, counters of rules included
 // when counters is set (iptables-save -c). Everything is in one canonical
-// form: tables in the order of the file, user chains in the order of their
-// names, options in the order of the tools. What is printed reads back to the
-// same rules, and prints the same again.
-func Write(w io.Writer, rs *Ruleset, counters bool) error {
+// form: tables in the order of the file (iptables-save prints them in the
+// order in which the kernel came to know them, which no file says), user chains
+// in the order of their names, options in the order of the tools. In front of
+// each table stands one comment, which names the family. What is printed reads
+// back to the same rules, and prints the same again.
+//
+// When tables are named, only those are printed (iptables-save -t); a name that
+// rs does not have is an error, and nothing is printed.
+func Write(w io.Writer, rs *Ruleset, counters bool, tables ...string) error {
+	for _, name := range tables {
+		if rs.find(name) < 0 {
+			return fmt.Errorf("iptables: there is no table %q", name)
+		}
+	}
 	out := bufio.NewWriter(w)
 	tool := "iptables-save"
 	if rs.Family == 6 {
 		tool = "ip6tables-save"
 	}
 	for i, t := range rs.Tables {
+		if len(tables) > 0 && !contains(tables, t.Name) {
+			continue
+		}
 		fmt.Fprintf(out, "# Written by hipac as by %s\n*%s\n", tool, t.Name)
 		order := make([]int, len(t.Chains))
 		user := 0 // chains before it are built-in

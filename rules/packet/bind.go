@@ -118,6 +118,7 @@ type Binder struct {
 //	tcpopts0 tcpopts1 (128) sets of TCP option kinds, 0-127 and 128-255, see
 //	                 TCPOptions
 //	mss              (16) see MSS
+//	ecnflags         (8) see ECNFlags
 //	ahspi ahlen ahres (32, 8, 16) authentication header: index, length as in the
 //	                 header (match ah compares (ahlen+2)*4), reserved
 //	espspi cpi       (32, 16) indices of ESP and of IPComp

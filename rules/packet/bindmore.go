@@ -11,6 +11,7 @@ const (
 	fromTCPOpts0
 	fromTCPOpts1
 	fromMSS
+	fromECNFlags
 	fromAHSPI
 	fromAHLen
 	fromAHRes
@@ -61,7 +62,7 @@ const (
 
 func init() {
 	for name, from := range map[string]source{
-		"hotdrop": fromHotdrop, "tcpopts0": fromTCPOpts0, "tcpopts1": fromTCPOpts1, "mss": fromMSS,
+		"hotdrop": fromHotdrop, "tcpopts0": fromTCPOpts0, "tcpopts1": fromTCPOpts1, "mss": fromMSS, "ecnflags": fromECNFlags,
 		"ahspi": fromAHSPI, "ahlen": fromAHLen, "ahres": fromAHRes, "espspi": fromESPSPI, "cpi": fromCPI,
 		"dccptype": fromDCCPType, "dccpopts0": fromDCCPOpts0, "dccpopts1": fromDCCPOpts1,
 		"fragid": fromFragID, "rttype": fromRTType, "rtsegs": fromRTSegs, "rtlen": fromRTLen,
@@ -130,6 +131,9 @@ func (p *Packet) more(from source, h holds) (rules.Value, bool) {
 		var x uint16
 		x, s = p.MSS()
 		v = uint64(x)
+	case fromECNFlags:
+		flags, ok := p.ECNFlags()
+		return rules.U64(uint64(flags)), ok
 	case fromAHSPI, fromAHLen, fromAHRes:
 		var a Auth
 		a, s = p.Auth()

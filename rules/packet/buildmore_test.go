@@ -49,7 +49,7 @@ func TestExtrasAreDecodedBack(t *testing.T) {
 			require.NoError(t, got.DecodeIP(data))
 			require.Zero(t, got.Notes)
 			require.Equal(t, tc.p.Proto, got.Proto)
-			text := presentText(t, everyField()[0], &got, "src", "dst", "sport", "dport", "proto", "hotdrop")
+			text := presentText(t, everyField()[0], &got, "src", "dst", "sport", "dport", "proto", "hotdrop", "ecnflags")
 			if more := presentText(t, everyField()[1], &got); more != "" {
 				if text != "" {
 					text += " "

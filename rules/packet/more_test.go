@@ -111,7 +111,7 @@ func TestFieldsReadOnDemand(t *testing.T) {
 			require.NoError(t, p.DecodeIP(raw(t, tc.data)))
 			var got []string
 			for _, s := range everyField()[:2] {
-				if text := presentText(t, s, &p, "src", "dst", "sport", "dport", "proto"); text != "" {
+				if text := presentText(t, s, &p, "src", "dst", "sport", "dport", "proto", "ecnflags"); text != "" {
 					got = append(got, text)
 				}
 			}
@@ -139,6 +139,22 @@ func TestPortsOfShortHeadersForSchemasWithHotdrop(t *testing.T) {
 			}
 		}
 		require.Equal(t, "dport=- sport=-", keyText(t, rules.MustSchema(dport, sport), &p), "%s, and without hotdrop", name)
+	}
+}
+
+func TestECNFlagsAreThoseOfTheBytesInPlaceOfTheHeader(t *testing.T) {
+	s := rules.MustSchema(rules.Field{Name: "ecnflags", Bits: 8}, rules.Field{Name: "tcpflags", Bits: 8})
+	for name, tc := range map[string]struct{ data, want string }{
+		"a header":                 {ip4("0028", "0000", "06") + tcpHead("5"), "ecnflags=18 tcpflags=18"},
+		"a short header":           {ip4("0027", "0000", "06") + tcpHead("5"), "ecnflags=- tcpflags=-"},
+		"a later fragment":         {ip4("0028", "0002", "06") + tcpHead("5"), "ecnflags=18 tcpflags=-"},
+		"a short later fragment":   {ip4("0027", "0002", "06") + tcpHead("5"), "ecnflags=- tcpflags=-"},
+		"a later fragment of UDP":  {ip4("0028", "0002", "11") + tcpHead("5"), "ecnflags=- tcpflags=-"},
+		"a later fragment of IPv6": {ip6("001c", "2c") + "0600 0010 deadbeef" + tcpHead("5"), "ecnflags=0 tcpflags=-"}, // of the source address
+	} {
+		var p Packet
+		require.NoError(t, p.DecodeIP(raw(t, tc.data)))
+		require.Equal(t, tc.want, keyText(t, s, &p), name)
 	}
 }
 

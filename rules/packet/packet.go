@@ -16,6 +16,15 @@
 //   - the protocol of an IPv6 packet is the one behind its extension headers.
 //   - a capture may hold only the beginning of a packet. Then the fields beyond
 //     are absent and the note Cut is set; the IP header must be whole.
+//   - a header that is short or contradicts itself makes some matches drop the
+//     packet. Broken says which.
+//
+// What most rules ask for is decoded at once. The rest - options, extension
+// headers, payload - is read when it is asked for, by methods or by a Binder's
+// key, from the bytes that the packet was decoded from; they must not change as
+// long as the packet is in use. They may lie in one buffer or in several
+// Segments. Fragments can be made whole by a Defragmenter, and the packet in a
+// tunnel decoded by DecodeInner.
 //
 // Checksums are not verified: captures on the sending machine hold packets
 // whose checksums the network card fills in later.

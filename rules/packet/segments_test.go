@@ -16,7 +16,7 @@ var everyField = sync.OnceValue(func() []*rules.Schema {
 	n := func(name string, bits int) rules.Field { return rules.Field{Name: name, Bits: bits} }
 	return []*rules.Schema{
 		rules.MustSchema(n("src", 128), n("dst", 128), n("sport", 16), n("dport", 16), n("proto", 8),
-			rules.Field{Name: "hotdrop", Kind: rules.Bits, Bits: 32, Symbols: BrokenNames}, n("tcpopts0", 128), n("tcpopts1", 128), n("mss", 16),
+			rules.Field{Name: "hotdrop", Kind: rules.Bits, Bits: 32, Symbols: BrokenNames}, n("tcpopts0", 128), n("tcpopts1", 128), n("mss", 16), n("ecnflags", 8),
 			n("ahspi", 32), n("ahlen", 8), n("ahres", 16), n("espspi", 32), n("cpi", 16), n("dccptype", 4), n("dccpopts0", 128), n("dccpopts1", 128)),
 		rules.MustSchema(n("fragid", 32), n("rttype", 8), n("rtsegs", 8), n("rtlen", 16), n("hbhlen", 16), n("dstlen", 16),
 			rules.Field{Name: "exthdrs", Kind: rules.Bits, Bits: 8, Symbols: ExtHeaders}, n("mhtype", 8),

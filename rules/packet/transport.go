@@ -145,6 +145,28 @@ func (p *Packet) MSS() (mss uint16, s Status) {
 	return 0, Absent
 }
 
+// ECNFlags returns the byte of TCP flags that match ecn looks at for ECE and
+// CWR: TCPFlags and, in later fragments, what stands there in its place (see
+// HeaderOffset), since the match does not care for fragments.
+func (p *Packet) ECNFlags() (flags uint8, ok bool) {
+	if p.Has&HasTCPFlags != 0 {
+		return p.TCPFlags, true
+	}
+	if p.data == nil || p.Has&HasProto == 0 || p.Proto != TCP || p.FragOffset == 0 {
+		return 0, false
+	}
+	at := p.HeaderOffset()
+	if p.total()-at < 20 {
+		return 0, false
+	}
+	var buf scratch
+	h, s := p.read(at+13, 1, &buf)
+	if s != Found {
+		return 0, false
+	}
+	return h[0], true
+}
+
 // dccp reads the fixed part of a DCCP header: its type, and where its options
 // lie by its data offset; s is Short when that is inside the fixed part.
 func (p *Packet) dccp() (typ uint8, at, n int, s Status) {

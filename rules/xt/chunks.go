@@ -32,8 +32,7 @@ type ChunkFlags struct{ Type, Mask, Want uint8 }
 
 // Test returns the test. It does not hold in later fragments, negated or not.
 // A packet that ends inside a chunk's header, or in which a chunk says that it
-// has no length, is dropped. Linux counts the rule then when Not is set, here
-// it does not count.
+// has no length, is dropped; when Not is set the match holds for it all the same.
 func (m ChunkMatch) Test() rules.Test { return &m }
 
 const sctpHeader = 12 // bytes
@@ -51,7 +50,11 @@ func (m *ChunkMatch) Ask(s rules.Subject) (rules.Outcome, string) {
 	total, have := packetLen(p)
 	at := p.TransportOffset - p.NetOffset + sctpHeader
 	if at > total {
-		return rules.DropNow, ""
+		return rules.DropNow, "" // the match ends before it comes to chunks
+	}
+	cut := rules.DropNow
+	if m.Not {
+		cut = rules.DropBehind
 	}
 	var todo [256]bool // for AllChunks
 	left := 0
@@ -65,7 +68,7 @@ func (m *ChunkMatch) Ask(s rules.Subject) (rules.Outcome, string) {
 	}
 	for {
 		if at+4 > total {
-			return rules.DropNow, ""
+			return cut, ""
 		}
 		var buf [4]byte
 		h := p.Bytes(at, 4, buf[:])
@@ -74,7 +77,7 @@ func (m *ChunkMatch) Ask(s rules.Subject) (rules.Outcome, string) {
 		}
 		typ, length := h[0], int(h[2])<<8|int(h[3])
 		if length == 0 {
-			return rules.DropNow, ""
+			return cut, ""
 		}
 		at += (length + 3) &^ 3
 		switch fits := m.Types[typ] && m.flagsFit(typ, h[1]); m.Rule {

@@ -5,6 +5,7 @@ package xt
 
 import (
 	"encoding/binary"
+	"strconv"
 
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/packet"
@@ -66,6 +67,11 @@ func (e *Effect) What() string {
 	}
 	return e.Field + " " + formatValue(e.Field, e.Old) + " -> " + formatValue(e.Field, e.New)
 }
+
+func itoa(n uint64) string { return strconv.FormatUint(n, 10) }
+
+// knownState says that the connection's state is known.
+const knownState = packet.KnownCTState
 
 func formatValue(field string, v rules.Value) string {
 	if field == "priority" {

@@ -52,3 +52,25 @@ func (s *State) seed() uint32 {
 		return &x
 	})
 }
+
+// jhash4 hashes four words.
+func jhash4(k [4]uint32, seed uint32) uint32 {
+	rot := bits.RotateLeft32
+	a := uint32(0xdeadbeef + 4<<2)
+	a += seed
+	b, c := a, a
+	a, b, c = a+k[0], b+k[1], c+k[2]
+	a = (a - c) ^ rot(c, 4)
+	c += b
+	b = (b - a) ^ rot(a, 6)
+	a += c
+	c = (c - b) ^ rot(b, 8)
+	b += a
+	a = (a - c) ^ rot(c, 16)
+	c += b
+	b = (b - a) ^ rot(a, 19)
+	a += c
+	c = (c - b) ^ rot(b, 4)
+	b += a
+	return jhashEnd(a+k[3], b, c)
+}

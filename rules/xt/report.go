@@ -35,20 +35,21 @@ func quiet(s rules.Subject, at rules.Place, target, unsure string) *Traversal {
 	return t
 }
 
-// RateEst is the target RATEEST: it counts the packet for the named estimator,
-// which measures every 0.25 << Interval seconds and averages with the weight
-// 2 to the power of -Log.
-type RateEst struct {
-	Name     string
-	Interval int
-	Log      int
-}
+// RateEst is the target RATEEST: it counts the packet for an estimator.
+type RateEst struct{ Estimator }
 
 // Apply counts the packet.
 func (r *RateEst) Apply(s rules.Subject, at rules.Place, unsure string) (rules.Outcome, string) {
-	if t := of(s); t != nil {
-		t.Record(at, "RATEEST", "", r.Name, unsure)
+	t := quiet(s, at, "RATEEST", unsure)
+	if t == nil {
+		return rules.Yes, ""
 	}
+	if t.State == nil {
+		t.Record(at, "RATEEST", "", r.Name+", which no state is kept of", "")
+		return rules.Yes, ""
+	}
+	t.State.Feed(r.Estimator, uint64(t.Packet.Length))
+	t.Record(at, "RATEEST", "", r.Name, "")
 	return rules.Yes, ""
 }
 

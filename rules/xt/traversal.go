@@ -48,6 +48,8 @@ type Traversal struct {
 	buf       []byte      // the packet's bytes once a target has changed them
 	rewritten bool        // buf is in use
 	template  bool        // CT has said how the connection is to be tracked
+
+	reached map[*rules.Table][]hookSet // see hooks
 }
 
 // NewTraversal returns a Traversal for tables of a schema.
@@ -153,4 +155,9 @@ const needsPacket = "the packet's bytes"
 func of(s rules.Subject) *Traversal {
 	t, _ := s.(*Traversal)
 	return t
+}
+
+// size returns the packet's length in bytes; false when it is not known.
+func (t *Traversal) size() (uint64, bool) {
+	return uint64(t.Packet.Length), t.Packet.Has&packet.HasLength != 0
 }

@@ -41,17 +41,25 @@ func (p *listProgram[T]) asks() []int {
 func (p *tableProgram) asks() []int {
 	a := newAsked(p.schema())
 	rule := 0
-	for i, ok := range reached(p.table, p.entry) {
-		if !ok {
-			continue
-		}
-		number := 0
-		for _, r := range p.table.Chains[i].Rules.All() {
-			if r.Value.Number != number {
-				number = r.Value.Number
-				rule++
+	for _, t := range tables(p.path) {
+		var entries []int
+		for _, stop := range p.path {
+			if stop.Table == t {
+				entries = append(entries, stop.Chain)
 			}
-			a.add(rule, r.Conds)
+		}
+		for i, ok := range reached(t, entries...) {
+			if !ok {
+				continue
+			}
+			number := 0
+			for _, r := range t.Chains[i].Rules.All() {
+				if r.Value.Number != number {
+					number = r.Value.Number
+					rule++
+				}
+				a.add(rule, r.Conds)
+			}
 		}
 	}
 	return a.counts

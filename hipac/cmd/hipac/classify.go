@@ -20,13 +20,13 @@ import (
 type classifyCmd struct {
 	files.RuleFlags   `group:"Rules"`
 	files.PacketFlags `group:"Packets"`
-	Table             string `placeholder:"NAME" help:"iptables: the table; filter when not given." group:"Rules"`
-	Chain             string `placeholder:"NAME" help:"iptables: the built-in chain that packets enter at; when not given FORWARD, or the table's first." group:"Rules"`
-	Engine            engine `enum:"tree,index,linear" default:"tree" placeholder:"NAME" help:"How to look up: tree (fast, the default), index, linear (slow and simple); all give the same answers."`
-	Output            string `enum:"text,json,csv,id" default:"text" placeholder:"FORM" help:"text for people (the default), json (a JSON object a line), csv, or id (one line per packet, see above)."`
-	Color             string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colours in text: auto (the default: on a terminal, unless NO_COLOR is set), always, never."`
-	Verbose           bool   `short:"v" help:"text: print a line per packet however many there are; without it only up to 50."`
-	Top               int    `default:"10" placeholder:"N" help:"text: how many of the rules that decided to list (default 10)."`
+	wayFlags
+	Seed    uint64 `default:"1" placeholder:"N" help:"iptables: seed of the random numbers that rules draw; a run can be repeated exactly (default 1)." group:"Rules"`
+	Engine  engine `enum:"tree,index,linear" default:"tree" placeholder:"NAME" help:"How to look up: tree (fast, the default), index, linear (slow and simple); all give the same answers."`
+	Output  string `enum:"text,json,csv,id" default:"text" placeholder:"FORM" help:"text for people (the default), json (a JSON object a line), csv, or id (one line per packet, see above)."`
+	Color   string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colours in text: auto (the default: on a terminal, unless NO_COLOR is set), always, never."`
+	Verbose bool   `short:"v" help:"text: print a line per packet however many there are; without it only up to 50."`
+	Top     int    `default:"10" placeholder:"N" help:"text: how many of the rules that decided to list (default 10)."`
 }
 
 // Help is shown in front of the flags.
@@ -39,14 +39,15 @@ Examples:
     iptables-save | hipac classify --rules - --packets today.pcap --chain INPUT
     tcpdump -w - -U -i eth0 | hipac classify --rules office.rules --packets - --output json
     hipac classify --rules acl1.rules --packets acl1.trace --output id
+    hipac classify --rules save.txt --packets today.pcap --hook input --meta 'in=eth0 ctstate=NEW'
 
 Every packet counts: one that cannot be decoded, because it is damaged or not
 IP, is reported as ERROR and the rest goes on. Packets that the capture holds only
 the beginning of, without all headers, and packets whose headers are short are
-classified without the missing fields, and counted ("cut" and "short"); the
-kernel would drop the latter where a rule reads the header. A capture that is cut ends the
-run with exit code 1 behind what came before. An interrupted run (Ctrl-C) ends
-with the summary of what was done, and exit code 1.
+classified without the missing fields, and counted ("cut" and "short"); iptables
+rules that read a short header drop the packet, as in the kernel. A capture that
+is cut ends the run with exit code 1 behind what came before. An interrupted run
+(Ctrl-C) ends with the summary of what was done, and exit code 1.
 
 --output id prints exactly one line per packet. For native and ClassBench rules:
 
@@ -55,13 +56,21 @@ with the summary of what was done, and exit code 1.
     UNKNOWN<TAB>NUMBER         that rule asks for something unknown
     ERROR                      the packet cannot be decoded
 
-For iptables rules, where VERDICT is ACCEPT, DROP or REJECT:
+For iptables rules, where VERDICT is ACCEPT, DROP, REJECT, QUEUE or STOLEN; with
+--hook, CHAIN is TABLE:CHAIN, and an accepted packet's is that of filter, or of
+the last table:
 
     VERDICT<TAB>CHAIN/NUMBER   the rule of the chain that decides, from 1
     VERDICT<TAB>CHAIN/policy   no rule does, but the policy of the chain
     UNKNOWN<TAB>CHAIN/NUMBER   that rule asks for something unknown
     NONE<TAB>CHAIN/family      the table does not see packets of this family
+    NONE<TAB>CHAIN/known       the table nat sees the first packet of a connection only
     ERROR                      the packet cannot be decoded
+
+Rules with a memory (limit, recent, quota) see packets at the time of their
+capture, and draw random numbers from --seed: a run can be repeated exactly. A
+match that asks for what nobody said (owner without uid=) is UNKNOWN; --meta
+says it, in the words of "hipac trace --help".
 
 Fields that a packet does not have, such as the ports of ICMP, meet no
 condition, negated or not. Interfaces and connection states are not in a
@@ -97,8 +106,8 @@ func (cmd *classifyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	cmd.Lenient = file.Tables != nil
-	prog, err := a.compile(file, cmd.Engine, cmd.Table, cmd.Chain)
+	cmd.Tables = file.Tables != nil
+	prog, err := a.compile(file, cmd.Engine, &cmd.wayFlags, cmd.Seed)
 	if err != nil {
 		return err
 	}
@@ -240,7 +249,7 @@ func (r *classification) classify(ctx context.Context, c *chunk) {
 	}
 	c.outcomes = c.outcomes[:n]
 	workers := 1
-	if r.prog.engine != engineTree {
+	if r.prog.engine != engineTree && !r.prog.inOrder() {
 		workers = min(runtime.GOMAXPROCS(0), (n+blockSize-1)/blockSize)
 	}
 	start := r.app.now()
@@ -287,7 +296,7 @@ func (r *classification) block(ctx context.Context, c *chunk, from, to int) int 
 		case e.info.Outside:
 			c.outcomes[i] = p.outside()
 		default:
-			c.outcomes[i] = p.decide(c.keys[i*w : i*w+w : i*w+w])
+			c.outcomes[i] = p.decide(c.keys[i*w:i*w+w:i*w+w], e)
 		}
 	}
 	return to
@@ -337,7 +346,11 @@ func (r *classification) warn() {
 		r.app.complain(fmt.Errorf("%s cut by the capture inside the headers: fields that are missing count as absent", were(n, "packet")))
 	}
 	if n := r.sum.short; n > 0 {
-		r.app.complain(fmt.Errorf("%s short or broken headers: the kernel would drop them where a rule reads the header; here those fields are absent", have(n, "packet")))
+		what := "the kernel would drop them where a rule reads the header; here those fields are absent"
+		if _, ok := r.prog.program.(*tableProgram); ok {
+			what = "rules that read the header drop them, as in the kernel"
+		}
+		r.app.complain(fmt.Errorf("%s short or broken headers: %s", have(n, "packet"), what))
 	}
 	if r.sum.keys {
 		for _, line := range absentFields(r.prog.schema(), r.prog.asks(), r.sum.absent, r.sum.format) {

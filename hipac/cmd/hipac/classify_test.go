@@ -72,7 +72,7 @@ COMMIT
 -A FORWARD -p tcp -m tcp --dport 80 -j user
 -A FORWARD -p udp -j ACCEPT
 -A user -s 10.9.0.0/16 -j ACCEPT
--A user -s 10.0.0.0/8 -m recent --update -j DROP
+-A user -s 10.0.0.0/8 -m set --match-set blocked src -j DROP
 COMMIT
 `
 
@@ -89,7 +89,7 @@ func TestIDLinesOfTables(t *testing.T) {
 			output(t, csv, "--rules", r, "--packets", "-", "--output", "id", "--allow-unknown", "--engine", e))
 	}
 	text := output(t, csv, "--rules", r, "--packets", "-", "--allow-unknown")
-	require.Contains(t, text, "(unknown: match recent)")
+	require.Contains(t, text, "(unknown: match set)")
 	// A table without FORWARD is entered at its first chain.
 	require.Equal(t, "ACCEPT\tPREROUTING/policy\n",
 		output(t, "src,dst\n1.1.1.1,1.1.1.2\n", "--rules", r, "--packets", "-", "--output", "id", "--allow-unknown", "--table", "nat"))
@@ -148,8 +148,8 @@ func TestCSVHasAHeaderEvenWithoutPackets(t *testing.T) {
 	records, err := csv.NewReader(strings.NewReader(out)).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, records, 5)
-	require.Equal(t, []string{"1", "", "10.0.0.1:1234 > 192.0.2.1:80 tcp", "ACCEPT", "", "1", "src=10.0.0.0/8 dport=80,443 proto=tcp", "the web", "", ""}, records[1])
-	require.Equal(t, []string{"3", "", "10.9.0.1:1234 > 192.0.2.1:22 tcp", "UNKNOWN", "", "2", "src=10.9.0.0/16", "", "owner", ""}, records[3])
+	require.Equal(t, []string{"1", "", "10.0.0.1:1234 > 192.0.2.1:80 tcp", "ACCEPT", "", "1", "src=10.0.0.0/8 dport=80,443 proto=tcp", "the web", "", "", ""}, records[1])
+	require.Equal(t, []string{"3", "", "10.9.0.1:1234 > 192.0.2.1:22 tcp", "UNKNOWN", "", "2", "src=10.9.0.0/16", "", "owner", "", ""}, records[3])
 }
 
 func TestInterfacesAndStatesComeFromTheFlags(t *testing.T) {

@@ -143,6 +143,9 @@ func (d *describer) describe(k rules.Key) string {
 		}
 		if v, ok := d.schema.Get(k, i); ok {
 			f := d.schema.Field(i)
+			if f.Name == "hotdrop" || f.Name == "mark" && v == (rules.Value{}) {
+				continue // nothing that anybody said
+			}
 			parts = append(parts, f.Name+"="+f.FormatValue(v))
 		}
 	}
@@ -173,7 +176,7 @@ func (d *describer) describeEntry(e *entry, k rules.Key) string {
 	switch {
 	case e.err != nil:
 		return e.err.Err.Error()
-	case e.packet.Family != 0:
+	case e.packet.Family != 0 && (!e.text || e.info.Outside):
 		return describePacket(&e.packet)
 	case e.info.Outside:
 		return "a packet of another address family"

@@ -20,6 +20,9 @@ type describeCmd struct {
 	What   []string `arg:"" optional:"" name:"what" help:"match, target, option, table or hook; then a NAME; then a PARAM of it."`
 	Output string   `enum:"text,json,schema" default:"text" help:"text, json, or schema: the JSON Schema of rule sets in JSON." placeholder:"FORM"`
 	Schema bool     `help:"The same as --output schema."`
+	Value  *string  `placeholder:"TEXT" help:"Check a value of the PARAM, and print it as it is printed in rules."`
+	Not    bool     `help:"With --value: as with ! in front of the PARAM."`
+	Family int      `enum:"4,6" default:"4" placeholder:"4|6" help:"With --value: whether in a rule of iptables or of ip6tables."`
 }
 
 // Help is what "hipac describe --help" adds.
@@ -29,6 +32,7 @@ func (describeCmd) Help() string {
   hipac describe target                       every target
   hipac describe match tcp                    what tcp looks at, and its options
   hipac describe match tcp dport              what values --dport takes
+  hipac describe match tcp dport --value 80:http   checks a value
   hipac describe option                       the options that every rule has
   hipac describe hook                         hooks, and the tables of each
   hipac describe --output json match limit    the same for programs`
@@ -42,6 +46,9 @@ func (d *describeCmd) Run(a *app) error {
 		}
 		_, err := a.stdout.Write(iptables.Schema())
 		return err
+	}
+	if d.Value != nil {
+		return d.check(a)
 	}
 	text, value, err := describeWords(iptables.Describe(), d.What)
 	if err != nil {
@@ -58,6 +65,29 @@ func (d *describeCmd) Run(a *app) error {
 		text = b.String()
 	}
 	_, err = a.stdout.Write([]byte(text))
+	return err
+}
+
+// check checks a value.
+func (d *describeCmd) check(a *app) error {
+	_, found, err := describeWords(iptables.Describe(), d.What)
+	if err != nil {
+		return err
+	}
+	p, ok := found.(*iptables.Param)
+	if !ok {
+		return files.UsageError{Reason: "--value needs a PARAM: hipac describe match tcp dport --value 80"}
+	}
+	kind, name := "", ""
+	if n := len(d.What); d.What[0] != "option" {
+		name = d.What[n-2]
+		kind = iptables.Describe().Find(strings.Join(d.What[:n-2], ""), name).Kind
+	}
+	text, err := iptables.Check(kind, name, p.Name, *d.Value, d.Not, d.Family)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(a.stdout, text)
 	return err
 }
 
@@ -276,6 +306,8 @@ func valueSyntax(p *iptables.Param) string {
 	switch {
 	case p.Words == 0:
 		return ""
+	case p.Form.Syntax == "" && p.Words == 1 && len(p.Form.Symbols) > 0 && len(p.Form.Symbols) <= 6:
+		return strings.Join(p.Form.Symbols, "|")
 	case p.Form.Syntax == "" && p.Words < 0:
 		return "[VALUE]"
 	case p.Form.Syntax == "":
@@ -321,6 +353,9 @@ func describeParam(of string, o *iptables.Param) string {
 	f := &o.Form
 	if f.Max > 0 {
 		p.row("range", fmt.Sprintf("%d..%d", f.Min, f.Max))
+		if o.Open {
+			p.row("", "an end of a range may be left out")
+		}
 		if f.Reversed {
 			p.row("", "a range may have its first end above its last")
 		}
@@ -334,6 +369,11 @@ func describeParam(of string, o *iptables.Param) string {
 	}
 	p.row("default", f.Default)
 	p.row("names", strings.Join(f.Symbols, " "))
+	var prints []string
+	for _, s := range o.Prints {
+		prints = append(prints, s.Name+"="+s.Print)
+	}
+	p.row("printed", strings.Join(prints, " "))
 	p.row("reads", strings.Join(o.Reads, " "))
 	return p.String()
 }

@@ -73,3 +73,15 @@ func TestDescribeKnowsWhatIsMeant(t *testing.T) {
 		require.Contains(t, r.stderr, c.want)
 	}
 }
+
+func TestDescribeChecksValues(t *testing.T) {
+	require.Equal(t, "80:443\n", output(t, "", "describe", "match", "tcp", "dport", "--value", "http:443"))
+	require.Equal(t, "80\n", output(t, "", "describe", "tcp", "dport", "--value", "http", "--not"))
+	require.Equal(t, "2001:db8::/32\n", output(t, "", "describe", "option", "source", "--value", "2001:db8::/32", "--family", "6"))
+	r := invoke(t, "", "describe", "match", "icmp", "icmp-type", "--value", "echo-requst")
+	require.Equal(t, exitData, r.code)
+	require.Contains(t, r.stderr, "did you mean echo-request?")
+	r = invoke(t, "", "describe", "match", "icmp", "--value", "1")
+	require.Equal(t, exitUsage, r.code)
+	require.Contains(t, r.stderr, "--value needs a PARAM")
+}

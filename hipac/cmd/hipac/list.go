@@ -39,7 +39,7 @@ func newListProgram[T any](ctx context.Context, l *rules.List[T], e engine, valu
 
 func (p *listProgram[T]) schema() *rules.Schema { return p.list.Schema() }
 
-func (p *listProgram[T]) decide(k rules.Key) outcome {
+func (p *listProgram[T]) decide(k rules.Key, _ *entry) outcome {
 	i, ok := p.position(k)
 	switch {
 	case !ok:
@@ -49,6 +49,8 @@ func (p *listProgram[T]) decide(k rules.Key) outcome {
 	}
 	return outcome{rule: int32(i)}
 }
+
+func (p *listProgram[T]) inOrder() bool { return false }
 
 func (p *listProgram[T]) outside() outcome { return outcome{kind: nothing, rule: -1} }
 
@@ -86,6 +88,8 @@ func (p *listProgram[T]) ref(o outcome) (chain, rule string) {
 	return "", strconv.Itoa(int(o.rule) + 1)
 }
 
+func (p *listProgram[T]) table(outcome) string { return "" }
+
 func (p *listProgram[T]) describe(o outcome) (text, comment string) {
 	if o.rule < 0 || o.kind == bad {
 		return "", ""
@@ -94,7 +98,7 @@ func (p *listProgram[T]) describe(o outcome) (text, comment string) {
 	return rules.FormatRule(p.list.Schema(), r), r.Comment
 }
 
-func (p *listProgram[T]) unknown(o outcome) string {
+func (p *listProgram[T]) unknown(o outcome, _ *entry) string {
 	if o.kind != unsure {
 		return ""
 	}

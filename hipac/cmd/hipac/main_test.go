@@ -110,7 +110,7 @@ func TestFilesThatCannotBeReadExitWith1(t *testing.T) {
 }
 
 func TestEveryUnsupportedFeatureIsALineOfItsOwn(t *testing.T) {
-	rules := file(t, "r", "*filter\n-A FORWARD -m recent --set -j ACCEPT\n-A FORWARD -m quota --quota 5 -j ACCEPT\nCOMMIT\n")
+	rules := file(t, "r", "*filter\n-A FORWARD -m set --match-set a src -j ACCEPT\n-A FORWARD -m osf --genre Linux -j ACCEPT\nCOMMIT\n")
 	r := invoke(t, "", "stats", "--rules", rules)
 	require.Equal(t, exitData, r.code)
 	lines := strings.Split(strings.TrimSpace(r.stderr), "\n")
@@ -122,7 +122,7 @@ func TestEveryUnsupportedFeatureIsALineOfItsOwn(t *testing.T) {
 
 func TestHelpIsPrintedAndIsNoError(t *testing.T) {
 	t.Setenv("COLUMNS", "80")
-	for _, args := range []string{"--help", "classify --help", "stats --help"} {
+	for _, args := range []string{"--help", "classify --help", "trace --help", "stats --help"} {
 		text := output(t, "", strings.Fields(args)...)
 		golden(t, strings.ReplaceAll(strings.ReplaceAll(args, "--", ""), " ", "-")+".golden", text)
 	}
@@ -187,13 +187,13 @@ type interrupting struct {
 	cancel  func()
 }
 
-func (p *interrupting) decide(k rules.Key) outcome {
+func (p *interrupting) decide(k rules.Key, e *entry) outcome {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.decided++; p.decided == p.at {
 		p.cancel()
 	}
-	return p.program.decide(k)
+	return p.program.decide(k, e)
 }
 
 func TestAnInterruptEndsWithinAPacket(t *testing.T) {

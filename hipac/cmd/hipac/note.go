@@ -48,7 +48,7 @@ func noteOf(p *packet.Packet) note {
 // noteFor returns the note of a packet with the outcome o; none where no rule
 // has looked at the packet.
 func (e *entry) noteFor(o outcome) note {
-	if o.kind == bad || o.kind == foreign || e.info.Outside {
+	if o.kind == bad || o.kind == foreign || o.kind == known || e.info.Outside {
 		return noteNone
 	}
 	return e.note

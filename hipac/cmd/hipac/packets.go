@@ -13,14 +13,20 @@ import (
 	"github.com/hipac-go/classifier/rules/capture"
 	"github.com/hipac-go/classifier/rules/files"
 	"github.com/hipac-go/classifier/rules/packet"
+	"github.com/hipac-go/classifier/rules/xt"
 )
 
 // entry is one packet of a chunk.
 type entry struct {
 	info   capture.Info
 	err    *capture.PacketError // the packet cannot be decoded
-	packet packet.Packet        // of a capture, when details were asked for
-	note   note                 // of a capture
+	packet packet.Packet        // for tables; of a capture, also when details were asked for
+
+	// What became of the packet in tables.
+	needs   string
+	effects []xt.Effect
+	note    note // of a capture
+	text    bool // made of a row of text: its key says what the row has
 }
 
 // chunk is a run of packets and what became of them.
@@ -28,6 +34,28 @@ type chunk struct {
 	keys     []uint32 // back to back
 	entries  []entry
 	outcomes []outcome
+	bytes    []byte // of packets for tables
+}
+
+// maxBytes is how many bytes of packets a chunk may hold before it is passed
+// on, whatever the number of packets.
+const maxBytes = 8 << 20
+
+// keep returns a copy of a packet whose bytes belong to the chunk.
+func (c *chunk) keep(p *packet.Packet) packet.Packet {
+	kept := *p
+	n := p.Captured()
+	if n == 0 {
+		kept.Detach()
+		return kept
+	}
+	if cap(c.bytes)-len(c.bytes) < n {
+		c.bytes = make([]byte, 0, max(n, 256<<10))
+	}
+	at := len(c.bytes)
+	kept.Rewrite(c.bytes[at : at : at+n])
+	c.bytes = c.bytes[:at+n]
+	return kept
 }
 
 // packetReader reads the packets of a file in chunks.
@@ -79,7 +107,7 @@ func (p *packetReader) read(ctx context.Context, size int, free <-chan *chunk, o
 	take := func() bool {
 		select {
 		case c = <-free:
-			c.keys, c.entries = c.keys[:0], c.entries[:0]
+			c.keys, c.entries, c.bytes = c.keys[:0], c.entries[:0], c.bytes[:0]
 			return true
 		case <-ctx.Done():
 			return false
@@ -106,6 +134,7 @@ func (p *packetReader) read(ctx context.Context, size int, free <-chan *chunk, o
 		})
 	}
 	key := p.schema.NewKey()
+	bytes := 0
 	for alive {
 		info, err := p.Next(key)
 		if !alive {
@@ -121,15 +150,23 @@ func (p *packetReader) read(ctx context.Context, size int, free <-chan *chunk, o
 		p.number++
 		c.entries = append(c.entries, entry{info: info, err: damaged})
 		c.keys = append(c.keys, key...)
-		if src := p.Capture(); src != nil && damaged == nil {
+		if whole := p.Packet(); whole != nil && damaged == nil {
+			e := &c.entries[len(c.entries)-1]
+			bytes += whole.Captured()
+			e.packet = c.keep(whole)
+			e.text = p.Capture() == nil
+			if !e.text {
+				e.note = noteOf(whole)
+			}
+		} else if src := p.Capture(); src != nil && damaged == nil {
 			e := &c.entries[len(c.entries)-1]
 			e.note = noteOf(src.Packet())
 			if p.details < 0 || p.number <= p.details {
 				e.packet = *src.Packet()
 			}
 		}
-		if len(c.entries) == size {
-			alive = send() && take()
+		if len(c.entries) == size || bytes > maxBytes {
+			alive, bytes = send() && take(), 0
 		}
 	}
 	return nil

@@ -16,6 +16,8 @@ import (
 type outcome struct {
 	kind    outcomeKind
 	verdict rules.Verdict // of a table
+	stop    int8          // of a path of tables
+	dropped bool          // by a rule of a table that cannot read the packet
 	chain   int32         // of a table
 	rule    int32         // position in the list or chain, -1 for none
 }
@@ -27,14 +29,20 @@ const (
 	nothing                    // no rule matches, or the chain's policy decides
 	unsure                     // the rule asks for something unknown
 	foreign                    // the table does not see packets of this family
+	known                      // the table nat does not see packets of known connections
 	bad                        // the packet cannot be decoded
 )
 
-// program is compiled rules. All methods may be called concurrently.
+// program is compiled rules. All methods may be called concurrently, but for
+// decide where inOrder says so.
 type program interface {
 	schema() *rules.Schema
-	// decide classifies the packet of a key.
-	decide(k rules.Key) outcome
+	// decide classifies a packet: its key, and the rest of it, where targets
+	// leave their effects.
+	decide(k rules.Key, e *entry) outcome
+	// inOrder says that packets must be decided one after the other, since
+	// rules remember them.
+	inOrder() bool
 	// outside is the outcome for a packet whose addresses no key can hold.
 	outside() outcome
 
@@ -43,12 +51,14 @@ type program interface {
 	// verdict names what becomes of the packet.
 	verdict(o outcome) string
 	// ref says which rule it was; chain is "" for lists, rule the number from 1
-	// or "policy" or "family", "" when there is none.
+	// or "policy", "family" or "known", "" when there is none.
 	ref(o outcome) (chain, rule string)
+	// table names the table of the rule on a way through several; else "".
+	table(o outcome) string
 	// describe returns the rule's text and comment.
 	describe(o outcome) (text, comment string)
-	// unknown returns what the rule of an unsure outcome asks for.
-	unknown(o outcome) string
+	// unknown returns what is missing for the packet of an unsure outcome.
+	unknown(o outcome, e *entry) string
 
 	// asks says how many rules that a packet can come to have a condition on
 	// each field.
@@ -86,20 +96,27 @@ type compiled struct {
 }
 
 // compile compiles the rules that file holds as the flags ask.
-func (a *app) compile(file *files.Rules, e engine, table, chain string) (*compiled, error) {
-	t, entry, err := file.Choose(table, chain)
+func (a *app) compile(file *files.Rules, e engine, way *wayFlags, seed uint64) (*compiled, error) {
+	path, err := way.way(file)
 	if err != nil {
 		return nil, err
 	}
-	return a.compileAs(file, e, t, entry)
+	c, err := a.compileAs(file, e, path, seed)
+	if err != nil {
+		return nil, err
+	}
+	if p, ok := c.program.(*tableProgram); ok {
+		p.hook = way.Hook
+	}
+	return c, nil
 }
 
-func (a *app) compileAs(file *files.Rules, e engine, t *rules.Table, entry int) (c *compiled, err error) {
+func (a *app) compileAs(file *files.Rules, e engine, path rules.Path, seed uint64) (c *compiled, err error) {
 	c = &compiled{engine: e}
 	start := a.now()
 	switch {
-	case t != nil:
-		c.program, err = newTableProgram(a.ctx, file.Tables, t, entry, e)
+	case path != nil:
+		c.program, err = newTableProgram(a.ctx, file.Tables, path, e, seed, start)
 	case file.Native != nil:
 		c.program, err = newListProgram(a.ctx, file.Native, e, func(value string) string { return value })
 	default:

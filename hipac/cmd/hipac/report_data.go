@@ -7,9 +7,11 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/xt"
 )
 
 // idReport prints exactly one line per packet.
@@ -44,7 +46,7 @@ type csvReport struct {
 	describer *describer
 }
 
-var csvHeader = []string{"packet", "time", "summary", "verdict", "chain", "rule", "text", "comment", "unknown", "note"}
+var csvHeader = []string{"packet", "time", "summary", "verdict", "chain", "rule", "text", "comment", "unknown", "note", "effects"}
 
 func (r *csvReport) packets(out *bufio.Writer, c *chunk) error {
 	w := csv.NewWriter(out)
@@ -55,7 +57,7 @@ func (r *csvReport) packets(out *bufio.Writer, c *chunk) error {
 		chain, rule := r.prog.ref(o)
 		text, comment := r.prog.describe(o)
 		err := w.Write([]string{strconv.Itoa(e.info.Number), timestamp(e.info.Time), r.describer.describeEntry(e, rules.Key(c.keys[i*n:i*n+n])),
-			r.prog.verdict(o), chain, rule, text, comment, r.prog.unknown(o), e.noteFor(o).String()})
+			r.prog.verdict(o), chain, rule, text, comment, r.prog.unknown(o, e), e.noteFor(o).String(), strings.Join(effectTexts(e.effects), "; ")})
 		if err != nil {
 			return err
 		}
@@ -94,14 +96,24 @@ type packetJSON struct {
 	Summary string            `json:"summary"`
 	Fields  map[string]string `json:"fields,omitempty"`
 	Verdict string            `json:"verdict"`
+	Table   string            `json:"table,omitempty"` // on a way through several
 	Chain   string            `json:"chain,omitempty"`
-	Rule    any               `json:"rule,omitempty"` // a number, "policy" or "family"
+	Rule    any               `json:"rule,omitempty"` // a number, "policy", "family" or "known"
 	Text    string            `json:"text,omitempty"`
 	Comment string            `json:"comment,omitempty"`
 	Unknown string            `json:"unknown,omitempty"`
+	Effects []string          `json:"effects,omitempty"`
 	Error   string            `json:"error,omitempty"`
 	Cut     bool              `json:"cut,omitempty"`   // see note
 	Short   bool              `json:"short,omitempty"` // see note
+}
+
+// effectTexts returns what targets did, in order.
+func effectTexts(effects []xt.Effect) (list []string) {
+	for i := range effects {
+		list = append(list, effects[i].String())
+	}
+	return list
 }
 
 // ruleNumber returns a rule's number as a number, other words as they are.
@@ -126,9 +138,13 @@ func (r *jsonReport) packets(out *bufio.Writer, c *chunk) error {
 		p := packetJSON{Packet: e.info.Number, Time: timestamp(e.info.Time), Summary: r.describer.describeEntry(e, k), Verdict: r.prog.verdict(o)}
 		var rule string
 		p.Chain, rule = r.prog.ref(o)
+		if t := r.prog.table(o); t != "" {
+			p.Table, p.Chain = t, strings.TrimPrefix(p.Chain, t+":")
+		}
 		p.Rule = ruleNumber(rule)
+		p.Effects = effectTexts(e.effects)
 		p.Text, p.Comment = r.prog.describe(o)
-		p.Unknown = r.prog.unknown(o)
+		p.Unknown = r.prog.unknown(o, e)
 		missing := e.noteFor(o)
 		p.Cut, p.Short = missing == noteCut, missing == noteShort
 		if e.err != nil {

@@ -77,7 +77,10 @@ func (r *textReport) row(e *entry, k rules.Key, o outcome) row {
 	}
 	text, comment := r.prog.describe(o)
 	line.rule = files.Printable(text)
-	if why := r.prog.unknown(o); why != "" {
+	if r.verbose && len(e.effects) > 0 {
+		line.rule += "  [" + files.Printable(strings.Join(effectTexts(e.effects), "; ")) + "]"
+	}
+	if why := r.prog.unknown(o, e); why != "" {
 		line.rule += "  (unknown: " + files.Printable(why) + ")"
 	} else if comment != "" && !strings.Contains(text, comment) {
 		line.rule += "  # " + files.Printable(comment)

@@ -84,13 +84,15 @@ func (cmd *statsCmd) Run(a *app) error {
 	}
 	list := []tableStats{}
 	for _, t := range tables {
-		entry := 0
+		var path rules.Path
 		if t != nil {
-			if entry, err = files.EntryChain(t, ""); err != nil {
+			entry, err := files.EntryChain(t, "")
+			if err != nil {
 				return err
 			}
+			path = rules.Path{{Table: t, Chain: entry}}
 		}
-		c, err := a.compileAs(file, engineTree, t, entry)
+		c, err := a.compileAs(file, engineTree, path, 0)
 		if err != nil {
 			return err
 		}

@@ -22,11 +22,13 @@ func (p *Packet) build() error {
 	h.Proto, h.SrcPort, h.DstPort, h.TCPFlags = s.proto, s.sport, s.dport, s.flags
 	h.ICMPType, h.ICMPCode, h.TTL, h.TOS = s.icmpType, s.icmpCode, s.ttl, s.tos
 	h.FragOffset, h.MoreFragments = s.offset, s.more
-	prefix := s.prefix()
-	empty := h.AppendIP(nil)
-	least := len(empty) + len(prefix) + len(s.options) + len(s.payload)
-	if s.more { // AppendIP counts the payload in units of 8 bytes
-		least = max(least, len(empty))
+	x := &packet.Extras{ID: uint32(s.id), Options: s.options, SPI: s.spi, Next: noNextHeader, Payload: []byte(s.payload)}
+	if s.hasCPI {
+		x.SPI = uint32(s.cpi)
+	}
+	least := len(h.AppendIPWith(nil, &packet.Extras{Options: s.options})) + len(s.payload)
+	if s.more { // the payload counts in units of 8 bytes
+		least = len(h.AppendIPWith(nil, x))
 	}
 	most := 65535
 	if h.Family == 6 {
@@ -42,8 +44,8 @@ func (p *Packet) build() error {
 	if s.hasLength {
 		h.Length = s.length
 	}
-	ip := h.AppendIP(nil)
-	s.patch(ip, len(empty), prefix)
+	ip := h.AppendIPWith(nil, x)
+	s.patch(ip)
 	p.Data, p.Link = ip, packet.LinkRaw
 	if s.ethernet {
 		frame := packet.Packet{SMAC: s.smac, DMAC: s.dmac, VLAN: s.vlan, Family: h.Family}
@@ -65,93 +67,36 @@ func (p *Packet) build() error {
 	return nil
 }
 
-// prefix returns the bytes of a header that AppendIP does not know.
-func (s *spec) prefix() []byte {
-	switch {
-	case s.offset != 0:
-	case s.proto == protoESP && s.hasSPI:
-		return append(binary.BigEndian.AppendUint32(nil, s.spi), 0, 0, 0, 0)
-	case s.proto == protoAH && s.hasSPI:
-		return append(binary.BigEndian.AppendUint32([]byte{59, 4, 0, 0}, s.spi), make([]byte, 16)...)
-	case s.proto == protoIPComp && s.hasCPI:
-		return binary.BigEndian.AppendUint16([]byte{59, 0}, s.cpi)
-	}
-	return nil
-}
+const noNextHeader = 59
 
-// patch writes what AppendIP left out into an IP packet whose headers it
-// made: body is where the payload of a packet without options begins.
-func (s *spec) patch(ip []byte, body int, prefix []byte) {
+// patch writes what packet.Packet has no field for.
+func (s *spec) patch(ip []byte) {
 	header := 40
 	if s.dst.Is4() {
 		header = 20
-		binary.BigEndian.PutUint16(ip[4:], s.id)
 		if s.df {
 			ip[6] |= 0x40
+			ip[10], ip[11] = 0, 0
+			binary.BigEndian.PutUint16(ip[10:], ^sum(0, ip[:header]))
 		}
-		ip[10], ip[11] = 0, 0
-		binary.BigEndian.PutUint16(ip[10:], ^sum(0, ip[:header]))
-	} else if s.offset != 0 || s.more {
+	} else if s.more {
 		header += 8
 	}
-	if s.more {
-		body = header + s.headerLen() // it may have grown to 8 bytes
-	}
-	copy(ip[body:], prefix)
-	copy(ip[body+len(prefix)+len(s.options):], s.payload)
-	if s.offset != 0 {
+	if s.proto != packet.TCP || s.offset != 0 {
 		return
 	}
-	check := 0
-	switch s.proto {
-	case packet.TCP:
-		t := ip[header:]
-		binary.BigEndian.PutUint32(t[4:], s.seq)
-		binary.BigEndian.PutUint32(t[8:], s.ack)
-		t[12] += byte(len(s.options)/4) << 4
-		if s.hasWindow {
-			binary.BigEndian.PutUint16(t[14:], s.window)
-		}
-		copy(t[20:], s.options)
-		check = 16
-	case packet.UDP, packet.UDPLite, packet.DCCP:
-		check = 6
-	case packet.ICMP, packet.ICMPv6:
-		check = 2
-	default:
-		return // without a checksum, or, SCTP, with one that covers zeros
-	}
 	t := ip[header:]
-	t[check], t[check+1] = 0, 0
-	c := uint32(0)
-	if s.proto != packet.ICMP {
-		c = uint32(s.proto) + uint32(len(t))
-		if from := 12; header == 20 {
-			c += uint32(sum(0, ip[from:20]))
-		} else {
-			c += uint32(sum(0, ip[8:40]))
-		}
+	binary.BigEndian.PutUint32(t[4:], s.seq)
+	binary.BigEndian.PutUint32(t[8:], s.ack)
+	if s.hasWindow {
+		binary.BigEndian.PutUint16(t[14:], s.window)
 	}
-	v := ^sum(c, t)
-	if v == 0 && (s.proto == packet.UDP || s.proto == packet.UDPLite) {
-		v = 0xffff
+	t[16], t[17] = 0, 0
+	addresses := ip[8:40]
+	if header == 20 {
+		addresses = ip[12:20]
 	}
-	binary.BigEndian.PutUint16(t[check:], v)
-}
-
-// headerLen returns the length of the transport header that AppendIP makes.
-func (s *spec) headerLen() int {
-	switch {
-	case s.offset != 0:
-		return 0
-	case s.proto == packet.TCP:
-		return 20
-	case s.proto == packet.SCTP, s.proto == packet.DCCP:
-		return 12
-	case s.hasPorts(), s.isICMP():
-		return 8
-	}
-	return 0
+	binary.BigEndian.PutUint16(t[16:], ^sum(uint32(s.proto)+uint32(len(t))+uint32(sum(0, addresses)), t))
 }
 
 // sum adds b as 16-bit numbers to c, with carries added again (RFC 1071).
@@ -221,6 +166,23 @@ const (
 	ctNew         = 8
 )
 
+// Connect gives a packet whose connection state is known and which has no
+// connection the Conn that goes with it: between its own addresses, without a
+// translation, with a mark of 0; no Conn when the state is INVALID or
+// UNTRACKED. A Conn without addresses is completed.
+func Connect(p *packet.Packet) {
+	if p.Known&packet.KnownCTState == 0 || p.Conn != nil && p.Conn.ID != 0 {
+		return
+	}
+	m := meta{hasState: true, state: p.CTState}
+	if p.Conn != nil {
+		m.ctmark = p.Conn.Mark
+	}
+	if p.Conn = nil; m.tracked() {
+		p.Conn = m.conn(p)
+	}
+}
+
 // tracked reports whether the packet has a connection.
 func (m *meta) tracked() bool {
 	if m.hasState {
@@ -241,6 +203,9 @@ func (m *meta) conn(p *packet.Packet) *packet.Conn {
 		Seen: [2]packet.Traffic{{Packets: max(m.seenPackets, 1), Bytes: m.seenBytes}}}
 	if m.seenBytes == 0 {
 		c.Seen[0].Bytes = uint64(p.Length)
+	}
+	if m.reply {
+		c.Seen[1] = packet.Traffic{Packets: 1, Bytes: uint64(p.Length)}
 	}
 	switch {
 	case m.hasStatus:

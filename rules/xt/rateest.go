@@ -1,0 +1,146 @@
+package xt
+
+// Rate estimators: the target RATEEST feeds one, the match rateest compares
+// what it says. An estimator looks at its counters every 250 ms times a power
+// of two, and keeps a moving average in which the last interval has the weight
+// 1/2^EWMALog; its numbers are the kernel's fixed-point ones. An estimator that
+// no packet has fed yet says 0. Source: iptables-extensions(8).
+
+import "github.com/hipac-go/classifier/rules"
+
+// Estimator is a named rate estimator as RATEEST describes it.
+type Estimator struct {
+	Name string
+	// Interval: it looks every 250 ms << Interval, 0 to 5.
+	Interval uint8
+	// EWMALog: the last interval counts 1/2^EWMALog, 0 to 31.
+	EWMALog uint8
+}
+
+// estimate is the memory of an estimator.
+type estimate struct {
+	every           int64 // ticks
+	interval, log   uint8
+	next            int64 // when it looks next
+	bytes, packets  uint64
+	avBytes, avPkts uint64 // per second, times 256
+}
+
+func (e *estimate) look(now int64) {
+	for e.next <= now {
+		if e.bytes|e.packets == 0 {
+			quiet := e.avBytes>>e.log == 0 && e.avPkts>>e.log == 0
+			if quiet { // it will not change: skip to the present
+				e.next += ((now-e.next)/e.every + 1) * e.every
+				return
+			}
+		}
+		e.avBytes += e.bytes<<(10-e.interval)>>e.log - e.avBytes>>e.log
+		e.avPkts += e.packets<<(10-e.interval)>>e.log - e.avPkts>>e.log
+		e.bytes, e.packets = 0, 0
+		e.next += e.every
+	}
+}
+
+// feed counts a packet; the first one of a name makes its estimator. The lock
+// must be held.
+func (s *State) feed(d Estimator, size uint64) {
+	now := s.jiffies()
+	e := shared(s, "rateest "+d.Name, func() *estimate {
+		i := min(d.Interval, 5)
+		every := int64(HZ) / 4 << i
+		return &estimate{every: every, interval: i, log: min(d.EWMALog, 31), next: now + every}
+	})
+	e.look(now)
+	e.bytes += size
+	e.packets++
+}
+
+// rates returns what an estimator says, in bytes and packets a second. The
+// lock must be held.
+func (s *State) rates(name string) (bytes, packets uint64) {
+	e, ok := s.named["rateest "+name].(*estimate)
+	if !ok {
+		return 0, 0
+	}
+	e.look(s.jiffies())
+	return e.avBytes >> 8, e.avPkts >> 8
+}
+
+// Feed counts a packet of size bytes in an estimator, as the target RATEEST
+// does; the first packet of a name makes the estimator.
+func (s *State) Feed(d Estimator, size uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.feed(d, size)
+}
+
+// Rates returns what the named estimator says, in bytes and packets a second.
+func (s *State) Rates(name string) (bytes, packets uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rates(name)
+}
+
+// Compare is how rateest compares.
+type Compare uint8
+
+// The comparisons.
+const (
+	Less Compare = iota
+	Greater
+	Equal
+)
+
+// RateTest is a match "rateest": the rates of Name1 against those of Name2 or,
+// when that is empty, against Bytes2 and Packets2.
+type RateTest struct {
+	Name1, Name2 string
+	How          Compare
+	Not          bool
+	// ByBytes and ByPackets say what is compared; with both, both must hold.
+	ByBytes, ByPackets bool
+	// Delta: what is compared is how far a rate is below Bytes1, Packets1 (and
+	// Bytes2, Packets2), 0 when it is above.
+	Delta            bool
+	Bytes1, Packets1 uint64 // a second
+	Bytes2, Packets2 uint64
+}
+
+type rateTest struct{ RateTest }
+
+// Test returns the match as a test.
+func (r RateTest) Test() rules.Test { return &rateTest{r} }
+
+func (r *rateTest) Ask(sub rules.Subject) (rules.Outcome, string) {
+	_, s, missing := remembered(sub)
+	if s == nil {
+		return rules.Unsure, missing
+	}
+	defer s.mu.Unlock()
+	below := func(limit, rate uint64) uint64 {
+		if !r.Delta {
+			return rate
+		}
+		return limit - min(rate, limit)
+	}
+	b, p := s.rates(r.Name1)
+	b1, p1 := below(r.Bytes1, b), below(r.Packets1, p)
+	b2, p2 := r.Bytes2, r.Packets2
+	if r.Name2 != "" {
+		b, p = s.rates(r.Name2)
+		b2, p2 = below(r.Bytes2, b), below(r.Packets2, p)
+	}
+	holds := (!r.ByBytes || r.How.holds(b1, b2)) && (!r.ByPackets || r.How.holds(p1, p2))
+	return answer(holds != r.Not), ""
+}
+
+func (c Compare) holds(a, b uint64) bool {
+	switch c {
+	case Less:
+		return a < b
+	case Greater:
+		return a > b
+	}
+	return a == b
+}
