@@ -144,6 +144,7 @@ func parseAlgo(a *argument) error {
 	if s != "bm" && s != "kmp" {
 		return fmt.Errorf("not bm or kmp")
 	}
+	partsOf[stringParts](a.m).match.BoyerMoore = s == "bm"
 	a.write(s)
 	return nil
 }

@@ -131,9 +131,9 @@ func plainU32(u xt.U32Test, b []byte) bool {
 		case s.Op == xt.U32And:
 			v &= n
 		case s.Op == xt.U32Left:
-			v = v << (n % 32) & 0xffffffff
+			v = v << n & 0xffffffff
 		default:
-			v >>= n % 32
+			v >>= n
 		}
 	}
 	for _, r := range u.Ranges {
@@ -161,7 +161,11 @@ func u32Of(b []byte) (m xt.U32Match) {
 	for range 1 + next()%3 {
 		var u xt.U32Test
 		for range 1 + next()%5 {
-			u.Steps = append(u.Steps, xt.U32Step{Op: xt.U32Op(next() % 4), Number: next()})
+			s := xt.U32Step{Op: xt.U32Op(next() % 4), Number: next()}
+			if s.Op == xt.U32Left || s.Op == xt.U32Right {
+				s.Number %= 32
+			}
+			u.Steps = append(u.Steps, s)
 		}
 		for range 1 + next()%3 {
 			u.Ranges = append(u.Ranges, xt.U32Range{Min: next(), Max: next() * next()})
@@ -197,7 +201,9 @@ func TestU32MatchesHaveBounds(t *testing.T) {
 		{Tests: []xt.U32Test{{Steps: one.Steps}}},
 		{Tests: []xt.U32Test{{Steps: make([]xt.U32Step, 11), Ranges: one.Ranges}}},
 		{Tests: []xt.U32Test{{Steps: one.Steps, Ranges: make([]xt.U32Range, 11)}}},
-		{Tests: []xt.U32Test{{Steps: []xt.U32Step{{Op: 4}}, Ranges: one.Ranges}}},
+		{Tests: []xt.U32Test{{Steps: []xt.U32Step{{}, {Op: 4}}, Ranges: one.Ranges}}},
+		{Tests: []xt.U32Test{{Steps: []xt.U32Step{{}, {Op: xt.U32Left, Number: 32}}, Ranges: one.Ranges}}},
+		{Tests: []xt.U32Test{{Steps: []xt.U32Step{{}, {Op: xt.U32Right, Number: 1 << 31}}, Ranges: one.Ranges}}},
 		{Tests: []xt.U32Test{one, one, one, one, one, one, one, one, one, one, one}},
 	} {
 		_, err := bad.Test()

@@ -41,7 +41,7 @@ type U32Range struct{ Min, Max uint32 }
 // U32Op is an operator of a U32Step.
 type U32Op uint8
 
-// The operators. Shifts count modulo 32, as Linux does on x86.
+// The operators.
 const (
 	U32And   U32Op = iota // &
 	U32Left               // <<
@@ -64,9 +64,12 @@ func (m U32Match) Test() (rules.Test, error) {
 		if len(steps) == 0 || len(steps) > MaxU32 || len(ranges) == 0 || len(ranges) > MaxU32 {
 			return nil, fmt.Errorf("test %d has %d numbers and %d ranges: must be 1..%d each", i+1, len(steps), len(ranges), MaxU32)
 		}
-		for _, s := range steps {
+		for _, s := range steps[min(1, len(steps)):] {
 			if s.Op > U32At {
 				return nil, fmt.Errorf("test %d has an unknown operator", i+1)
+			}
+			if (s.Op == U32Left || s.Op == U32Right) && s.Number > 31 {
+				return nil, fmt.Errorf("test %d shifts by %d bits: at most 31", i+1, s.Number)
 			}
 		}
 	}
@@ -107,9 +110,9 @@ func (u *U32Test) holds(p *packet.Packet) (bool, got) {
 		case U32And:
 			v &= s.Number
 		case U32Left:
-			v <<= s.Number & 31
+			v <<= s.Number
 		case U32Right:
-			v >>= s.Number & 31
+			v >>= s.Number
 		case U32At:
 			if base+v < base {
 				return false, gotEnd
