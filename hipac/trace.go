@@ -203,7 +203,10 @@ func (r *tracer) answers(table *rules.Table, rule *rules.Rule[rules.Action], exe
 			tests[i].Outcome, tests[i].Asked = rules.Yes, true
 		}
 	}
-	return append(out, tests...)
+	if out = append(out, tests...); rule.Unknown != "" {
+		out = append(out, rules.Answer{Wanted: rule.Unknown, Outcome: rules.Unsure, Asked: true, Needs: rule.Unknown})
+	}
+	return out
 }
 
 // missed passes the rules of a chain from one up to another.

@@ -18,7 +18,8 @@ type Answer struct {
 	// Outcome is Yes or No for conditions; for a test whatever it said.
 	Outcome Outcome
 	// Asked is false for a test that was not asked, since asking it would
-	// change what later packets see. Outcome then means nothing.
+	// change what later packets see, or this packet. Outcome then means
+	// nothing.
 	Asked bool
 	// Needs says what is missing when a test is Unsure.
 	Needs string
@@ -45,7 +46,7 @@ func (r *Rule[T]) Explain(s *Schema, k Key) []Answer {
 }
 
 // ExplainTests says what the tests of a rule have to say to the packet. Only
-// those are asked that do not change what later packets see.
+// those are asked that change neither what later packets see nor this one.
 func (e *Extension) ExplainTests(s Subject) []Answer {
 	if e == nil {
 		return nil
@@ -53,7 +54,7 @@ func (e *Extension) ExplainTests(s Subject) []Answer {
 	out := make([]Answer, 0, len(e.Tests))
 	for i := range e.Tests {
 		a := Answer{Wanted: e.Tests[i].Text}
-		if !e.Tests[i].Stateful {
+		if t := &e.Tests[i]; !t.Stateful && !t.Changes {
 			a.Asked = true
 			a.Outcome, a.Needs = e.Tests[i].Test.Ask(s)
 		}

@@ -37,6 +37,7 @@ type cli struct {
 	Classify classifyCmd `cmd:"" default:"withargs" help:"Say which rule decides each packet."`
 	Stats    statsCmd    `cmd:"" help:"Show what the compiler makes of a rule set."`
 	Trace    traceCmd    `cmd:"" help:"Show the way of a packet through the tables, and why."`
+	Lint     lintCmd     `cmd:"" help:"List the rules of a file that cost more than others."`
 	Describe describeCmd `cmd:"" help:"Show what iptables rules may have."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 

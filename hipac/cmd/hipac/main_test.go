@@ -122,7 +122,7 @@ func TestEveryUnsupportedFeatureIsALineOfItsOwn(t *testing.T) {
 
 func TestHelpIsPrintedAndIsNoError(t *testing.T) {
 	t.Setenv("COLUMNS", "80")
-	for _, args := range []string{"--help", "classify --help", "trace --help", "stats --help"} {
+	for _, args := range []string{"--help", "classify --help", "trace --help", "lint --help", "stats --help"} {
 		text := output(t, "", strings.Fields(args)...)
 		golden(t, strings.ReplaceAll(strings.ReplaceAll(args, "--", ""), " ", "-")+".golden", text)
 	}

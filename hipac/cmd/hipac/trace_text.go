@@ -203,7 +203,7 @@ func (w *packetWay) verdict() wayLine {
 		l.text += "  by " + place(chain, strconv.Itoa(number)) + ": " + files.Printable(text)
 		l.where = w.place(line)
 	}
-	if r.Needs != "" {
+	if r.Needs != "" && t.Chains[r.By.Chain].Rules.At(r.By.Rule).Unknown == "" {
 		l.text += "  (needs " + files.Printable(r.Needs) + ")"
 	}
 	return l
@@ -278,7 +278,7 @@ func compared(answers []rules.Answer) string {
 		a := &answers[i]
 		switch {
 		case a.Outcome == rules.Unsure:
-			parts = append(parts, fmt.Sprintf("%s: unknown, needs %s", a.Wanted, a.Needs))
+			parts = append(parts, unsureOf(a))
 		case a.Field == "":
 			parts = append(parts, a.Wanted+": yes")
 		case !a.Present:
@@ -309,11 +309,19 @@ func failures(answers []rules.Answer) string {
 func failure(a *rules.Answer) string {
 	switch {
 	case a.Outcome == rules.Unsure:
-		return fmt.Sprintf("%s: unknown, needs %s", a.Wanted, a.Needs)
+		return unsureOf(a)
 	case a.Field == "":
 		return a.Wanted + " does not hold"
 	case !a.Present:
 		return fmt.Sprintf("the packet has no %s, the rule wants %s", label(a.Field), wanted(a))
 	}
 	return fmt.Sprintf("%s is %s, the rule wants %s", label(a.Field), a.Got, wanted(a))
+}
+
+// unsureOf writes what nobody knows of a test.
+func unsureOf(a *rules.Answer) string {
+	if a.Wanted == a.Needs {
+		return a.Wanted + ": not modelled"
+	}
+	return a.Wanted + ": unknown, needs " + a.Needs
 }
