@@ -46,12 +46,15 @@ func (h *HMARK) Apply(s rules.Subject, at rules.Place, unsure string) (rules.Out
 			ports = h.order(uint32(conn.Orig[0].Port)<<16 | uint32(conn.Repl[0].Port))
 		}
 	} else {
-		inner, ok := h.packet(p)
-		if !ok {
+		f, outcome := h.find(p)
+		switch outcome {
+		case rules.Unsure:
 			return rules.Unsure, needsPacket
+		case rules.No:
+			t.Record(at, "HMARK", "", "no header inside", "")
+			return rules.Yes, ""
 		}
-		src, dst = h.addr(&inner.Src, &h.SrcMask, p), h.addr(&inner.Dst, &h.DstMask, p)
-		proto, ports = h.ports(inner)
+		src, dst, ports, proto = h.addr(&f.src, &h.SrcMask, p), h.addr(&f.dst, &h.DstMask, p), f.ports, f.proto
 	}
 	if dst < src {
 		src, dst = dst, src
@@ -78,65 +81,162 @@ func (h *HMARK) order(ports uint32) uint32 {
 	return ports
 }
 
-// packet returns the packet that counts: the one that an error of ICMP is
-// about, else p.
-func (h *HMARK) packet(p *packet.Packet) (inner *packet.Packet, ok bool) {
-	at, n := p.TransportOffset-p.NetOffset, p.Captured()
-	var isError bool
-	switch {
-	case p.Has&packet.HasICMP == 0:
-	case p.Family == 4:
-		switch p.ICMPType {
-		case 3, 4, 5, 11, 12:
-			isError = true
-		}
-	default:
-		isError = p.ICMPType != 0 && p.ICMPType < 128 && !p.MoreFragments && p.FragOffset == 0
-	}
-	if !isError {
-		return p, true
-	}
-	if n == 0 {
-		return nil, false
-	}
-	inner = &packet.Packet{}
-	b := p.Bytes(at+8, n-at-8, make([]byte, n))
-	if err := inner.Decode(b, packet.LinkRaw); err != nil || inner.Family != p.Family {
-		return nil, false
-	}
-	return inner, true
+// found is what HMARK takes from a packet.
+type found struct {
+	src, dst [4]uint32
+	proto    uint8
+	ports    uint32 // masked and in order
 }
 
-// ports returns the protocol of a packet and its ports, or SPI, masked and in
-// order. In IPv6 an authentication header counts for more than what is behind.
-func (h *HMARK) ports(p *packet.Packet) (proto uint8, ports uint32) {
-	if p.Family == 6 {
-		if a, s := p.Auth(); s == packet.Found {
-			if p.MoreFragments || p.FragOffset != 0 {
-				return ah, 0
+// find reads what counts of the packet, or of the one inside an error of ICMP.
+// No says that there is no whole header inside, Unsure that the bytes are not
+// known.
+func (h *HMARK) find(p *packet.Packet) (f found, o rules.Outcome) {
+	if p.Captured() == 0 {
+		if p.Has&packet.HasICMP != 0 {
+			return f, rules.Unsure
+		}
+		f = found{src: p.Src, dst: p.Dst, proto: p.Proto}
+		if p.Has&packet.HasPorts != 0 && !p.MoreFragments {
+			f.ports = h.order(uint32(p.SrcPort)<<16 | uint32(p.DstPort))
+		}
+		return f, rules.Yes
+	}
+	r := reader{p: p}
+	if p.Family == 4 {
+		o = h.find4(&r, &f)
+	} else {
+		o = h.find6(&r, &f)
+	}
+	if r.cut {
+		return f, rules.Unsure
+	}
+	return f, o
+}
+
+// reader reads bytes of a packet.
+type reader struct {
+	p   *packet.Packet
+	buf [40]byte
+	cut bool // some were not captured
+}
+
+// at returns n bytes, at most 40, at an offset from the IP header, nil when
+// the packet has not got them.
+func (r *reader) at(at, n int) []byte {
+	b := r.p.Bytes(at, n, r.buf[:])
+	if b == nil && r.p.Notes&packet.Cut != 0 {
+		r.cut = true
+	}
+	return b
+}
+
+func (h *HMARK) find4(r *reader, f *found) rules.Outcome {
+	ip, off := r.at(0, 20), 0
+	if ip == nil {
+		return rules.No
+	}
+	if ip[9] == packet.ICMP {
+		size := int(ip[0]&15) * 4
+		if b := r.at(size, 8); b != nil {
+			switch b[0] {
+			case 3, 4, 5, 11, 12:
+				off = size + 8
 			}
-			return ah, h.order(a.SPI)
+		}
+		if ip = r.at(off, 20); ip == nil {
+			return rules.No
 		}
 	}
-	if p.Has&packet.HasProto == 0 || p.FragOffset != 0 || p.MoreFragments {
-		return p.Proto, 0
+	f.src, f.dst, f.proto = [4]uint32{3: binary.BigEndian.Uint32(ip[12:])}, [4]uint32{3: binary.BigEndian.Uint32(ip[16:])}, ip[9]
+	if f.proto == packet.ICMP || binary.BigEndian.Uint16(ip[6:])&0x3fff != 0 {
+		return rules.Yes
 	}
-	off := 0
-	switch p.Proto {
+	h.readPorts(r, f, off+int(ip[0]&15)*4)
+	return rules.Yes
+}
+
+func (h *HMARK) find6(r *reader, f *found) rules.Outcome {
+	next, at, fragment := r.skip(0)
+	if next < 0 {
+		return rules.Yes // a hash of nothing
+	}
+	ip := 0
+	if !fragment && next == packet.ICMPv6 {
+		if b := r.at(at, 8); b != nil && b[0] != 0 && b[0] < 128 {
+			ip = at + 8
+			if next, at, fragment = r.skip(ip); next < 0 {
+				return rules.No
+			}
+		}
+	}
+	b := r.at(ip, 40)
+	if b == nil {
+		return rules.No
+	}
+	for i := range 4 {
+		f.src[i], f.dst[i] = binary.BigEndian.Uint32(b[8+4*i:]), binary.BigEndian.Uint32(b[24+4*i:])
+	}
+	f.proto = uint8(next)
+	if f.proto != packet.ICMPv6 && !fragment {
+		h.readPorts(r, f, at)
+	}
+	return rules.Yes
+}
+
+// skip returns the protocol behind the extension headers of the IPv6 header at
+// an offset, -1 when it cannot be found, and where its header begins.
+// Authentication headers end the chain. fragment says that there is a fragment
+// header.
+func (r *reader) skip(ip int) (next, at int, fragment bool) {
+	b := r.at(ip, 40)
+	if b == nil || b[0]>>4 != 6 {
+		return -1, 0, false
+	}
+	next, at = int(b[6]), ip+40
+	for {
+		switch next {
+		case packet.HopByHop, packet.Routing, packet.DestOptions, packet.Fragment, ah:
+		default:
+			return next, at, fragment
+		}
+		if b = r.at(at, 2); b == nil {
+			return -1, 0, fragment
+		}
+		if next == ah {
+			return next, at, fragment
+		}
+		size := 8 + 8*int(b[1])
+		behind := int(b[0])
+		if next == packet.Fragment {
+			fragment, size = true, 8
+			if b = r.at(at+2, 2); b == nil {
+				return -1, 0, fragment
+			}
+			if binary.BigEndian.Uint16(b)&^7 != 0 {
+				switch behind {
+				case packet.HopByHop, packet.Routing, packet.DestOptions, packet.Fragment, ah:
+					return -1, 0, fragment
+				}
+				return behind, at, fragment
+			}
+		}
+		next, at = behind, at+size
+	}
+}
+
+// readPorts reads what is at the beginning of the transport header.
+func (h *HMARK) readPorts(r *reader, f *found, at int) {
+	switch f.proto {
 	case packet.TCP, packet.UDP, packet.UDPLite, packet.SCTP, packet.DCCP, esp:
 	case ah:
-		off = 4
+		at += 4
 	default:
-		return p.Proto, 0
+		return
 	}
-	var buf [4]byte
-	if b := p.Bytes(p.TransportOffset-p.NetOffset+off, 4, buf[:]); b != nil {
-		return p.Proto, h.order(binary.BigEndian.Uint32(b))
+	if b := r.at(at, 4); b != nil {
+		f.ports = h.order(binary.BigEndian.Uint32(b))
 	}
-	if p.Has&packet.HasPorts == 0 {
-		return p.Proto, 0
-	}
-	return p.Proto, h.order(uint32(p.SrcPort)<<16 | uint32(p.DstPort))
 }
 
 // Protocols that have an SPI.

@@ -197,7 +197,12 @@ func (n *NAT) choose(p *packet.Packet) [4]uint32 {
 		}
 		addr[i] = lo + scale(h, count)
 		full = full || addr[i] != n.Hi[i]
-		if !n.Persistent {
+		if n.Persistent {
+			continue
+		}
+		if n.Kind == DNAT { // the word that is there by now
+			h ^= swap(addr[i])
+		} else {
 			h ^= swap(dst[i-first])
 		}
 	}
