@@ -367,7 +367,6 @@ func parseConnBytes(a *argument) error {
 	}
 	// The kernel is told "not" by reversed ends, and so not of a single number.
 	c.Not = a.not && c.Lo != c.Hi
-	a.not = c.Not
 	a.m.data = &c
 	a.writeNumber(c.Lo)
 	if c.Hi != math.MaxUint64 {
@@ -415,6 +414,9 @@ func finishConnBytes(p *ruleParser, m *instance) error {
 	c := *m.data.(*xt.ConnBytes)
 	c.Mode = map[string]xt.ConnBytesMode{"packets": xt.Packets, "bytes": xt.Bytes, "avgpkt": xt.BytesPerPacket}[p.value(m, "connbytes-mode")]
 	dir := p.value(m, "connbytes-dir")
+	for i := range m.given {
+		m.given[i].not = m.given[i].not && c.Not
+	}
 	c.Original, c.Reply = dir != "reply", dir != "original"
 	m.addTest(c.Test())
 	return nil

@@ -44,9 +44,17 @@ var stateMatches = []module{
 			form: Form{Kind: "number", Syntax: "P in 0..1, to 1/2147483648"}},
 		{name: "every", words: 1, not: true, parse: number(1, math.MaxUint32, -1), help: "one packet of N (nth)", form: Form{Kind: "number", Syntax: "N", Min: 1, Max: math.MaxUint32}},
 		{name: "packet", words: 1, parse: number(0, math.MaxUint32-1, -1), help: "the first one, from 0 (nth)",
-			form: Form{Kind: "number", Syntax: "N", Max: math.MaxUint32 - 1, Default: "0"}}}},
+			form: Form{Kind: "number", Syntax: "N", Max: math.MaxUint32 - 1}}}},
 	{kind: "match", name: "nfacct", summary: "count packets in a named account; true, or with a quota once that is used up", class: Stateful, modelled: true, options: []option{
 		{name: "nfacct-name", words: 1, required: true, parse: parseAccount, help: "the account", form: Form{Kind: "text", Syntax: "NAME", MaxLen: maxAccount}}}},
+	{kind: "match", name: "osf", summary: "the system that a connection's first packet comes from", family: 4, class: Stateful, modelled: true,
+		protos: []uint8{protoTCP}, hooks: hookPrerouting | hookInput | hookForward, finish: finishOSF, options: []option{
+			{name: "genre", words: 1, not: true, required: true, parse: text(maxGenre), help: "the system, as the fingerprints name it (the kernel takes no notice of \"!\")",
+				form: Form{Kind: "text", Syntax: "NAME", MaxLen: maxGenre}},
+			{name: "ttl", words: 1, parse: number(0, 2, -1), help: "0: the fingerprint's TTL; 1: not above it; 2: any",
+				form: Form{Kind: "number", Syntax: "N", Max: 2, Default: "0"}},
+			{name: "log", words: 1, parse: number(0, 2, -1), help: "write to the log, and match all known systems: 0 each that fits, 1 the first, 2 as 0",
+				form: Form{Kind: "number", Syntax: "N", Max: 2}}}},
 	timeMatch, hashlimitMatch, rateestMatch,
 }
 
@@ -133,6 +141,7 @@ func finishLimit(p *ruleParser, m *instance) error {
 const (
 	maxRecentName = 199
 	maxAccount    = 31
+	maxGenre      = 31
 )
 
 // checkProcName refuses what cannot be the name of a file.
@@ -302,13 +311,15 @@ func finishStatistic(p *ruleParser, m *instance) error {
 		m.addStateful(func() rules.Test { return xt.Random(of31, not) })
 		return nil
 	}
+	if !m.has("packet") {
+		return fmt.Errorf("--every of match statistic needs --packet: 0 for the first packet")
+	}
 	n, _ := parseNumber(p.value(m, "every"), math.MaxUint32)
 	first, _ := parseNumber(p.value(m, "packet"), math.MaxUint32)
 	if first >= n {
 		return fmt.Errorf("--packet %d is not below --every %d", first, n)
 	}
 	m.addStateful(func() rules.Test { return xt.Nth(uint32(n), uint32(first), not) })
-	m.printAll(" --mode nth%s --every %d --packet %d", pick(not, " !", ""), n, first)
 	return nil
 }
 
@@ -319,5 +330,11 @@ func parseAccount(a *argument) error {
 	}
 	a.m.addStateful(func() rules.Test { return xt.Accounting(name) })
 	a.writeQuoted(name)
+	return nil
+}
+
+func finishOSF(p *ruleParser, m *instance) error {
+	r := xt.OSF{Genre: unquoted(p.value(m, "genre")), Any: m.has("log"), TTL: xt.OSFTTL(p.num(m, "ttl", 0))}
+	m.addTest(r.Test())
 	return nil
 }

@@ -122,7 +122,8 @@ var byteUnits = []struct {
 func appendByteRate(b []byte, cost uint64) []byte {
 	r := max(xt.BytesOf(cost), 1)
 	for _, u := range byteUnits {
-		if r >= u.size && (u.size == 1 || xt.ByteRate(r&^(u.size-1)) == cost) {
+		whole := uint32(r) &^ uint32(u.size-1) // 32 bits: rates above 4 GB are in bytes
+		if r >= u.size && (u.size == 1 || xt.ByteRate(uint64(whole)) == cost) {
 			return fmt.Appendf(b, "%d%sb/s", r/u.size, u.name)
 		}
 	}

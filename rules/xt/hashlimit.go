@@ -12,6 +12,7 @@ package xt
 // every htable-gcinterval, not before. Source: iptables-extensions(8).
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -325,25 +326,33 @@ func prefix(a [4]uint32, length, family int) [4]uint32 {
 	return a
 }
 
-// ports returns the packet's ports, 0 for protocols without, or DropNow when
-// it ends in front of them.
+// ports returns the packet's ports, 0 for protocols without. The kernel takes
+// the four bytes where ports would be for ports, whatever they are: of a later
+// fragment of IPv4, of a cut header, of a security parameter index. DropNow
+// says that the packet ends in front of them.
 func (t *Traversal) ports() (src, dst uint16, o rules.Outcome) {
 	p := &t.Packet
+	at := 0
 	switch p.Proto {
-	case packet.TCP, packet.UDP, packet.UDPLite, packet.SCTP, packet.DCCP:
-		if p.Has&packet.HasPorts != 0 {
-			return p.SrcPort, p.DstPort, rules.Yes
-		}
-	case protoESP, protoAH:
+	case packet.TCP, packet.UDP, packet.UDPLite, packet.SCTP, packet.DCCP, protoESP:
+	case protoAH:
+		at = 4
 	default:
 		return 0, 0, rules.Yes
 	}
-	// Beyond a whole header the kernel takes the bytes for ports, whatever they
-	// are: of a cut header, of a fragment, of a security parameter index.
-	if p.Notes&packet.ShortHeader != 0 && p.TransportOffset+4 > p.End {
-		return 0, 0, rules.DropNow
+	if p.Family == 6 && p.Frag() {
+		return 0, 0, rules.Yes
 	}
-	return 0, 0, rules.Unsure
+	var buf [4]byte
+	switch b := p.Bytes(p.HeaderOffset()+at, 4, buf[:]); {
+	case b != nil:
+		return binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:]), rules.Yes
+	case p.Has&packet.HasPorts != 0:
+		return p.SrcPort, p.DstPort, rules.Yes
+	case p.Captured() == 0 || p.Notes&packet.Cut != 0:
+		return 0, 0, rules.Unsure
+	}
+	return 0, 0, rules.DropNow
 }
 
 const (

@@ -49,6 +49,7 @@ type State struct {
 	counted  map[uint64][]place // connections that connlimit counts, by Conn.ID
 	total    int                // their number
 	accounts map[string]*account
+	prints   *Fingerprints
 }
 
 // now returns the time. The lock must be held.
