@@ -22,6 +22,12 @@ var Differences = []struct {
 	{regexp.MustCompile(` ! --(ah|esp)spi 0:4294967295`), ""},
 	{regexp.MustCompile(`--connbytes 0:0 `), "--connbytes 0 "},
 	{regexp.MustCompile(`--icmp-type 255/255`), "--icmp-type any"},
+	{regexp.MustCompile(`(--name|--hashlimit-name|--genre) "([^"]*)"`), "$1 $2"},
+	{regexp.MustCompile(`(--hashlimit-(?:upto|above)) 1b/s`), "$1 0b/s"},
+	{regexp.MustCompile(`(--ct(?:orig|repl)(?:src|dst) [0-9.]+)/[0-9]+\.[0-9.]+`), "$1"},
+	{regexp.MustCompile(`--connlimit-mask [0-9]+\.[0-9.]+`), "--connlimit-mask 32"},
+	{regexp.MustCompile(` ! --weekdays Mon,Tue,Wed,Thu,Fri,Sat,Sun`), " --weekdays "},
+	{regexp.MustCompile(`((?: !)? --rateest-(?:lt|gt|eq))( --rateest-bps(?: [0-9A-Za-z]+)?)( --rateest-pps)`), "$1$2$1$3"},
 }
 
 // As189 returns a rule that rules/iptables printed as iptables 1.8.9 prints it.

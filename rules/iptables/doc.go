@@ -18,7 +18,15 @@
 //     packets outright ("hotdrop"); whoever makes the keys sees to that.
 //   - "-m state" and "-m conntrack --ctstate" hold when the field ctstate has
 //     any of the listed bits. Without connection tracking the field is absent
-//     and they do not hold, negated or not.
+//     and they do not hold, negated or not. What else is asked of a connection
+//     (its mark, addresses, status) does not hold either for packets without
+//     one, but that "-m helper" and "-m connlabel" hold for them when negated,
+//     and that "-m conntrack" with --ctstate goes by the state alone.
+//   - A match with a memory (limit, recent, quota ...) is asked of the packets
+//     that meet all that stands in front of it, and only of them: what is not
+//     reached is not charged. Each rule of the kernel has a memory of its own;
+//     lists of recent, tables of hashlimit, estimators and accounts are shared
+//     by name. Their memory is an xt.State's.
 //   - "--icmp-type any" (255) is every type, but needs the header.
 //   - Conditions that can never hold stay in the rule as such: "! -i +",
 //     "! -s 0.0.0.0/0", "! --sport :", flags outside their mask.

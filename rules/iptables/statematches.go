@@ -123,7 +123,8 @@ func finishLimit(p *ruleParser, m *instance) error {
 		burst, _ = parseNumber(s, 10000)
 	}
 	if _, err := xt.Limit(avg, uint32(burst)); err != nil {
-		return fmt.Errorf("match limit: --limit and --limit-burst %d: %w", burst, err)
+		rate, _ := appendRate(nil, uint64(avg), xt.LimitScale)
+		return fmt.Errorf("match limit: --limit %s with --limit-burst %d: %w", rate, burst, err)
 	}
 	m.addStateful(func() rules.Test {
 		t, _ := xt.Limit(avg, uint32(burst))
@@ -187,11 +188,13 @@ func finishRecent(p *ruleParser, m *instance) error {
 	if err := m.exclusive(ops...); err != nil {
 		return err
 	}
-	r := xt.RecentRule{TTL: m.has("rttl"), Reap: m.has("reap"), Dest: m.has("rdest")}
+	r := xt.RecentRule{TTL: m.has("rttl"), Reap: m.has("reap")}
 	op := ""
 	for i := range m.given {
 		if g := &m.given[i]; contains(ops, g.opt.name) {
 			op, r.Not = g.opt.name, g.not
+		} else if g.opt.name == "rdest" || g.opt.name == "rsource" {
+			r.Dest = g.opt.name == "rdest" // the last one counts
 		}
 	}
 	if op == "" {

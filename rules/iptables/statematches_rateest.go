@@ -17,7 +17,7 @@ var rateestMatch = module{kind: "match", name: "rateest", summary: "the rates th
 	modelled: true, finish: finishRateest, options: []option{
 		{name: "rateest-delta", parse: noValue, help: "compare how far rates are below --rateest-bps1, --rateest-pps1 (and -bps2, -pps2)"},
 		{name: "rateest", words: 1, parse: text(maxEstimator), help: "the estimator that is compared with numbers", form: estimatorForm},
-		{name: "rateest1", words: 1, parse: text(maxEstimator), help: "the estimator that is compared with --rateest2", form: estimatorForm},
+		{name: "rateest1", words: 1, parse: text(maxEstimator), help: "the estimator that is compared with --rateest2, or without that as --rateest", form: estimatorForm},
 		{name: "rateest2", words: 1, parse: text(maxEstimator), help: "the estimator that --rateest1 is compared with", form: estimatorForm},
 		{name: "rateest-bps", words: optionalWord, parse: parseBitRate, help: "compare bytes; with --rateest: with this rate", form: bitRateForm},
 		{name: "rateest-pps", words: optionalWord, parse: parsePacketRate, help: "compare packets; with --rateest: with this rate", form: packetRateForm},
@@ -118,14 +118,17 @@ func finishRateest(p *ruleParser, m *instance) error {
 	if how == "" {
 		return fmt.Errorf("match rateest needs --rateest-lt, --rateest-gt or --rateest-eq")
 	}
-	numbers := m.has("rateest")
-	if numbers == (m.has("rateest1") || m.has("rateest2")) || !numbers && !(m.has("rateest1") && m.has("rateest2")) {
-		return fmt.Errorf("match rateest needs either --rateest or both of --rateest1 and --rateest2")
+	if err := m.exclusive("rateest", "rateest1"); err != nil {
+		return err
 	}
+	numbers := !m.has("rateest2")
 	name1 := p.value(m, "rateest") + p.value(m, "rateest1")
+	if name1 == "" || !numbers && m.has("rateest") {
+		return fmt.Errorf("match rateest needs --rateest, or --rateest1 with --rateest2")
+	}
 	name2 := p.value(m, "rateest2")
 	r.Name1, r.Name2 = unquoted(name1), unquoted(name2)
-	if r.Name1 == "" || !numbers && r.Name2 == "" {
+	if r.Name1 == "" || !numbers && r.Name2 == "" { // "" in quotes
 		return fmt.Errorf("an estimator's name is not empty")
 	}
 	kinds := []struct {
@@ -140,12 +143,6 @@ func finishRateest(p *ruleParser, m *instance) error {
 		if *k.asked = m.has(base) || m.has(base+"1") || m.has(base+"2"); !*k.asked {
 			continue
 		}
-		if numbers && !r.Delta && plain == "" && second == "" {
-			return fmt.Errorf("--%s needs a rate to compare with", base)
-		}
-		if r.Delta && plain != "" {
-			return fmt.Errorf("with --rateest-delta the rates are --%s1 and --%s2, not --%s", base, base, base)
-		}
 		value := func(s string) uint64 {
 			if k.name == "bps" {
 				return bytesOfRate(s)
@@ -156,6 +153,7 @@ func finishRateest(p *ruleParser, m *instance) error {
 		if second == "" {
 			second = plain
 		}
+		// A rate that is not given is 0.
 		if *k.first, *k.second = 0, value(second); r.Delta {
 			*k.first = value(first)
 		} else if !numbers {
