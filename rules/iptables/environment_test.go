@@ -113,7 +113,9 @@ func TestEnvironmentMatchesAnswerForWhatTheCallerSays(t *testing.T) {
 		{"-m physdev ! --physdev-out eth1", unbridged, "no"}, // there is none
 		{"-m physdev --physdev-is-bridged --physdev-out eth1", bridge(true, "eth0", "eth1"), "yes"},
 		{"-m physdev --physdev-is-bridged --physdev-out eth2", bridge(true, "eth0", "eth1"), "no"},
-		{"-m physdev ! --physdev-in eth1", bridge(true, "", "eth1"), "yes"}, // not asked
+		{"-m physdev ! --physdev-in eth1", bridge(true, "", "eth1"), "yes"},  // not asked
+		{"-m physdev --physdev-is-bridged", bridge(true, "eth0", ""), "no"},  // not yet
+		{"-m physdev --physdev-is-out", bridge(false, "eth0", "eth1"), "no"}, // routed
 		{"-m physdev --physdev-in +", none, "no"},
 		{"-m physdev ! --physdev-in +", none, "yes"},
 		{"-m physdev --physdev-is-in", none, "no"},

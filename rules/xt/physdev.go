@@ -7,6 +7,10 @@ import "github.com/hipac-go/classifier/rules"
 // PhysdevMatch asks for a packet's way through a bridge. nil parts are not
 // asked.
 //
+// The port that a packet leaves by is known of bridged packets only, and in
+// Linux behind the bridge's decision: in FORWARD and POSTROUTING. To the match
+// a packet is bridged when it is known.
+//
 // A packet that has not been in a bridge meets it when all that is asked is
 // negated. Of one that has, In is not asked when the port is not known, and
 // Out does not hold then, negated or not.
@@ -35,15 +39,19 @@ func (m *PhysdevMatch) Ask(s rules.Subject) (rules.Outcome, string) {
 	}
 	b := t.Packet.Env.Bridge
 	none := rules.Value{}
+	out := b.Out
+	if !b.Bridged {
+		out = none
+	}
 	is := func(want *bool, is bool) bool { return want == nil || *want == is }
-	if !is(m.IsIn, b.In != none) || !is(m.IsOut, b.Out != none) || !is(m.Bridged, b.Bridged) {
+	if !is(m.IsIn, b.In != none) || !is(m.IsOut, out != none) || !is(m.Bridged, out != none) {
 		return rules.No, ""
 	}
-	if !b.Bridged && b.In == none && b.Out == none {
+	if b.In == none && out == none {
 		return answer((m.In == nil || m.In.Not) && (m.Out == nil || m.Out.Not)), ""
 	}
 	if m.In != nil && b.In != none && !m.In.holds(b.In) {
 		return rules.No, ""
 	}
-	return answer(m.Out == nil || b.Out != none && m.Out.holds(b.Out)), ""
+	return answer(m.Out == nil || out != none && m.Out.holds(out)), ""
 }
