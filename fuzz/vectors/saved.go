@@ -28,6 +28,8 @@ var Differences = []struct {
 	{regexp.MustCompile(`--connlimit-mask [0-9]+\.[0-9.]+`), "--connlimit-mask 32"},
 	{regexp.MustCompile(` ! --weekdays Mon,Tue,Wed,Thu,Fri,Sat,Sun`), " --weekdays "},
 	{regexp.MustCompile(`((?: !)? --rateest-(?:lt|gt|eq))( --rateest-bps(?: [0-9A-Za-z]+)?)( --rateest-pps)`), "$1$2$1$3"},
+	{regexp.MustCompile(`( --tunnel-(?:src|dst) [^ /]+)/(?:[0-9]+\.[0-9.]+|[0-9a-f]*:[0-9a-f:]*)`), "$1"},
+	{regexp.MustCompile(`(\bI_DATA):[IUBEiube]+`), "$1"},
 }
 
 // As189 returns a rule that rules/iptables printed as iptables 1.8.9 prints it.
