@@ -38,6 +38,14 @@ func TestTraceOutputs(t *testing.T) {
 		"--packet", "tcp [2001:db8::1]:1 > [2001:db8::2]:2 out=eth0"))
 }
 
+func TestATraceSaysWhatIsNotKnown(t *testing.T) {
+	r := file(t, "r", "*filter\n-A OUTPUT -m owner --uid-owner 5 -j ACCEPT\n-A OUTPUT -m osf --genre Linux -p tcp -j LOG\n"+
+		"-A OUTPUT -m osf --genre Linux -p tcp -j DROP\nCOMMIT\n")
+	out := output(t, "", "trace", "--rules", r, "--allow-unknown", "--packet", "tcp 10.0.0.1:1 > 10.0.0.2:2 out=eth0",
+		"--packet", "tcp 10.0.0.1:1 > 10.0.0.2:2 out=eth0 uid=7")
+	golden(t, "trace-unknown.text", out)
+}
+
 func TestRulesRememberThePacketsTracedBefore(t *testing.T) {
 	var lines []traceJSON
 	for _, line := range strings.Split(strings.TrimSpace(traced(t, "--output", "json", "--near", "9", "--packet", newWeb, "--packet", newWeb)), "\n") {

@@ -204,7 +204,7 @@ func (w *packetWay) verdict() wayLine {
 		l.where = w.place(line)
 	}
 	if r.Needs != "" && t.Chains[r.By.Chain].Rules.At(r.By.Rule).Unknown == "" {
-		l.text += "  (needs " + files.Printable(r.Needs) + ")"
+		l.text += "  (needs " + files.Printable(needed(r.Needs)) + ")"
 	}
 	return l
 }
@@ -323,5 +323,17 @@ func unsureOf(a *rules.Answer) string {
 	if a.Wanted == a.Needs {
 		return a.Wanted + ": not modelled"
 	}
-	return a.Wanted + ": unknown, needs " + a.Needs
+	return a.Wanted + ": unknown, needs " + needed(a.Needs)
+}
+
+// saying are the words of a packet description that say what is missing.
+var saying = map[string]string{"owner": "uid=", "cgroup": "cgroup=", "physdev": "physin=", "rpfilter": "rpfilter=", "socket": "socket=", "policy": "ipsec=",
+	"ipvs": "ipvs=", "the path's MTU": "mtu=", "the packet's connection": "ctstate="}
+
+// needed writes what is missing, and the word that says it.
+func needed(what string) string {
+	if w, ok := saying[what]; ok {
+		return what + ": say " + w
+	}
+	return what
 }

@@ -147,6 +147,21 @@ func (m *meta) apply(p *packet.Packet) {
 	if m.bridge {
 		e.Bridge, any = &packet.Bridge{Bridged: m.physOut != "", In: name(m.physIn), Out: name(m.physOut)}, true
 	}
+	if m.reverse != "" {
+		e.ReversePath, any = &packet.ReversePath{Interface: m.reverse == "pass"}, true
+		if m.reverse != "fail" {
+			e.ReversePath.Type = 1 << 1 // UNICAST
+		}
+	}
+	if m.socket != "" {
+		e.Socket, any = &packet.Socket{Found: m.socket != "none", Wildcard: m.socket == "wildcard", Transparent: m.socket == "transparent"}, true
+	}
+	if m.ipsec != "" {
+		e.Policy, any = &packet.Policy{}, true
+	}
+	if m.ipvs != "" {
+		e.IPVS, any = &packet.IPVS{}, true
+	}
 	if any {
 		p.Env = &e
 	}

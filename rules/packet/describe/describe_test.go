@@ -40,6 +40,8 @@ func TestDescriptionsHaveOneCanonicalForm(t *testing.T) {
 			"uid=1000 gid=0 time=2024-05-14T09:30:00Z",
 		"udp 10.0.0.1:1 > 10.0.0.2:2 in= uid=none cgroup=/a srctype=LOCAL dsttype=UNICAST cpu=0 physin=p0": "udp 10.0.0.1:1 > 10.0.0.2:2 in= uid=none cgroup=/a cpu=0 " +
 			"srctype=LOCAL dsttype=UNICAST physin=p0",
+		"udp 10.0.0.1:1 > 10.0.0.2:2 mtu=1500 inaddr=10.0.0.2 outaddr=2001:db8::1 rpfilter=loose socket=wildcard ipsec=none ipvs=none physin=none": "udp 10.0.0.1:1 > 10.0.0.2:2 " +
+			"mtu=1500 inaddr=10.0.0.2 outaddr=2001:db8::1 rpfilter=loose socket=wildcard ipsec=none ipvs=none physin=none",
 	} {
 		p, err := Parse(text)
 		require.NoError(t, err, text)
@@ -103,6 +105,16 @@ func TestADescribedPacketHasWhatItsDescriptionSays(t *testing.T) {
 	require.Equal(t, packet.HasRealm|packet.HasAddrTypes, p.Env.Has)
 	require.Equal(t, time.Date(2024, 5, 14, 7, 30, 0, 0, time.UTC), p.Time.UTC())
 	require.EqualValues(t, 3, p.Mark)
+
+	p, err = Parse("udp 10.0.0.1:1 > 10.0.0.2:2 mtu=1500 inaddr=10.0.0.2 rpfilter=loose socket=transparent ipsec=none physin=none")
+	require.NoError(t, err)
+	require.Equal(t, packet.HasPathMTU|packet.HasInAddr, p.Env.Has)
+	require.Equal(t, p.Dst, p.Env.InAddr)
+	require.Equal(t, &packet.ReversePath{Type: 2}, p.Env.ReversePath)
+	require.Equal(t, &packet.Socket{Found: true, Transparent: true}, p.Env.Socket)
+	require.Equal(t, &packet.Policy{}, p.Env.Policy)
+	require.Equal(t, &packet.Bridge{}, p.Env.Bridge)
+	require.Nil(t, p.Env.IPVS)
 
 	p, err = Parse("tcp 10.0.0.1:1 > 10.0.0.2:2 ctstate=INVALID")
 	require.NoError(t, err)

@@ -70,6 +70,8 @@ type meta struct {
 	hasTypes                bool
 	bridge                  bool
 	physIn, physOut         string
+	reverse, socket         string // words with a few values, "" for not given
+	ipsec, ipvs             string
 	time                    time.Time
 }
 

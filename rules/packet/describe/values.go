@@ -108,7 +108,9 @@ func (s *spec) setOwner(v string, to *uint32, has *bool) error {
 }
 
 func (s *spec) setPort(v string, to *string) error {
-	s.bridge = true
+	if s.bridge = true; v == "none" {
+		return nil
+	}
 	return setName(v, to)
 }
 

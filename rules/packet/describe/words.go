@@ -167,12 +167,24 @@ var words = []Word{
 	env("realm", "routing realm", packet.HasRealm, func(e *packet.Env) *uint32 { return &e.Realm }),
 	addrType("srctype", "what the routing tables say of the source: UNICAST, LOCAL, BROADCAST, ...", func(e *packet.Env) *uint16 { return &e.SrcType }),
 	addrType("dsttype", "and of the destination", func(e *packet.Env) *uint16 { return &e.DstType }),
-	{Name: "physin", Form: "NAME", Help: "bridge port that it came in by", Meta: true,
+	env("mtu", "smallest MTU on its way, for TCPMSS --clamp-mss-to-pmtu", packet.HasPathMTU, func(e *packet.Env) *uint32 { return &e.PathMTU }),
+	addr("inaddr", "address of the interface in=", packet.HasInAddr, func(e *packet.Env) *[4]uint32 { return &e.InAddr }),
+	addr("outaddr", "address of the interface out=", packet.HasOutAddr, func(e *packet.Env) *[4]uint32 { return &e.OutAddr }),
+	oneOf("rpfilter", []string{"pass", "loose", "fail"}, "the way back to its source: by the interface that it came in by, by another, or none", func(s *spec) *string { return &s.reverse }),
+	oneOf("socket", []string{"none", "found", "wildcard", "transparent"}, "the local socket that would take it", func(s *spec) *string { return &s.socket }),
+	oneOf("ipsec", []string{"none"}, "no IPsec transformation, for the match policy", func(s *spec) *string { return &s.ipsec }),
+	oneOf("ipvs", []string{"none"}, "no virtual server connection", func(s *spec) *string { return &s.ipvs }),
+	{Name: "physin", Form: "NAME", Help: "bridge port that it came in by; none: it does not come through a bridge", Meta: true,
 		set: func(s *spec, v string) error { return s.setPort(v, &s.physIn) },
-		get: func(s *spec) (string, bool) { return s.physIn, s.bridge && s.physIn != "" }},
+		get: func(s *spec) (string, bool) {
+			if s.physIn == "" && s.physOut == "" {
+				return "none", s.bridge
+			}
+			return s.physIn, s.physIn != ""
+		}},
 	{Name: "physout", Form: "NAME", Help: "bridge port that it leaves by", Meta: true,
 		set: func(s *spec, v string) error { return s.setPort(v, &s.physOut) },
-		get: func(s *spec) (string, bool) { return s.physOut, s.bridge && s.physOut != "" }},
+		get: func(s *spec) (string, bool) { return s.physOut, s.physOut != "" }},
 	{Name: "time", Form: "TIME", Help: "when it is, 2024-05-14T09:30:00Z", Meta: true,
 		set: func(s *spec, v string) error {
 			t, err := time.Parse(time.RFC3339, v)
@@ -210,6 +222,38 @@ func env(name, help string, has packet.EnvFields, at func(*packet.Env) *uint32) 
 	return Word{Name: name, Form: "N", Help: help + "; unknown when not given", Meta: true,
 		set: func(s *spec, v string) error { s.env.Has |= has; return setBits(v, at(&s.env), 32) },
 		get: func(s *spec) (string, bool) { return strconv.Itoa(int(*at(&s.env))), s.env.Has&has != 0 }}
+}
+
+// addr is a word for an address of the environment.
+func addr(name, help string, has packet.EnvFields, at func(*packet.Env) *[4]uint32) Word {
+	f := rules.Field{Name: name, Bits: 128, Kind: rules.IP}
+	return Word{Name: name, Form: "ADDRESS", Help: help + "; unknown when not given", Meta: true,
+		set: func(s *spec, v string) error {
+			x, err := f.ParseValue(v)
+			if err != nil {
+				return err
+			}
+			s.env.Has |= has
+			*at(&s.env) = [4]uint32{uint32(x.Hi >> 32), uint32(x.Hi), uint32(x.Lo >> 32), uint32(x.Lo)}
+			return nil
+		},
+		get: func(s *spec) (string, bool) {
+			w := at(&s.env)
+			return f.FormatValue(rules.Value{Hi: uint64(w[0])<<32 | uint64(w[1]), Lo: uint64(w[2])<<32 | uint64(w[3])}), s.env.Has&has != 0
+		}}
+}
+
+// oneOf is a word with a few values.
+func oneOf(name string, values []string, help string, at func(*spec) *string) Word {
+	return Word{Name: name, Form: strings.Join(values, "|"), Help: help + "; unknown when not given", Meta: true,
+		set: func(s *spec, v string) error {
+			if !slices.Contains(values, v) {
+				return fmt.Errorf("not one of %s", strings.Join(values, ", "))
+			}
+			*at(s) = v
+			return nil
+		},
+		get: func(s *spec) (string, bool) { return *at(s), *at(s) != "" }}
 }
 
 func addrType(name, help string, at func(*packet.Env) *uint16) Word {
