@@ -72,7 +72,7 @@ COMMIT
 -A FORWARD -p tcp -m tcp --dport 80 -j user
 -A FORWARD -p udp -j ACCEPT
 -A user -s 10.9.0.0/16 -j ACCEPT
--A user -s 10.0.0.0/8 -m set --match-set blocked src -j DROP
+-A user -s 10.0.0.0/8 -d host.example -j DROP
 COMMIT
 `
 
@@ -89,7 +89,7 @@ func TestIDLinesOfTables(t *testing.T) {
 			output(t, csv, "--rules", r, "--packets", "-", "--output", "id", "--allow-unknown", "--engine", e))
 	}
 	text := output(t, csv, "--rules", r, "--packets", "-", "--allow-unknown")
-	require.Contains(t, text, "(unknown: match set)")
+	require.Contains(t, text, "(unknown: host name host.example)")
 	// A table without FORWARD is entered at its first chain.
 	require.Equal(t, "ACCEPT\tPREROUTING/policy\n",
 		output(t, "src,dst\n1.1.1.1,1.1.1.2\n", "--rules", r, "--packets", "-", "--output", "id", "--allow-unknown", "--table", "nat"))

@@ -20,13 +20,13 @@ func TestLintSaysWhatOfARuleIsMoreThanConditions(t *testing.T) {
 	text, err := os.ReadFile("testdata/trace.rules")
 	require.NoError(t, err)
 	for rule, want := range map[string]string{
-		"-p tcp -m tcp --dport 80 -j ACCEPT":                                       "",
-		"-m comment --comment x -j ACCEPT":                                         "",
-		"-m limit --limit 1/s -j ACCEPT":                                           "remembers limit",
-		"-m string --string x --algo bm -m limit --limit 1/s -j LOG":               "reads bytes string, remembers limit, reports LOG",
-		"-m set --match-set a src -j ACCEPT":                                       "unknown match set",
-		"-m recent --name a --set":                                                 "remembers recent",
-		"-p tcp -m multiport --ports 1,2 -m statistic --mode nth --every 2 -j LOG": "remembers statistic, reports LOG",
+		"-p tcp -m tcp --dport 80 -j ACCEPT":                         "",
+		"-m comment --comment x -j ACCEPT":                           "",
+		"-m limit --limit 1/s -j ACCEPT":                             "remembers limit",
+		"-m string --string x --algo bm -m limit --limit 1/s -j LOG": "reads bytes string, remembers limit, reports LOG",
+		"-s a.example -j ACCEPT":                                     "unknown host name a.example",
+		"-m recent --name a --set":                                   "remembers recent",
+		"-p tcp -m multiport --ports 1,2 -m statistic --mode nth --every 2 --packet 0 -j LOG": "remembers statistic, reports LOG",
 	} {
 		rules := strings.Replace(string(text), "-A INPUT -i lo -j ACCEPT", "-A INPUT "+rule, 1)
 		var r costReport

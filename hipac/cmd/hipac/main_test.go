@@ -110,7 +110,7 @@ func TestFilesThatCannotBeReadExitWith1(t *testing.T) {
 }
 
 func TestEveryUnsupportedFeatureIsALineOfItsOwn(t *testing.T) {
-	rules := file(t, "r", "*filter\n-A FORWARD -m set --match-set a src -j ACCEPT\n-A FORWARD -m osf --genre Linux -j ACCEPT\nCOMMIT\n")
+	rules := file(t, "r", "*filter\n-A FORWARD -s a.example -j ACCEPT\n-A FORWARD -d b.example -j ACCEPT\nCOMMIT\n")
 	r := invoke(t, "", "stats", "--rules", rules)
 	require.Equal(t, exitData, r.code)
 	lines := strings.Split(strings.TrimSpace(r.stderr), "\n")

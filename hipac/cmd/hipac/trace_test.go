@@ -39,8 +39,8 @@ func TestTraceOutputs(t *testing.T) {
 }
 
 func TestATraceSaysWhatIsNotKnown(t *testing.T) {
-	r := file(t, "r", "*filter\n-A OUTPUT -m owner --uid-owner 5 -j ACCEPT\n-A OUTPUT -m osf --genre Linux -p tcp -j LOG\n"+
-		"-A OUTPUT -m osf --genre Linux -p tcp -j DROP\nCOMMIT\n")
+	r := file(t, "r", "*filter\n-A OUTPUT -m owner --uid-owner 5 -j ACCEPT\n-A OUTPUT -d a.example -p tcp -j LOG\n"+
+		"-A OUTPUT -d a.example -p tcp -j DROP\nCOMMIT\n")
 	out := output(t, "", "trace", "--rules", r, "--allow-unknown", "--packet", "tcp 10.0.0.1:1 > 10.0.0.2:2 out=eth0",
 		"--packet", "tcp 10.0.0.1:1 > 10.0.0.2:2 out=eth0 uid=7")
 	golden(t, "trace-unknown.text", out)
