@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/ipset"
+	"github.com/hipac-go/classifier/rules/route"
 )
 
 // Options say how to read a file. The zero Options refuse what is not
@@ -31,6 +33,13 @@ type Options struct {
 	// ConnLabels is the text of a connlabel.conf: names of connection labels, a
 	// number in 0..127 and a name on each line. Without it labels are numbers.
 	ConnLabels string
+	// Sets are those that rules ask ("-m set") and change ("-j SET"). Static
+	// ones of one dimension become conditions. Without a set nobody can say
+	// whether a packet is in it.
+	Sets *ipset.Sets
+	// Routes say of which type addresses are (match addrtype). Without them
+	// packets are asked (packet.Env).
+	Routes *route.Table
 }
 
 // Ruleset is what a file holds. It is immutable and may be used concurrently.

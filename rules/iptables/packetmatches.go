@@ -42,7 +42,7 @@ var packetMatches = append([]module{
 		finish: finishDevgroup},
 	{kind: "match", name: "realm", summary: "realm of the packet's route", class: Environment, family: 4, modelled: true, hooks: laterHooks | hookInput,
 		options: []option{{name: "realm", words: 1, not: true, required: true, parse: parseRealm, help: "routing realm", form: maskedForm("cosmos")}}},
-}, packetMatches6...)
+}, append(packetMatches6, setMatch, addrtypeMatch)...)
 
 // Forms of values.
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/internal/lines"
+	"github.com/hipac-go/classifier/rules/ipset"
+	"github.com/hipac-go/classifier/rules/route"
 	"github.com/hipac-go/classifier/rules/xt"
 )
 
@@ -18,15 +20,19 @@ import (
 const maxChainName = 28
 
 type fileReader struct {
-	file   string
-	limits rules.Limits
-	allow  bool
-	users  func(string) (uint32, bool)
-	groups func(string) (uint32, bool)
-	lines  *lines.Reader
-	line   int
-	rs     *Ruleset
-	path   string // of the rule in a JSON document, with ": " behind it
+	file    string
+	limits  rules.Limits
+	allow   bool
+	users   func(string) (uint32, bool)
+	groups  func(string) (uint32, bool)
+	lines   *lines.Reader
+	line    int
+	rs      *Ruleset
+	path    string // of the rule in a JSON document, with ": " behind it
+	sets    *ipset.Sets
+	changes map[string]bool // sets that rules of the file change
+	routes  *route.Table
+	typed   map[route.Type][]rules.Interval // addresses of types, by routes
 
 	cur  *tableReader // between *TABLE and COMMIT
 	hook hook         // of the current rule's chain when it is built-in
@@ -101,6 +107,12 @@ type limitedRule struct {
 // file and the number of rules that its address lists make.
 func Read(src io.Reader, o Options) (*Ruleset, error) {
 	f := newFileReader(o)
+	if len(o.Sets.All()) > 0 {
+		var err error
+		if src, err = f.findChanges(src); err != nil {
+			return nil, err
+		}
+	}
 	f.lines = lines.NewReader(src, o.File, f.limits)
 	var err error
 	if f.labelNames, err = parseLabelNames(o.ConnLabels); err != nil {
@@ -119,7 +131,7 @@ func Read(src io.Reader, o Options) (*Ruleset, error) {
 
 func newFileReader(o Options) *fileReader {
 	f := &fileReader{file: o.File, limits: o.Limits.OrDefault(), allow: o.AllowUnknown, users: o.Users, groups: o.Groups, rs: &Ruleset{Family: o.Family},
-		features: map[string]int{}, strings: map[string]string{}, text: &strings.Builder{}}
+		features: map[string]int{}, strings: map[string]string{}, text: &strings.Builder{}, sets: o.Sets, routes: o.Routes}
 	f.rule.f = f
 	return f
 }

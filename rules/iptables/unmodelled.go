@@ -12,8 +12,6 @@ import "strings"
 // that it takes one when the next word is not an option; "!" marks those that
 // may be negated.
 const notModelledText = `
-match addrtype 0 src-type! dst-type! limit-iface-in/0 limit-iface-out/0
-match set 0 match-set!/2 set!/2 return-nomatch/0 update-counters!/0 update-subcounters!/0 packets-eq! packets-lt packets-gt bytes-eq! bytes-lt bytes-gt
 target SAME 4 to nodst/0 random/0
 target SET 0 add-set/2 del-set/2 map-set/2 exist/0 timeout map-mark/0 map-prio/0 map-queue/0
 `
