@@ -128,7 +128,11 @@ func (p *ruleParser) ways() int {
 	ways := 1
 	for i := range p.insts {
 		for j := range p.insts[i].items {
-			if n := len(p.insts[i].items[j].either); n > 0 {
+			it := &p.insts[i].items[j]
+			if it.stateful { // choices behind it are tests
+				return ways
+			}
+			if n := len(it.either); n > 0 {
 				if ways *= n; ways > p.f.limits.MaxElements {
 					return ways
 				}
@@ -212,7 +216,6 @@ func (p *ruleParser) arrange(src, dst *address, way int, effect rules.Target, ta
 					}
 				}
 				tests = append(tests, rules.Step{Test: xt.AnyOf(lists...), Text: text})
-				way /= len(it.either) // every way asks all of them; the first is enough
 			case it.either != nil:
 				conds = append(conds, it.either[way%len(it.either)]...)
 				way /= len(it.either)

@@ -278,3 +278,10 @@ func TestNamesOfLabelsAreReadFromTheirFile(t *testing.T) {
 		require.ErrorContains(t, err, reason)
 	}
 }
+
+func TestChoicesBehindAStatefulMatchAreAskedOnceForAPacket(t *testing.T) {
+	require.Equal(t, "1010", play(t, "-p udp -m statistic --mode nth --every 2 --packet 0 -m multiport --ports 53,5000", "1 1 1 1", nil))
+	require.Equal(t, "0000", play(t, "-p udp -m statistic --mode nth --every 2 --packet 0 -m multiport --ports 54,5001", "1 1 1 1", nil))
+	require.Equal(t, "1010", play(t, "-p udp -m multiport --ports 53,5000 -m statistic --mode nth --every 2 --packet 0", "1 1 1 1", nil))
+	require.Equal(t, "1010", play(t, "-m statistic --mode nth --every 2 --packet 0 -m conntrack --ctstate NEW,INVALID --ctproto 17", "1 1 1 1", connected(nil)))
+}
