@@ -312,8 +312,7 @@ func parseConnLabel(a *argument) error {
 func finishConnLabel(p *ruleParser, m *instance) error {
 	l := m.data.(connLabels)
 	if m.has("set") {
-		p.f.labels = true
-		m.addStateful(func() rules.Test { return xt.SetLabel(l.bit, l.not) })
+		m.items = append(m.items, item{test: func() rules.Test { return xt.SetLabel(l.bit, l.not) }, stateful: true, writes: "ctlabels"})
 		return nil
 	}
 	bit := rules.U64(1).Shl(int(l.bit))

@@ -54,7 +54,6 @@ type fileReader struct {
 	looked   int            // rules that commands have looked at
 	absent   []absence      // chains that rules name and that there are not
 	named    map[string]any // what rules share by a name: lists of recent, tables of hashlimit
-	labels   bool           // a rule sets connection labels
 
 	labelNames map[string]uint64 // of connection labels
 }
@@ -348,9 +347,6 @@ func (f *fileReader) finish() error {
 				}
 			}
 		}
-	}
-	if f.labels {
-		used[fieldCTLabels] = 0 // they change between two rules: ask for them when they are asked for
 	}
 	schema, place := choose(used, f.rs.Family)
 	for _, t := range f.done {
