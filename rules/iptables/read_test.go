@@ -198,6 +198,8 @@ func FuzzReadPrintsWhatItReads(f *testing.F) {
 		"*mangle\n-A FORWARD -m brand ! --new x -m recent --set ! --name x -j MARK --set-mark 1\n-A FORWARD -d ! host.name -p tcp --tcp-option 3\nCOMMIT\n",
 		"*filter\n:c - [0:0]\n-I c 1 -s 1.2.3.4,5.6.7.0/24\n-R c 2 -j DROP\n-N d\n-A d -j c\n-E c e\n-D e 1\n-D d -j e\n-X e\n-F d\n-Z\n-P INPUT DROP\nCOMMIT\n",
 		"*filter\n:c - [0:0]\n-s 1.1.1.1 -I c -p tcp -m multiport --ports 1,2\n-C c -s 1.1.1.1 -p tcp -m multiport --ports 1,2\n-F c\n-X\nCOMMIT\n",
+		"*mangle\n-A PREROUTING -m string --algo bm --hex-string \"a|00|\\\\|\" -m u32 ! --u32 \"0>>22&0x3C@4=1:2,3&&6=7\" -m bpf --bytecode \"2,48 0 0 9,22 0 0 0\" -m socket --restore-skmark\nCOMMIT\n",
+		"*mangle\n-A FORWARD -p sctp --chunk-types any DATA:Ub,PAD -m physdev ! --physdev-in a+ -m policy --dir in --strict --reqid 1 --next --mode tunnel --tunnel-src 10.1/255.0.1.0\n-A OUTPUT -m owner --uid-owner bob ! --gid-owner 1-2 --suppl-groups -m cgroup --path /a\nCOMMIT\n",
 	} {
 		f.Add(s)
 	}
