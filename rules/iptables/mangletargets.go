@@ -171,6 +171,7 @@ var mangleTargets = []module{
 		m.target = sharedTarget(&xt.CT{Name: "NOTRACK", NoTrack: true})
 		return nil
 	}},
+	setTargetModule,
 	npt("SNPT", "translate the prefix of the source", hookInput|hookPostrouting, "src"),
 	npt("DNPT", "translate the prefix of the destination", hookPrerouting|hookOutput, "dst"),
 }

@@ -13,7 +13,6 @@ import "strings"
 // may be negated.
 const notModelledText = `
 target SAME 4 to nodst/0 random/0
-target SET 0 add-set/2 del-set/2 map-set/2 exist/0 timeout map-mark/0 map-prio/0 map-queue/0
 `
 
 func notModelled() []module {
