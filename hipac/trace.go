@@ -76,6 +76,8 @@ type Trace struct {
 	// number in the order of the way.
 	Near   []NearMiss
 	Result rules.PathResult
+	// Left is the number of steps that were left out, see MaxSteps.
+	Left int
 }
 
 // TraceOptions say how much a trace is to tell. The zero TraceOptions tell
@@ -85,15 +87,25 @@ type TraceOptions struct {
 	Near int
 	// All makes every rule that the packet passes a step.
 	All bool
-	// Step is called for every step as it happens, before its target is
-	// applied, with the index of the stop; nil: not called.
+	// MaxSteps bounds the steps that are kept, the first ones; 0 means
+	// DefaultMaxSteps. Chains that call one another several times can make a
+	// packet take millions.
+	MaxSteps int
+	// Step is called for every step that is kept as it happens, before its
+	// target is applied, with the index of the stop; nil: not called.
 	Step func(stop int, s *Step)
 }
+
+// DefaultMaxSteps is far more than a reader wants, and some 10 MB.
+const DefaultMaxSteps = 1 << 16
 
 // Trace sends a packet along a path as Run does, and tells its way. It takes
 // time and memory linear in the rules executed, and with Near or All in the
 // rules of the chains that the packet goes through. Targets change s.
 func (t *Tables) Trace(s rules.Subject, path rules.Path, o TraceOptions) *Trace {
+	if o.MaxSteps == 0 {
+		o.MaxSteps = DefaultMaxSteps
+	}
 	r := &tracer{s: s, path: path, opts: o, out: &Trace{}}
 	r.out.Result = t.Run(s, path, &rules.Observer{Executed: r.executed, Left: r.left})
 	r.trim(o.Near)
@@ -108,6 +120,7 @@ type tracer struct {
 	opts   TraceOptions
 	out    *Trace
 	frames []position
+	steps  int
 }
 
 // position is where the packet stands in a chain.
@@ -126,6 +139,11 @@ func (r *tracer) add(stop int, s Step) {
 	if s.Kind != Executed && s.Kind != Missed {
 		s.At.Rule = max(s.At.Rule, 0)
 	}
+	if r.steps == r.opts.MaxSteps {
+		r.out.Left++
+		return
+	}
+	r.steps++
 	t := &r.out.Stops[stop]
 	t.Steps = append(t.Steps, s)
 	if r.opts.Step != nil {
@@ -164,7 +182,11 @@ func (r *tracer) executed(stop int, at rules.Place) {
 	table := r.path[stop].Table
 	rule := table.Chains[at.Chain].Rules.At(at.Rule)
 	depth := max(len(r.frames)-1, 0)
-	r.add(stop, Step{Kind: Executed, At: at, Depth: depth, Answers: r.answers(table, rule, true)})
+	var answers []rules.Answer
+	if r.steps < r.opts.MaxSteps {
+		answers = r.answers(table, rule, true)
+	}
+	r.add(stop, Step{Kind: Executed, At: at, Depth: depth, Answers: answers})
 	switch rule.Value.Kind {
 	case rules.Jump:
 		r.frames = append(r.frames, position{chain: rule.Value.Chain})
@@ -220,7 +242,10 @@ func (r *tracer) missed(stop, chain, from, to int) {
 	k := r.s.Key()
 	for i := from; i < to; i++ {
 		rule := table.Chains[chain].Rules.At(i)
-		if !r.opts.All && failing(table.Schema, rule, k) > 1 {
+		if (!r.opts.All || r.steps == r.opts.MaxSteps) && failing(table.Schema, rule, k) > 1 {
+			if r.opts.All {
+				r.out.Left++
+			}
 			continue
 		}
 		at := rules.Place{Chain: chain, Rule: i}

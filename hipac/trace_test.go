@@ -102,6 +102,38 @@ func TestTracesTellEveryRuleThatThePacketComesTo(t *testing.T) {
 	}
 }
 
+func TestTracesKeepTheFirstSteps(t *testing.T) {
+	s := rules.IPv4Tuple
+	// Each of the chains jumps twice to the next: 2^13-1 steps and as many returns.
+	table := &rules.Table{Name: "filter", Schema: s}
+	for c := range 13 {
+		b := rules.NewBuilder[rules.Action](s)
+		for n := range 2 {
+			r := rules.Rule[rules.Action]{Value: rules.Action{Kind: rules.Jump, Chain: c + 1, Number: n + 1}}
+			if c == 12 {
+				r.Value.Kind, r.Continue, r.Conds = rules.Pass, true, s.MustConds("dport=80 sport=90")
+			}
+			_, err := b.Add(r)
+			require.NoError(t, err)
+		}
+		table.Chains = append(table.Chains, rules.Chain{Name: fmt.Sprint("c", c), Rules: b.List()})
+	}
+	table.Chains[0].Policy = rules.Drop
+	c, err := hipac.BuildTables(context.Background(), []*rules.Table{table}, nil)
+	require.NoError(t, err)
+	path := rules.Path{{Table: table}}
+	k := s.NewKey()
+	whole := c.Trace(rules.KeyOnly(k), path, hipac.TraceOptions{})
+	require.Zero(t, whole.Left)
+	require.Len(t, whole.Stops[0].Steps, 2*(1<<13-2)+1)
+	cut := c.Trace(rules.KeyOnly(k), path, hipac.TraceOptions{MaxSteps: 1000, Near: 3})
+	require.Equal(t, whole.Stops[0].Steps[:1000], cut.Stops[0].Steps)
+	require.Equal(t, len(whole.Stops[0].Steps)-1000, cut.Left)
+	require.Equal(t, whole.Result, cut.Result)
+	all := c.Trace(rules.KeyOnly(k), path, hipac.TraceOptions{MaxSteps: 1000, All: true})
+	require.Equal(t, len(whole.Stops[0].Steps)+1<<13-1000, all.Left)
+}
+
 func TestNearMissesAreThoseThatLackOneThing(t *testing.T) {
 	s := rules.IPv4Tuple
 	b := rules.NewBuilder[rules.Action](s)

@@ -144,6 +144,7 @@ func (cmd *traceCmd) Run(a *app) error {
 
 // tracing is a run of the command.
 type tracing struct {
+	app       *app
 	cmd       *traceCmd
 	set       *iptables.Ruleset
 	rulesName string
@@ -158,7 +159,7 @@ type tracing struct {
 }
 
 func newTracing(a *app, cmd *traceCmd, file *files.Rules, compiled *hipac.Tables) *tracing {
-	t := &tracing{cmd: cmd, set: file.Tables, rulesName: file.Name, compiled: compiled, out: bufio.NewWriter(a.stdout), started: a.now(),
+	t := &tracing{app: a, cmd: cmd, set: file.Tables, rulesName: file.Name, compiled: compiled, out: bufio.NewWriter(a.stdout), started: a.now(),
 		colors: a.useColors(cmd.Color), columns: columns(a.stdout)}
 	schema := rules.MustSchema()
 	if len(file.Tables.Tables) > 0 {
@@ -277,7 +278,9 @@ func (t *tracing) packet(number int, p *packet.Packet, at time.Time, text string
 	case "json":
 		err = w.json(t.out)
 	case "kernel":
-		_, err = t.out.Write(w.lines)
+		if _, err = t.out.Write(w.lines); w.trace.Left > 0 {
+			t.app.complain(fmt.Errorf("packet %d: %s left out", number, were(w.trace.Left, "more step")))
+		}
 	default:
 		if t.traced > 1 {
 			t.out.WriteByte('\n')

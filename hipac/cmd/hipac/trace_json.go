@@ -15,6 +15,7 @@ type traceJSON struct {
 	Text    string     `json:"description"`
 	Stops   []stopJSON `json:"way"`
 	Near    []nearJSON `json:"near_misses,omitempty"`
+	Left    int        `json:"steps_left_out,omitempty"`
 	Verdict string     `json:"verdict"`
 	By      *ruleJSON  `json:"by,omitempty"`
 	Needs   string     `json:"needs,omitempty"`
@@ -81,7 +82,7 @@ func answerOf(a *rules.Answer) answerJSON {
 // json writes the trace.
 func (w *packetWay) json(out *bufio.Writer) error {
 	r := w.decider()
-	j := traceJSON{Packet: w.number, Text: w.text, Verdict: r.Verdict.String(), Needs: r.Needs, Stops: []stopJSON{}}
+	j := traceJSON{Packet: w.number, Text: w.text, Verdict: r.Verdict.String(), Needs: r.Needs, Left: w.trace.Left, Stops: []stopJSON{}}
 	index := 0
 	for i := range w.trace.Stops {
 		stop := &w.trace.Stops[i]

@@ -54,6 +54,9 @@ func (w *packetWay) print(out *bufio.Writer, c colors, columns int) error {
 			step++
 		}
 	}
+	if n := w.trace.Left; n > 0 {
+		lines = append(lines, wayLine{text: fmt.Sprintf("and %s", plural(n, "more step")), color: yellow})
+	}
 	lines = append(lines, w.near()...)
 	lines = append(lines, wayLine{}, w.verdict())
 

@@ -84,3 +84,64 @@ func TestWhatIsKnownOfPacketsBesideTheirBytesIsSaidByMeta(t *testing.T) {
 	require.Equal(t, "REJECT\tFORWARD/2\n", ids("--meta", "ctstate=RELATED ctmark=7"))
 	require.Equal(t, "ACCEPT\tFORWARD/policy\n", ids("--ctstate", "NEW", "--meta", "ctmark=7"))
 }
+
+func TestEnginesAgreeOnWhatTargetsDo(t *testing.T) {
+	r := file(t, "r", `*mangle
+-A PREROUTING -p tcp -m statistic --mode random --probability 0.5 -j MARK --set-mark 1
+-A PREROUTING -m mark --mark 1 -j TTL --ttl-dec 1
+-A POSTROUTING -m ttl --ttl-lt 64 -j DSCP --set-dscp 10
+COMMIT
+*nat
+-A PREROUTING -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.0.0.9:80
+-A POSTROUTING -o wan0 -j SNAT --to-source 192.0.2.1
+COMMIT
+*filter
+:FORWARD DROP
+:web -
+-A FORWARD -d 10.0.0.9/32 -j web
+-A FORWARD -m limit --limit 1/s --limit-burst 2 -j LOG --log-prefix "dropped "
+-A web -p tcp -m tcp --dport 80 -m limit --limit 2/s --limit-burst 3 -j ACCEPT
+-A web -j LOG
+COMMIT
+`)
+	var texts []string
+	for i := range 40 {
+		texts = append(texts, "tcp 198.51.100.1:4242 > 198.51.100.2:"+[]string{"8080", "22"}[i/3%2])
+	}
+	p := described(t, texts...)
+	run := func(args ...string) string {
+		out := output(t, "", append([]string{"--rules", r, "--packets", p, "--hook", "forward", "--meta", "in=lan0 out=wan0 ctstate=NEW", "--output", "json"}, args...)...)
+		packets, _, ok := strings.Cut(out, `{"summary"`)
+		require.True(t, ok)
+		return packets
+	}
+	want := run("--engine", "linear")
+	for _, effect := range []string{"MARK: mark 0x0 -> 0x1", "TTL: ttl 64 -> 63", "DSCP: dscp ", "DNAT: ", "SNAT: ", "LOG"} {
+		require.Contains(t, want, effect)
+	}
+	for _, verdict := range []string{`"verdict":"ACCEPT","table":"filter","chain":"web"`, `"verdict":"DROP","table":"filter","chain":"FORWARD","rule":"policy"`} {
+		require.Contains(t, want, verdict)
+	}
+	for _, e := range []string{"tree", "index"} {
+		require.Equal(t, want, run("--engine", e), e)
+	}
+	require.Equal(t, want, run(), "a run can be repeated")
+	require.NotEqual(t, want, run("--seed", "2"))
+	traced := output(t, "", "trace", "--rules", r, "--packets", p, "--hook", "forward", "--meta", "in=lan0 out=wan0 ctstate=NEW", "--output", "json")
+	for i, line := range strings.Split(strings.TrimSpace(traced), "\n") {
+		var c packetJSON
+		var j traceJSON
+		require.NoError(t, json.Unmarshal([]byte(strings.Split(want, "\n")[i]), &c))
+		require.NoError(t, json.Unmarshal([]byte(line), &j))
+		var effects []string
+		for _, stop := range j.Stops {
+			for _, s := range stop.Steps {
+				for _, e := range s.Effects {
+					effects = append(effects, strings.TrimSuffix(e.Target+": "+e.Text, ": "))
+				}
+			}
+		}
+		require.Equal(t, c.Effects, effects, "packet %d", i+1)
+		require.Equal(t, []any{c.Verdict, c.Chain, c.Rule}, []any{j.Verdict, j.By.Chain, j.By.Rule})
+	}
+}
