@@ -40,6 +40,13 @@ type Options struct {
 	// Routes say of which type addresses are (match addrtype). Without them
 	// packets are asked (packet.Env).
 	Routes *route.Table
+	// Matches and Targets read the options of matches and targets that this
+	// package does not know, by name: the words behind "-m NAME" or "-j NAME",
+	// with "!" as a word of its own. They are called once or more for a rule;
+	// what is read is printed back as it was given. A function that gives an
+	// error fails the file.
+	Matches map[string]func(words []string) (rules.Test, error)
+	Targets map[string]func(words []string) (RegisteredTarget, error)
 }
 
 // Ruleset is what a file holds. It is immutable and may be used concurrently.

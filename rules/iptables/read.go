@@ -32,6 +32,8 @@ type fileReader struct {
 	sets    *ipset.Sets
 	changes map[string]bool // sets that rules of the file change
 	routes  *route.Table
+	matches map[string]func([]string) (rules.Test, error)
+	targets map[string]func([]string) (RegisteredTarget, error)
 	typed   map[route.Type][]rules.Interval // addresses of types, by routes
 
 	cur  *tableReader // between *TABLE and COMMIT
@@ -130,7 +132,7 @@ func Read(src io.Reader, o Options) (*Ruleset, error) {
 
 func newFileReader(o Options) *fileReader {
 	f := &fileReader{file: o.File, limits: o.Limits.OrDefault(), allow: o.AllowUnknown, users: o.Users, groups: o.Groups, rs: &Ruleset{Family: o.Family},
-		features: map[string]int{}, strings: map[string]string{}, text: &strings.Builder{}, sets: o.Sets, routes: o.Routes}
+		features: map[string]int{}, strings: map[string]string{}, text: &strings.Builder{}, sets: o.Sets, routes: o.Routes, matches: o.Matches, targets: o.Targets}
 	f.rule.f = f
 	return f
 }

@@ -124,6 +124,8 @@ type instance struct {
 	decides *rules.Action
 	// Whatever the module's options have to tell one another.
 	data any
+	// own is set for modules that the caller registered.
+	own *registered
 }
 
 // item is a condition, a choice between lists of conditions, or a test.

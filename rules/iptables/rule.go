@@ -186,14 +186,22 @@ func (p *ruleParser) swallow(m *instance, w word, not bool) error {
 			p.note(m.mod.title(), m.at)
 		}
 	}
+	keep := func(w string) {
+		if m.own != nil {
+			m.own.words = append(m.own.words, w)
+		}
+	}
 	m.extra = append(m.extra, ' ')
 	if not {
 		m.extra = append(m.extra, "! "...)
+		keep("!")
 	}
 	m.extra = appendOptionWord(m.extra, w.text)
+	keep(w.text)
 	for p.pos < len(p.words) && !p.optionNext() {
 		m.extra = append(m.extra, ' ')
 		w := p.words[p.pos]
+		keep(w.text)
 		if p.pos++; w.text == "!" && p.pos < len(p.words) && !p.optionNext() {
 			m.extra = append(m.extra, '!') // of the word behind it
 		} else {
@@ -307,6 +315,12 @@ func (p *ruleParser) notModelled(m *instance, o *option, w word) {
 func (p *ruleParser) finish() error {
 	for i := range p.insts {
 		m := &p.insts[i]
+		if m.own != nil {
+			if err := p.finishRegistered(m); err != nil {
+				return err
+			}
+			continue
+		}
 		if m.mod.kind == "" {
 			continue
 		}

@@ -166,6 +166,10 @@ func parseMatch(a *argument) error {
 		if a.vals[0].text == "" {
 			return fmt.Errorf("empty name")
 		}
+		if f := a.p.f.matches[a.vals[0].text]; f != nil {
+			a.p.register(&registered{match: f}, a.vals[0])
+			return nil
+		}
 		a.p.unheard("match", a.vals[0])
 		return nil
 	}
@@ -180,6 +184,9 @@ func parseJump(a *argument) error {
 	a.p.hasJump, a.p.jump = true, a.vals[0]
 	if m := targetByName[a.p.jump.text]; m != nil {
 		a.p.use(m, a.vals[0])
+		a.p.target = len(a.p.insts) - 1
+	} else if f := a.p.f.targets[a.p.jump.text]; f != nil && a.p.f.cur.byName[a.p.jump.text] == 0 {
+		a.p.register(&registered{target: f}, a.vals[0])
 		a.p.target = len(a.p.insts) - 1
 	} else if a.p.f.cur.byName[a.p.jump.text] == 0 && a.p.foreignOptionNext() {
 		// Neither a chain nor a target that we have heard of, but it has options.
