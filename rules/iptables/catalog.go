@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/packet"
 )
 
 // Catalog is all that the rule language has. It is immutable.
@@ -43,9 +44,9 @@ type Extension struct {
 	// Terminal targets end the packet's way through the chain.
 	Terminal bool   `json:"terminal,omitempty"`
 	Decides  string `json:"decides,omitempty"` // the verdict of a terminal target, or RETURN
-	// Headers are those that a match reads: packets that are cut inside them
-	// are dropped.
-	Headers bool `json:"readsHeaders,omitempty"`
+	// Headers are those that a match reads, by the names of packet.BrokenNames:
+	// packets that are cut inside them are dropped.
+	Headers []string `json:"readsHeaders,omitempty"`
 	// Reads are the fields of packets that its conditions are about, Writes
 	// those that a target may change.
 	Reads  []string `json:"reads,omitempty"`
@@ -208,7 +209,7 @@ func (c *Catalog) Option(name string) *Param { return findParam(c.Options, name)
 
 func describeModule(m *module) *Extension {
 	e := &Extension{Kind: m.kind, Name: m.name, Aliases: m.aliases, Summary: m.summary, Supported: m.modelled, Class: m.class,
-		Writes: m.writes, Headers: m.reads != 0, mod: m}
+		Writes: m.writes, mod: m}
 	if e.Families = []int{4, 6}; m.family != 0 {
 		e.Families = []int{m.family}
 	}
@@ -246,7 +247,13 @@ func describeModule(m *module) *Extension {
 	for i := range m.options {
 		e.Params = append(e.Params, describeOption(m, &m.options[i]))
 	}
-	e.Reads, e.Supply = probe(m)
+	var headers uint32
+	e.Reads, e.Supply, headers = probe(m)
+	for _, s := range packet.BrokenNames {
+		if uint64(headers|m.reads)&s.Value != 0 {
+			e.Headers = append(e.Headers, s.Name)
+		}
+	}
 	for _, p := range e.Params {
 		e.Reads = union(e.Reads, p.Reads)
 	}
@@ -265,10 +272,12 @@ func describeModule(m *module) *Extension {
 // from, "" for those of the packet's bytes.
 func suppliedField(name string) string {
 	switch {
-	case name == "iif" || name == "ingroup":
+	case name == "iif":
 		return "the interface that the packet came in by"
-	case name == "oif" || name == "outgroup":
+	case name == "oif":
 		return "the interface that the packet leaves by"
+	case name == "ingroup" || name == "outgroup":
+		return "the groups of its interfaces"
 	case name == "mark":
 		return "the packet's mark"
 	case strings.HasPrefix(name, "ct"):
@@ -290,7 +299,7 @@ func describeOption(m *module, o *option) Param {
 		p.Short = string(o.short)
 	}
 	if m == nil {
-		p.Repeatable = o.name == "match"
+		p.Repeatable = p.Repeatable || o.name == "match"
 		p.Reads = ruleOptionReads[o.name]
 	} else if o.parse != nil {
 		p.Reads = probeOption(m, o)

@@ -233,6 +233,9 @@ func sampleValues(o *option, family int) [][]word {
 	}
 	f := &o.form
 	list := []string{f.Default}
+	if f.Kind == "text" {
+		list = append(list, "NAME")
+	}
 	list = append(list, f.Symbols...)
 	if f.Max > 0 {
 		list = append(list, strconv.FormatUint(f.Min, 10), strconv.FormatUint(f.Max, 10))
@@ -273,16 +276,17 @@ func probeOption(m *module, o *option) []string {
 	if !t.sample(o) {
 		return nil
 	}
-	fields, _ := t.asks()
+	fields, _, _ := t.asks()
 	return fields
 }
 
-// probe returns the fields that module m asks for whatever its options, and
-// what its tests lack when the caller supplies nothing: of a rule with the
-// options that it must have, and with each of the others.
-func probe(m *module) (fields, supply []string) {
+// probe returns the fields that module m asks for whatever its options, what
+// its tests lack when the caller supplies nothing, and the headers that they
+// read: of a rule with the options that it must have, and with each of the
+// others.
+func probe(m *module) (fields, supply []string, headers uint32) {
 	if !m.modelled {
-		return nil, nil
+		return nil, nil, 0
 	}
 	try := func(extra *option) {
 		t := newTrial(m, trialFamily(m))
@@ -294,8 +298,8 @@ func probe(m *module) (fields, supply []string) {
 		if t.p.finishModule(&t.p.insts[0]) != nil {
 			return
 		}
-		f, s := t.asks()
-		fields, supply = union(fields, f), union(supply, s)
+		f, s, h := t.asks()
+		fields, supply, headers = union(fields, f), union(supply, s), headers|h
 	}
 	try(nil)
 	for i := range m.options {
@@ -303,24 +307,25 @@ func probe(m *module) (fields, supply []string) {
 			try(&m.options[i])
 		}
 	}
-	return fields, supply
+	return fields, supply, headers
 }
 
-// asks returns the fields of the conditions that the rule has so far, and what
-// its tests say is missing.
-func (t *trial) asks() (fields, supply []string) {
+// asks returns the fields of the conditions that the rule has so far, what its
+// tests say is missing, and the headers that they read.
+func (t *trial) asks() (fields, supply []string, headers uint32) {
 	add := func(conds []rules.Cond) {
 		for i := range conds {
 			fields = union(fields, []string{universe[conds[i].Field()].Name})
 		}
 	}
 	for _, it := range t.p.insts[0].items {
+		headers |= it.reads
 		switch {
 		case it.test != nil:
 			s := xt.NewTraversal(rules.Firewall)
 			s.State = &xt.State{}
 			s.Packet.Family = uint8(t.p.family())
-			if o, missing := it.test().Ask(s); o == rules.Unsure {
+			if o, missing := it.test().Ask(s); o == rules.Unsure && missing != "the packet's bytes" && missing != "the packet's length" {
 				supply = union(supply, []string{missing})
 			}
 		case it.either != nil:
@@ -331,5 +336,5 @@ func (t *trial) asks() (fields, supply []string) {
 			add([]rules.Cond{it.cond})
 		}
 	}
-	return fields, supply
+	return fields, supply, headers
 }

@@ -44,6 +44,7 @@ func TestCatalogHasEveryEntryOfTheRegistry(t *testing.T) {
 	require.Equal(t, []string{"sport"}, c.Find("match", "tcp").Find("sport").Reads)
 	require.Equal(t, []string{"INPUT", "FORWARD", "OUTPUT"}, c.Find("target", "REJECT").Hooks)
 	require.True(t, c.Find("target", "REJECT").Terminal)
+	require.Equal(t, []string{"TCP", "TCPOPTS"}, c.Find("match", "tcp").Headers)
 	dport := c.Find("match", "tcp").Find("dport")
 	require.True(t, dport.Open)
 	require.Equal(t, 16, dport.Bits)

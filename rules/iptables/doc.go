@@ -45,12 +45,14 @@
 // them. With Options.AllowUnknown such rules are kept as unknown (see
 // rules.Rule.Unknown): an unknown match keeps the rule's other conditions,
 // which it can only narrow; an unknown target makes the rule's answer unknown.
-// Targets that change what later rules see (MARK, DNAT, CT) count as not
-// modelled; those that only report (LOG, NFLOG, AUDIT, TRACE and the like)
-// pass the packet on and keep their options in Action.Text.
 //
-// Matches and targets come from one table of modules (registry.go) that
-// parser and printer share. Sources: the manual pages iptables(8),
-// iptables-extensions(8) and iptables-save(8), and the behaviour of Linux
+// # What there is
+//
+// Matches and targets come from one registry that parser, printer, errors,
+// documents and queries share: [Describe] returns it as a [Catalog], [Check]
+// reads a single value, EXTENSIONS.md is a table of it. [WriteJSON] and
+// [ReadJSON] are the JSON form of rule sets, [Schema] its JSON Schema.
+//
+// Sources: the manual pages iptables(8), iptables-extensions(8) and iptables-save(8), and the behaviour of Linux
 // 6.18 with iptables 1.8.
 package iptables

@@ -264,8 +264,8 @@ func describeExtension(e *iptables.Extension) string {
 	}
 	p.row("reads", strings.Join(e.Reads, " "))
 	p.row("writes", strings.Join(e.Writes, " "))
-	if e.Headers {
-		p.row("headers", "packets that are cut inside the header that it reads are dropped")
+	if e.Headers != nil {
+		p.row("headers", strings.Join(e.Headers, " ")+": packets that are cut inside are dropped")
 	}
 	p.row("supply", strings.Join(e.Supply, "; "))
 	if e.Needs != "" {

@@ -40,6 +40,11 @@ func TestDescribeShowsAPageOfEveryName(t *testing.T) {
 	require.Contains(t, output(t, "", "describe"), "matches")
 }
 
+func TestDescribedPagesAreLaidOut(t *testing.T) {
+	golden(t, "describe.text", output(t, "", "describe", "match", "multiport")+"----\n"+output(t, "", "describe", "match", "tcp", "dport")+"----\n"+
+		output(t, "", "describe", "target", "REJECT")+"----\n"+output(t, "", "describe", "option", "p")+"----\n"+output(t, "", "describe", "hook"))
+}
+
 func TestDescribeWritesJSON(t *testing.T) {
 	var e struct {
 		Name, Class string
