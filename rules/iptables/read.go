@@ -300,18 +300,26 @@ func (f *fileReader) checkChainName(w word) error {
 func (f *fileReader) readRule(line string, start int) error {
 	p := &f.rule
 	p.reset()
+	var packets, bytes uint64
+	if line[start] == '[' { // no blank has to follow the counters
+		counters := word{text: line[start:], column: start + 1}
+		if n := strings.IndexAny(counters.text, "] \t"); n >= 0 && counters.text[n] == ']' {
+			counters.text = counters.text[:n+1]
+		}
+		var err error
+		if packets, bytes, err = parseCounterPair(counters.text); err != nil {
+			return f.errorAt(counters, "%s", err.Error())
+		}
+		start += len(counters.text)
+	}
 	words, column, err := splitWords(p.words, line, start)
 	if p.words = words; err != nil {
 		return f.errorAt(word{text: line[column-1:], column: column}, "%s", err.Error())
 	}
-	if words[0].text != "" && words[0].text[0] == '[' {
-		if p.packets, p.bytes, err = parseCounterPair(words[0].text); err != nil {
-			return f.errorAt(words[0], "%s", err.Error())
-		}
-		if p.pos = 1; len(words) == 1 {
-			return f.errorAt(words[0], "expected a command behind the counters")
-		}
+	if len(words) == 0 {
+		return f.errorLine("expected a command behind the counters", line)
 	}
+	p.packets, p.bytes = packets, bytes
 	c, err := f.takeCommand()
 	if err != nil {
 		return err
