@@ -249,7 +249,7 @@ func sampleValues(o *option, family int) [][]word {
 		"1,0 0 0 1", "1,6 0 0 1", "0&0=0", "|00|", "a", "4", "3,4", "250ms", "1:1")
 	var out [][]word
 	if o.words == 2 {
-		for _, a := range []string{"SYN,ACK", "any", "a", "1"} {
+		for _, a := range []string{"NAME", "SYN,ACK", "any", "1"} {
 			for _, b := range []string{"SYN", "DATA", "src", "1", "src,src"} {
 				out = append(out, []word{{text: a}, {text: b}})
 			}
