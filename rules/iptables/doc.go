@@ -46,6 +46,31 @@
 // rules.Rule.Unknown): an unknown match keeps the rule's other conditions,
 // which it can only narrow; an unknown target makes the rule's answer unknown.
 //
+// # Targets
+//
+// A target that is applied leaves an xt.Effect, in order. Those that change
+// the packet (MARK, CONNMARK, TOS, DSCP, ECN, TTL, HL, TCPMSS, TCPOPTSTRIP,
+// HMARK, CT, SNPT, DNPT, SET, and translation of addresses) change its fields,
+// its connection and a copy of its bytes, and later rules see that. Where it
+// is not known whether such a rule matches, the answer is Unknown; those that
+// only report (LOG, NFLOG, AUDIT, TEE and the like) leave an effect that says
+// so, and the packet goes on.
+//
+//   - NAT targets see what begins a connection, accept it, and give the
+//     connection its new addresses. Which one of a range it gets is the
+//     kernel's own hash. A port that the kernel draws comes from
+//     xt.State.Random. Addresses and ports that other connections have are not
+//     known: the kernel would avoid them.
+//   - REDIRECT needs the address of the interface, packet.Env.InAddr, but for
+//     packets of the machine's own, and is Unknown without. MASQUERADE without
+//     packet.Env.OutAddr leaves the source as it was and says so in its effect:
+//     no table comes behind it in a kernel.
+//   - TPROXY needs to know whether a transparent socket takes the packet
+//     (packet.Env.Transparent), TCPMSS --clamp-mss-to-pmtu the path's MTU.
+//     SYNPROXY takes SYNs away (Stolen), and is Unknown for the ACK that brings
+//     its cookie back.
+//   - "NFQUEUE --queue-bypass" has the verdict Queue, as if a program listened.
+//
 // # What there is
 //
 // Matches and targets come from one registry that parser, printer, errors,

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"strconv"
@@ -155,21 +156,8 @@ func runBlock(t *testing.T, block string) string {
 func requireBytesOfPacket(t *testing.T, p *packet.Packet, text string) {
 	t.Helper()
 	b := p.Bytes(0, p.Captured(), make([]byte, p.Captured()))
-	require.NotEmpty(t, b)
-	var q packet.Packet
-	require.NoError(t, q.Decode(b, packet.LinkRaw), text)
-	type fields struct {
-		Src, Dst         [4]uint32
-		Sport, Dport     uint16
-		TOS, TTL, Flags  uint8
-		Length           uint32
-		Has              packet.Fields
-		Captured, Offset int
-	}
-	of := func(p *packet.Packet) fields {
-		return fields{p.Src, p.Dst, p.SrcPort, p.DstPort, p.TOS, p.TTL, p.TCPFlags, p.Length, p.Has &^ (packet.HasPktType | packet.HasSMAC | packet.HasDMAC | packet.HasVLAN), p.Captured(), p.TransportOffset - p.NetOffset}
-	}
-	require.Equal(t, of(&q), of(p), text)
+	q := requireFieldsOfBytes(t, p, b, text)
+
 	add := func(sum uint32, b []byte) uint32 {
 		for ; len(b) > 1; b = b[2:] {
 			sum += uint32(b[0])<<8 | uint32(b[1])
@@ -194,4 +182,110 @@ func requireBytesOfPacket(t *testing.T, p *packet.Packet, text string) {
 	}
 	body := b[q.TransportOffset:]
 	require.EqualValues(t, 0xffff, add(pseudo+uint32(p.Proto)+uint32(len(body)), body), "transport checksum: %s", text)
+}
+
+// requireFieldsOfBytes asks that the bytes of a packet say what its fields do,
+// and returns what is decoded from them.
+func requireFieldsOfBytes(t *testing.T, p *packet.Packet, b []byte, text string) *packet.Packet {
+	t.Helper()
+	require.NotEmpty(t, b)
+	q := &packet.Packet{}
+	require.NoError(t, q.Decode(b, packet.LinkRaw), text)
+	type fields struct {
+		Src, Dst         [4]uint32
+		Sport, Dport     uint16
+		TOS, TTL, Flags  uint8
+		Length           uint32
+		Has              packet.Fields
+		Captured, Offset int
+	}
+	of := func(p *packet.Packet) fields {
+		return fields{p.Src, p.Dst, p.SrcPort, p.DstPort, p.TOS, p.TTL, p.TCPFlags, p.Length, p.Has &^ (packet.HasPktType | packet.HasSMAC | packet.HasDMAC | packet.HasVLAN), p.Captured(), p.TransportOffset - p.NetOffset}
+	}
+	require.Equal(t, of(q), of(p), text)
+	return q
+}
+
+func TestTargetsTakeAnyPacket(t *testing.T) {
+	text := map[int]string{4: `*raw
+-A PREROUTING -j CT --zone 3
+COMMIT
+*mangle
+-A PREROUTING -p tcp -j TCPOPTSTRIP --strip-options 3,4,8
+-A PREROUTING -p tcp --syn -j TCPMSS --set-mss 700
+-A PREROUTING -p tcp -j ECN --ecn-tcp-ece 1
+-A PREROUTING -j ECN --ecn-ip-ect 2
+-A PREROUTING -j TTL --ttl-dec 3
+-A PREROUTING -j TOS --xor-tos 0x5c
+-A PREROUTING -j HMARK --hmark-tuple src,dst,sport,dport,proto --hmark-mod 10 --hmark-rnd 1
+-A PREROUTING -j CONNMARK --save-mark
+-A PREROUTING -p udp -j TPROXY --on-port 5
+COMMIT
+*nat
+-A PREROUTING -p tcp -j DNAT --to-destination 10.0.0.1-10.0.0.9:100-200
+-A PREROUTING -p udp -j REDIRECT --to-ports 9
+-A PREROUTING -j NETMAP --to 10.0.0.0/8
+COMMIT
+*filter
+-A INPUT -p tcp -j SYNPROXY
+-A INPUT -j NFQUEUE --queue-balance 1:9
+COMMIT
+`, 6: `*mangle
+-A PREROUTING -p tcp -j TCPOPTSTRIP --strip-options 3,4,8
+-A PREROUTING -p tcp --syn -j TCPMSS --set-mss 700
+-A PREROUTING -j HL --hl-inc 3
+-A PREROUTING -j DSCP --set-dscp 5
+-A PREROUTING -j HMARK --hmark-tuple src,dst,spi,proto --hmark-mod 10 --hmark-rnd 1
+-A PREROUTING -j DNPT --src-pfx 2001:db8::/48 --dst-pfx fd00::/48
+COMMIT
+*nat
+-A PREROUTING -p udp -j DNAT --to-destination [fd00::1-fd00:1::]:100-200
+-A PREROUTING -j NETMAP --to fd00::/16
+COMMIT
+`}
+	rng := rand.New(rand.NewPCG(5, 6))
+	for family, text := range text {
+		rs, err := iptables.Read(strings.NewReader(text), iptables.Options{Family: family})
+		require.NoError(t, err)
+		path, err := rs.Path("PREROUTING", "INPUT")
+		require.NoError(t, err)
+		tr := xt.NewTraversal(rs.Tables[0].Schema)
+		tr.State = &xt.State{Random: rng.Uint32}
+		changed := 0
+		for range 20000 {
+			h := packet.Packet{Family: uint8(family), Src: [4]uint32{2: 0xffff, 3: rng.Uint32()}, Dst: [4]uint32{2: 0xffff, 3: rng.Uint32()}, Proto: []uint8{1, 6, 6, 17, 50, 51, 58, 132}[rng.IntN(8)],
+				SrcPort: uint16(rng.Uint32()), DstPort: 80, TCPFlags: 2, TTL: 64, Length: uint32(20 + rng.IntN(100))}
+			if rng.IntN(8) == 0 {
+				h.FragOffset = uint16(rng.IntN(3))
+				h.MoreFragments = true
+			}
+			b := h.AppendIPWith(nil, &packet.Extras{Options: [][]byte{nil, {2, 4, 5, 5, 4, 2, 8, 0}}[rng.IntN(2)]})
+			for range rng.IntN(4) {
+				b[rng.IntN(len(b))] = byte(rng.Uint32())
+			}
+			if rng.IntN(4) == 0 {
+				b = b[:rng.IntN(len(b))]
+			}
+			given := string(b)
+			segs := packet.Segments{b}
+			if n := len(b); n > 1 && rng.IntN(2) == 0 {
+				cut := rng.IntN(n)
+				segs = packet.Segments{b[:cut], b[cut:]}
+			}
+			tr.Packet = packet.Packet{}
+			if tr.Packet.DecodeSegments(segs, packet.LinkRaw) != nil || int(tr.Packet.Family) != family {
+				continue
+			}
+			tr.Packet.SetCTState(8)
+			tr.Packet.Conn = &packet.Conn{}
+			tr.Packet.Env = &packet.Env{Has: packet.HasInAddr | packet.HasTransparent, InAddr: [4]uint32{2: 0xffff, 3: 7}, Transparent: true}
+			tr.Reset()
+			path.Run(tr, nil)
+			require.Equal(t, given, string(b), "the caller's bytes stay as they are")
+			out := tr.Packet.Bytes(0, tr.Packet.Captured(), make([]byte, tr.Packet.Captured()))
+			requireFieldsOfBytes(t, &tr.Packet, out, given)
+			changed += len(tr.Effects)
+		}
+		require.Greater(t, changed, 20000)
+	}
 }
