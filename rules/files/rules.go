@@ -12,8 +12,10 @@ import (
 
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/classbench"
+	"github.com/hipac-go/classifier/rules/ipset"
 	"github.com/hipac-go/classifier/rules/iptables"
 	"github.com/hipac-go/classifier/rules/native"
+	"github.com/hipac-go/classifier/rules/route"
 )
 
 // Names of the rule formats.
@@ -32,6 +34,8 @@ type RuleFlags struct {
 	RulesFormat  string `enum:"auto,native,classbench,iptables" default:"auto" placeholder:"FORMAT" help:"Format of the rules: auto (by content, the default), native, classbench, iptables."`
 	Fields       int    `enum:"5,6" default:"5" placeholder:"5|6" help:"ClassBench: match the first 5 columns (the default), or 6 with the flags."`
 	Family       int    `enum:"0,4,6" default:"0" placeholder:"4|6" help:"iptables: whether iptables or ip6tables reads the file; by content when not given."`
+	Sets         string `placeholder:"FILE" help:"iptables: the sets that rules ask, as ipset save writes them."`
+	Routes       string `placeholder:"FILE" help:"iptables: what addresses are local (match addrtype), as ip route show table all writes it."`
 	AllowUnknown bool   `help:"Keep rules that ask for something not modelled; packets that they would decide are UNKNOWN. Without it such a file is refused."`
 }
 
@@ -65,6 +69,9 @@ func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 	if f.Family != 0 && file.Format != Iptables {
 		return nil, BadUsage("--family is for iptables rules, and %s holds %s rules", name, file.Format)
 	}
+	if (f.Sets != "" || f.Routes != "") && file.Format != Iptables {
+		return nil, BadUsage("--sets and --routes are for iptables rules, and %s holds %s rules", name, file.Format)
+	}
 	switch file.Format {
 	case Native:
 		opts := native.Options{File: name, AllowUnknown: f.AllowUnknown}
@@ -77,6 +84,26 @@ func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 		file.ClassBench, err = classbench.Read(in, classbench.Options{File: name, Fields: f.Fields})
 	case Iptables:
 		opts := iptables.Options{File: name, Family: f.Family, AllowUnknown: f.AllowUnknown}
+		err = nil
+		if f.Sets != "" {
+			err = beside(f.Sets, func(r io.Reader) (err error) {
+				opts.Sets, err = ipset.Read(r, ipset.Options{File: f.Sets})
+				return err
+			})
+		}
+		if f.Routes != "" && err == nil {
+			family := f.Family
+			if family == 0 && bytes.Contains(prefix, []byte("ip6tables-save")) {
+				family = 6
+			}
+			err = beside(f.Routes, func(r io.Reader) (err error) {
+				opts.Routes, err = route.Read(r, route.Options{File: f.Routes, Family: family})
+				return err
+			})
+		}
+		if err != nil {
+			return nil, err
+		}
 		if native.IsJSON(prefix) {
 			file.Tables, err = iptables.ReadJSON(in, opts)
 		} else {
@@ -87,6 +114,22 @@ func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 		return nil, readError(name, err)
 	}
 	return file, nil
+}
+
+// beside reads a file that belongs to the rules.
+func beside(path string, read func(io.Reader) error) error {
+	if path == "-" {
+		return BadUsage("standard input is for rules and packets")
+	}
+	r, _, done, err := Open(path, nil)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := read(r); err != nil {
+		return readError(path, err)
+	}
+	return nil
 }
 
 // sniffRules tells the format of a rule file by its beginning.

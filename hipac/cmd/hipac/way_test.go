@@ -85,6 +85,26 @@ func TestWhatIsKnownOfPacketsBesideTheirBytesIsSaidByMeta(t *testing.T) {
 	require.Equal(t, "ACCEPT\tFORWARD/policy\n", ids("--ctstate", "NEW", "--meta", "ctmark=7"))
 }
 
+func TestSetsAndRoutesComeFromFilesOfTheirOwn(t *testing.T) {
+	r := file(t, "r", "*filter\n-A FORWARD -m set --match-set bad src -j DROP\n-A FORWARD -m addrtype --dst-type LOCAL -j REJECT\nCOMMIT\n")
+	sets := file(t, "sets", "create bad hash:net family inet\nadd bad 203.0.113.0/24\n")
+	routes := file(t, "routes", "local 192.0.2.1 dev eth0 table local proto kernel scope host src 192.0.2.1\ndefault via 192.0.2.254 dev eth0\n")
+	csv := "src,dst\n203.0.113.5,192.0.2.1\n10.0.0.1,192.0.2.1\n10.0.0.1,192.0.2.2\n"
+	got := output(t, csv, "--rules", r, "--packets", "-", "--sets", sets, "--routes", routes, "--output", "id")
+	require.Equal(t, "DROP\tFORWARD/1\nREJECT\tFORWARD/2\nACCEPT\tFORWARD/policy\n", got)
+	for args, want := range map[string]string{
+		"--sets " + r + " --rules " + r:                            r + ":1:",
+		"--routes " + sets + " --rules " + r:                       sets + ":1:",
+		"--sets /does/not/exist --rules " + r:                      "/does/not/exist: no such file",
+		"--sets - --rules " + r:                                    "standard input is for rules and packets",
+		"--sets " + sets + " --rules " + file(t, "l", nativeRules): "--sets and --routes are for iptables rules",
+	} {
+		e := invoke(t, "", append(strings.Fields(args), "--packets", "-")...)
+		require.NotZero(t, e.code)
+		require.Contains(t, e.stderr, want)
+	}
+}
+
 func TestEnginesAgreeOnWhatTargetsDo(t *testing.T) {
 	r := file(t, "r", `*mangle
 -A PREROUTING -p tcp -m statistic --mode random --probability 0.5 -j MARK --set-mark 1
