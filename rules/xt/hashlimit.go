@@ -114,6 +114,7 @@ func hashByteWorth(x uint64) uint64 {
 
 type hashLimit struct {
 	table *HashTable
+	name  string // of the table's memory
 	above bool
 	rate  bool // rate-match; whether bytes or packets are counted
 	bytes bool
@@ -123,7 +124,7 @@ type hashLimit struct {
 // above it. The rule's own rateMatch and bytes say what a packet is charged,
 // which are those of the table unless rules contradict each other.
 func HashLimit(table *HashTable, above, rateMatch, bytes bool) rules.Test {
-	return &hashLimit{table, above, rateMatch, bytes}
+	return &hashLimit{table, hashName(table.Name, table.Family), above, rateMatch, bytes}
 }
 
 type hashKey struct {
@@ -148,8 +149,11 @@ type hashEntry struct {
 	counted       uint64
 }
 
-func (s *State) hash(h *HashTable, now int64) *hashMemory {
-	return shared(s, fmt.Sprintf("hashlimit%d %s", h.Family, h.Name), func() *hashMemory {
+// hashName is the name of a table's memory.
+func hashName(name string, family int) string { return fmt.Sprintf("hashlimit%d %s", family, name) }
+
+func (s *State) hash(h *HashTable, name string, now int64) *hashMemory {
+	return shared(s, name, func() *hashMemory {
 		m := &hashMemory{HashTable: *h, began: now, swept: now, sweep: millis(h.Sweep), expire: millis(h.Expire), entries: map[hashKey]*hashEntry{}}
 		size := min(h.Size, MaxHashEntries)
 		if size == 0 {
@@ -256,7 +260,7 @@ func (h *hashLimit) Ask(sub rules.Subject) (rules.Outcome, string) {
 	}
 	defer s.mu.Unlock()
 	now := s.jiffies()
-	m := s.hash(h.table, now)
+	m := s.hash(h.table, h.name, now)
 	key, o, missing := m.key(t)
 	if o != rules.Yes {
 		return o, missing
@@ -364,7 +368,7 @@ const (
 func (s *State) HashEntries(name string, family int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m, ok := s.named[fmt.Sprintf("hashlimit%d %s", family, name)].(*hashMemory)
+	m, ok := s.named[hashName(name, family)].(*hashMemory)
 	if !ok {
 		return 0
 	}

@@ -17,6 +17,9 @@ type Estimator struct {
 	EWMALog uint8
 }
 
+// estimatorPrefix begins the names of estimators among what is shared by name.
+const estimatorPrefix = "rateest "
+
 // estimate is the memory of an estimator.
 type estimate struct {
 	every           int64 // ticks
@@ -46,7 +49,7 @@ func (e *estimate) look(now int64) {
 // must be held.
 func (s *State) feed(d Estimator, size uint64) {
 	now := s.jiffies()
-	e := shared(s, "rateest "+d.Name, func() *estimate {
+	e := shared(s, estimatorPrefix+d.Name, func() *estimate {
 		i := min(d.Interval, 5)
 		every := int64(HZ) / 4 << i
 		return &estimate{every: every, interval: i, log: min(d.EWMALog, 31), next: now + every}
@@ -56,10 +59,10 @@ func (s *State) feed(d Estimator, size uint64) {
 	e.packets++
 }
 
-// rates returns what an estimator says, in bytes and packets a second. The
-// lock must be held.
+// rates returns what the estimator with a memory of this name says, in bytes
+// and packets a second. The lock must be held.
 func (s *State) rates(name string) (bytes, packets uint64) {
-	e, ok := s.named["rateest "+name].(*estimate)
+	e, ok := s.named[name].(*estimate)
 	if !ok {
 		return 0, 0
 	}
@@ -79,7 +82,7 @@ func (s *State) Feed(d Estimator, size uint64) {
 func (s *State) Rates(name string) (bytes, packets uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.rates(name)
+	return s.rates(estimatorPrefix + name)
 }
 
 // Compare is how rateest compares.
@@ -107,10 +110,15 @@ type RateTest struct {
 	Bytes2, Packets2 uint64
 }
 
-type rateTest struct{ RateTest }
+type rateTest struct {
+	RateTest
+	name1, name2 string // of the estimators' memory
+}
 
 // Test returns the match as a test.
-func (r RateTest) Test() rules.Test { return &rateTest{r} }
+func (r RateTest) Test() rules.Test {
+	return &rateTest{r, estimatorPrefix + r.Name1, estimatorPrefix + r.Name2}
+}
 
 func (r *rateTest) Ask(sub rules.Subject) (rules.Outcome, string) {
 	_, s, missing := remembered(sub)
@@ -124,11 +132,11 @@ func (r *rateTest) Ask(sub rules.Subject) (rules.Outcome, string) {
 		}
 		return limit - min(rate, limit)
 	}
-	b, p := s.rates(r.Name1)
+	b, p := s.rates(r.name1)
 	b1, p1 := below(r.Bytes1, b), below(r.Packets1, p)
 	b2, p2 := r.Bytes2, r.Packets2
 	if r.Name2 != "" {
-		b, p = s.rates(r.Name2)
+		b, p = s.rates(r.name2)
 		b2, p2 = below(r.Bytes2, b), below(r.Packets2, p)
 	}
 	holds := (!r.ByBytes || r.How.holds(b1, b2)) && (!r.ByPackets || r.How.holds(p1, p2))

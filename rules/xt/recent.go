@@ -67,11 +67,15 @@ type RecentRule struct {
 
 type recent struct {
 	list *RecentList
+	name string // of the list's memory
 	RecentRule
 }
 
 // Recent returns the test "recent" on a list.
-func Recent(l *RecentList, r RecentRule) rules.Test { return &recent{l, r} }
+func Recent(l *RecentList, r RecentRule) rules.Test { return &recent{l, recentPrefix + l.Name, r} }
+
+// recentPrefix begins the names of lists among what is shared by name.
+const recentPrefix = "recent "
 
 type recentKey struct {
 	addr   [4]uint32
@@ -104,7 +108,7 @@ func (r *recent) Ask(sub rules.Subject) (rules.Outcome, string) {
 		return rules.Unsure, missing
 	}
 	defer s.mu.Unlock()
-	m := s.recent(r.list)
+	m := s.recent(r.list, r.name)
 	p := &t.Packet
 	key := recentKey{p.Src, p.Family}
 	if r.Dest {
@@ -187,8 +191,8 @@ func forwarded(t *Traversal) bool {
 
 // recent returns the memory of a list. When a rule counts more packets than
 // it has room for, it begins anew, as when such a rule is added to a kernel.
-func (s *State) recent(l *RecentList) *recentMemory {
-	m := shared(s, "recent "+l.Name, func() *recentMemory {
+func (s *State) recent(l *RecentList, name string) *recentMemory {
+	m := shared(s, name, func() *recentMemory {
 		return &recentMemory{stamps: l.stamps, mask: l.Mask, at: map[recentKey]*list.Element{}}
 	})
 	if l.stamps > m.stamps {
@@ -211,7 +215,7 @@ type RecentEntry struct {
 func (s *State) RecentEntries(name string) []RecentEntry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m, ok := s.named["recent "+name].(*recentMemory)
+	m, ok := s.named[recentPrefix+name].(*recentMemory)
 	if !ok {
 		return nil
 	}

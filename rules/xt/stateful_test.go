@@ -400,3 +400,16 @@ func TestStatesAreSharedByGoroutines(t *testing.T) {
 	require.Equal(t, 9, limited)
 	require.Equal(t, 50, bytes)
 }
+
+func TestTestsWithAMemoryDoNotAllocateForAKnownPacket(t *testing.T) {
+	s := newStage(t)
+	s.conn(1)
+	s.tr.State.SetAccount("a", Account{})
+	hash := hashTable(HashSource|HashDestPort, nil)
+	for _, test := range []rules.Test{must(Limit(1, 1)), Quota(1<<40, false), Nth(2, 0, false), Random(5, false), Recent(recentList("x", 3), RecentRule{Op: RecentCheck, Hits: 3}),
+		Recent(recentList("x", 3), RecentRule{Op: RecentUpdate}), HashLimit(hash, false, false, false), Accounting("a"), ConnLimit{Mask: noMask}.Test(),
+		RateTest{Name1: "a", Name2: "b"}.Test(), TimeRule{}.Test(), ConnBytes{}.Test(), Cluster{Nodes: 1}.Test(), SetLabel(1, false)} {
+		s.ask(test)
+		require.Zero(t, testing.AllocsPerRun(100, func() { test.Ask(s.tr) }), "%T", test)
+	}
+}
