@@ -347,6 +347,10 @@ func (w *world) send(t *testing.T, s *shot) {
 	if s.back {
 		fd = w.out
 	}
+	if s.local {
+		w.sendLocal(t, s)
+		return
+	}
 	n, err := syscall.Write(fd, s.raw)
 	require.NoError(t, err, s.name)
 	require.Equal(t, len(s.raw), n)

@@ -20,6 +20,8 @@ type shot struct {
 	name string
 	raw  []byte
 	back bool // comes in by the second device
+	// local packets are sent by the namespace itself.
+	local bool
 }
 
 // laterFragment reports whether the packet is a fragment but the first.

@@ -61,6 +61,20 @@ func (w *world) forwardMeta(t *xt.Traversal, s *shot) {
 	t.Packet.Env = &packet.Env{Has: packet.HasPathMTU, PathMTU: 1500}
 }
 
+// sendLocal sends a packet by a raw socket.
+func (w *world) sendLocal(t *testing.T, s *shot) {
+	t.Helper()
+	domain := syscall.AF_INET
+	var to syscall.Sockaddr = &syscall.SockaddrInet4{Addr: [4]byte(s.raw[16:20])}
+	if w.family == 6 {
+		domain, to = syscall.AF_INET6, &syscall.SockaddrInet6{Addr: [16]byte(s.raw[24:40])}
+	}
+	fd, err := syscall.Socket(domain, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, syscall.IPPROTO_RAW)
+	require.NoError(t, err)
+	defer syscall.Close(fd)
+	require.NoError(t, syscall.Sendto(fd, s.raw, 0, to))
+}
+
 // captured returns the packets that went out by the second device and are
 // neither the namespace's own nor answers to the shot.
 func (w *world) captured(s *shot) (list [][]byte) {
