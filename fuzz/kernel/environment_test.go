@@ -201,8 +201,16 @@ var _ = register(
 		}},
 	extension{kind: "match", name: "policy", rules: []string{"-m policy --dir in --pol none", "-m policy --dir in --pol ipsec", "-m policy --dir in --pol ipsec --reqid 1"},
 		meta: with(func(p *packet.Packet) { p.Env = &packet.Env{Policy: &packet.Policy{}} })},
-	extension{kind: "match", name: "physdev", rules: []string{"-m physdev --physdev-in eth0", "-m physdev ! --physdev-in eth0", "-m physdev --physdev-is-in", "-m physdev ! --physdev-is-in", "-m physdev ! --physdev-is-bridged"},
+	extension{kind: "match", name: "physdev", rules: []string{"-m physdev --physdev-in eth0", "-m physdev ! --physdev-in eth0", "-m physdev --physdev-is-in", "-m physdev ! --physdev-is-in", "-m physdev ! --physdev-is-bridged", "-m physdev --physdev-in eth+", "-m physdev ! --physdev-in hipac0 --physdev-is-in"},
 		meta: with(func(p *packet.Packet) { p.Env = &packet.Env{Bridge: &packet.Bridge{}} })},
+	extension{kind: "match", name: "physdev, when leaving", table: "mangle", chain: "FORWARD", routes: true, shots: segments, noPool: true,
+		rules: []string{"-m physdev --physdev-out eth0", "-m physdev ! --physdev-out eth0", "-m physdev --physdev-is-out", "-m physdev ! --physdev-is-out"},
+		meta: func(w *world) func(*xt.Traversal, *shot) {
+			return func(t *xt.Traversal, s *shot) {
+				w.forwardMeta(t, s)
+				t.Packet.Env.Bridge = &packet.Bridge{}
+			}
+		}},
 	extension{kind: "match", name: "addrtype", family: 4, table: "raw", routes: true, setup: extraRoutes, noPool: true, shots: addresses,
 		rules: []string{"-m addrtype --src-type LOCAL", "-m addrtype --dst-type LOCAL", "-m addrtype ! --dst-type LOCAL", "-m addrtype --dst-type BROADCAST,MULTICAST", "-m addrtype --src-type UNICAST ! --dst-type UNICAST", "-m addrtype --dst-type BLACKHOLE,UNREACHABLE,PROHIBIT", "-m addrtype ! --src-type UNSPEC", "-m addrtype --dst-type LOCAL --limit-iface-in", "-m addrtype --dst-type UNICAST --limit-iface-in", "-m addrtype --dst-type BROADCAST --limit-iface-in", "-m addrtype --dst-type BLACKHOLE", "-m addrtype ! --src-type LOCAL --limit-iface-in"},
 		meta: with(func(p *packet.Packet) {
@@ -233,10 +241,11 @@ var _ = register(
 				src := t.Packet.SrcAddr().String()
 				first := strings.HasPrefix(src, "10.1.") || strings.HasPrefix(src, "10.9.0.") || strings.HasPrefix(src, "2001:db8:a:") || strings.HasPrefix(src, "2001:db8:900:")
 				kind := uint16(2)
-				if src == "10.9.0.1" { // of IPv6 the kernel finds the route of the device's network
+				local6 := src == "2001:db8:900::1" // its device is no matter
+				if src == "10.9.0.1" || local6 {
 					kind = 4
 				}
-				t.Packet.Env = &packet.Env{ReversePath: &packet.ReversePath{Type: kind, Interface: first != s.back}}
+				t.Packet.Env = &packet.Env{ReversePath: &packet.ReversePath{Type: kind, Interface: first != s.back || local6}}
 			}
 		}},
 	extension{kind: "match", name: "realm", family: 4, table: "mangle", chain: "FORWARD", routes: true, setup: extraRoutes, noPool: true,

@@ -19,10 +19,10 @@ var _ = register(
 		"-m ah --ahlen 24", "-m ah ! --ahlen 24", "-m ah --ahlen 48", "-m ah --ahres", "-m ah --ahspi 0:500 ! --ahlen 40 --ahres",
 	}},
 	extension{kind: "match", name: "ipcomp", rules: []string{
-		"-p ipcomp -m ipcomp --ipcompspi 500", "-p ipcomp -m ipcomp ! --ipcompspi 500", "-p ipcomp -m ipcomp --ipcompspi 0", "-p ipcomp -m ipcomp --ipcompspi 1:500", "-p ipcomp -m ipcomp ! --ipcompspi 501:65535", "-p ipcomp -m ipcomp --ipcompspi 65535", "-p ipcomp -m ipcomp --ipcompspi 0:65535",
+		"-p ipcomp -m ipcomp --ipcompspi 500", "-p ipcomp -m ipcomp ! --ipcompspi 500", "-p ipcomp -m ipcomp --ipcompspi 0", "-p ipcomp -m ipcomp --ipcompspi 1:500", "-p ipcomp -m ipcomp ! --ipcompspi 501:65535", "-p ipcomp -m ipcomp --ipcompspi 65535", "-p ipcomp -m ipcomp --ipcompspi 0:65535", "-p ipcomp -m ipcomp --ipcompspi 500 --compres",
 	}},
 	extension{kind: "match", name: "frag", family: 6, rules: []string{
-		"-m frag", "-m frag --fragid 9", "-m frag ! --fragid 9", "-m frag --fragid 0:500", "-m frag ! --fragid 501:4294967295", "-m frag --fragid 4294967295", "-m frag --fragres", "-m frag --fragfirst", "-m frag --fragmore", "-m frag --fraglast", "-m frag --fragfirst --fragmore", "-m frag --fragid 77 --fragres --fragfirst", "-m frag --fragid 0:4294967295 --fraglast",
+		"-m frag", "-m frag --fraglen 8", "-m frag ! --fraglen 8", "-m frag --fraglen 0", "-m frag --fragid 9", "-m frag ! --fragid 9", "-m frag --fragid 0:500", "-m frag ! --fragid 501:4294967295", "-m frag --fragid 4294967295", "-m frag --fragres", "-m frag --fragfirst", "-m frag --fragmore", "-m frag --fraglast", "-m frag --fragfirst --fragmore", "-m frag --fragid 77 --fragres --fragfirst", "-m frag --fragid 0:4294967295 --fraglast",
 	}, shots: func(int) []shot {
 		res := frag6(0, true, 9)
 		res.body[1] = 4

@@ -66,6 +66,7 @@ type judge struct {
 	shots       int
 	// arrival says that every packet must come to the rule first.
 	arrival bool
+	own     bool // the rule in front of it takes what the kernel sends itself
 	// mayMiss says that packets that do not come there are left out.
 	mayMiss bool
 	// capture compares what goes out by the second device.
@@ -180,7 +181,7 @@ func (j *judge) fire(s *shot) {
 						continue // the end of a user chain: no rule of anybody's
 					}
 				}
-				if !j.onPath(p) {
+				if !j.onPath(p) || j.own && p.number == 0 {
 					continue
 				}
 				moved[p] = d

@@ -57,6 +57,7 @@ func timeRules() []string {
 		"-m time --weekdays " + day, "-m time ! --weekdays " + day, "-m time --weekdays " + other, "-m time --weekdays Sat,Sun", "-m time ! --weekdays Sat,Sun",
 		fmt.Sprintf("-m time --monthdays %d", now.Day()), fmt.Sprintf("-m time ! --monthdays %d", now.Day()), "-m time --monthdays 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15",
 		"-m time --timestart " + start + " --timestop " + stop + " --weekdays " + day + " --kerneltz",
+		"-m time --timestart " + start + " --timestop " + stop + " --utc",
 	}
 }
 
@@ -69,6 +70,8 @@ var _ = register(
 		"-p udp -m hashlimit --hashlimit-upto 1/hour --hashlimit-mode dstport --hashlimit-name a5 --hashlimit-burst 3", "-m hashlimit --hashlimit-above 1/day --hashlimit-mode dstip --hashlimit-name a6 --hashlimit-burst 3",
 		"-m hashlimit --hashlimit-upto 1b/s --hashlimit-burst 700b --hashlimit-mode srcip --hashlimit-name a9", "-m hashlimit --hashlimit-above 1b/s --hashlimit-burst 900b --hashlimit-mode dstip --hashlimit-name a10",
 	}[:6], rules4: []string{
+		"-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 6 --hashlimit-mode srcip --hashlimit-name a9 --hashlimit-htable-size 100 --hashlimit-htable-max 2 --hashlimit-htable-expire 100000 --hashlimit-htable-gcinterval 100000",
+		"-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 3 --hashlimit-mode srcip --hashlimit-name a11 --hashlimit-rate-match --hashlimit-rate-interval 3600",
 		"-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-srcmask 24 --hashlimit-name a7", "-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 5 --hashlimit-mode dstip,srcip --hashlimit-srcmask 8 --hashlimit-dstmask 31 --hashlimit-name a8",
 	}, rules6: []string{
 		"-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-srcmask 64 --hashlimit-name a7", "-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 5 --hashlimit-mode dstip,srcip --hashlimit-srcmask 32 --hashlimit-dstmask 127 --hashlimit-name a8",

@@ -44,7 +44,7 @@ var _ = register(
 		"-j DSCP --set-dscp 0x2e", "-j DSCP --set-dscp 0", "-p udp -j DSCP --set-dscp-class EF", "-j DSCP --set-dscp 63", "-m dscp ! --dscp 0x2e -j DSCP --set-dscp-class AF11",
 	}},
 	extension{kind: "target", name: "ECN", family: 4, table: "mangle", routes: true, shots: segments, noPool: true, each: []string{
-		"-p tcp -j ECN --ecn-tcp-remove",
+		"-p tcp -j ECN --ecn-tcp-remove", "-p tcp -j ECN --ecn-tcp-cwr 1", "-p tcp -j ECN --ecn-tcp-ece 0 --ecn-tcp-cwr 1", "-j ECN --ecn-ip-ect 2", "-p tcp -j ECN --ecn-tcp-ece 1 --ecn-ip-ect 0",
 	}, rules: []string{"-p tcp -m ecn --ecn-tcp-cwr", "-p tcp -m ecn ! --ecn-tcp-ece", "-m ecn --ecn-ip-ect 0", "-p tcp -m tcp --tcp-flags SYN SYN"}},
 	extension{kind: "target", name: "TTL", family: 4, table: "mangle", routes: true, shots: segments, noPool: true, each: []string{
 		"-j TTL --ttl-set 42", "-j TTL --ttl-inc 1", "-j TTL --ttl-inc 100", "-j TTL --ttl-dec 1", "-j TTL --ttl-dec 60", "-j TTL --ttl-dec 255", "-j TTL --ttl-set 255", "-j TTL --ttl-set 0", "-j TTL --ttl-inc 255",
@@ -64,17 +64,17 @@ var _ = register(
 	extension{kind: "target", name: "CHECKSUM", table: "mangle", routes: true, shots: segments, noPool: true, each: []string{"-j CHECKSUM --checksum-fill"}, rules: []string{"-p tcp"}},
 	extension{kind: "target", name: "CLASSIFY", table: "mangle", chain: "FORWARD", routes: true, shots: segments, noPool: true, each: []string{"-j CLASSIFY --set-class 0001:0010"}, rules: []string{"-p tcp"}},
 	extension{kind: "target", name: "those that only report", table: "raw", rules: []string{
-		"-p tcp -j LOG --log-prefix x", "-p udp -j LOG --log-level debug --log-tcp-sequence --log-tcp-options --log-ip-options --log-uid", "-j NFLOG", "-j NFLOG --nflog-group 4 --nflog-prefix abc --nflog-size 20 --nflog-threshold 3", "-j AUDIT --type accept", "-j TRACE", "-j RATEEST --rateest-name hipac --rateest-interval 250ms --rateest-ewmalog 500ms", "-j IDLETIMER --timeout 1000 --label hipactest", "",
+		"-p tcp -j LOG --log-prefix x --log-macdecode", "-p udp -j LOG --log-level debug --log-tcp-sequence --log-tcp-options --log-ip-options --log-uid", "-j NFLOG", "-j NFLOG --nflog-range 5", "-j NFLOG --nflog-group 4 --nflog-prefix abc --nflog-size 20 --nflog-threshold 3", "-j AUDIT --type accept", "-j TRACE", "-j RATEEST --rateest-name hipac --rateest-interval 250ms --rateest-ewmalog 500ms", "-j IDLETIMER --timeout 1000 --label hipactest", "",
 	}},
 	extension{kind: "target", name: "ACCEPT", table: "raw", each: []string{"-p tcp -j ACCEPT", "! -p udp -j ACCEPT"}, rules: []string{"-p udp", ""}},
 	extension{kind: "target", name: "DROP", table: "mangle", routes: true, each: []string{"-p tcp -j DROP", "! -p udp -j DROP"}, rules: []string{"-p udp", ""}, shots: segments, noPool: true},
 	extension{kind: "target", name: "RETURN", table: "raw", each: []string{"-p tcp -j RETURN", "! -p udp -j RETURN"}, rules: []string{"-p udp", ""}},
-	extension{kind: "target", name: "NFQUEUE", table: "raw", each: []string{"-p tcp -j NFQUEUE", "-p udp -j NFQUEUE --queue-num 7 --queue-bypass", "-p udp -j NFQUEUE --queue-balance 1:3", "-p tcp -j NFQUEUE --queue-balance 1:3 --queue-bypass --queue-cpu-fanout"}, rules: []string{"-p udp", ""}},
+	extension{kind: "target", name: "NFQUEUE", table: "raw", each: []string{"-p tcp -j NFQUEUE", "-p udp -j NFQUEUE --queue-num 7 --queue-bypass", "-p udp -j NFQUEUE --queue-balance 1:3", "-p tcp -j QUEUE", "-p tcp -j NFQUEUE --queue-balance 1:3 --queue-bypass --queue-cpu-fanout"}, rules: []string{"-p udp", ""}},
 	extension{kind: "target", name: "REJECT", table: "filter", chain: "FORWARD", routes: true, shots: segments, noPool: true, rules: []string{"-p udp", ""}, each: []string{"-p tcp -j REJECT --reject-with tcp-reset", "-p udp -j REJECT"}},
 	extension{kind: "target", name: "REJECT", family: 4, table: "filter", chain: "FORWARD", routes: true, shots: segments, noPool: true, rules: []string{"-p udp", ""}, each: []string{"-p tcp -j REJECT --reject-with icmp-host-prohibited", "-p udp -j REJECT --reject-with icmp-net-unreachable"}},
 	extension{kind: "target", name: "REJECT", family: 6, table: "filter", chain: "FORWARD", routes: true, shots: segments, noPool: true, rules: []string{"-p udp", ""}, each: []string{"-p tcp -j REJECT --reject-with icmp6-adm-prohibited", "-p udp -j REJECT --reject-with icmp6-no-route"}},
 	extension{kind: "target", name: "CONNMARK", table: "mangle", routes: true, meta: tracked, shots: conversations, noPool: true, each: []string{
-		"-p udp -j CONNMARK --set-xmark 0x1/0xffffffff", "-j CONNMARK --set-mark 0xf0/0xf0", "-p tcp -m tcp --syn -j CONNMARK --or-mark 0x1", "-j CONNMARK --xor-mark 0xff", "-j CONNMARK --and-mark 0x0",
+		"-p udp -j CONNMARK --set-xmark 0x1/0xffffffff", "-j CONNMARK --set-mark 0xf0/0xf0", "-p tcp -m tcp --syn -j CONNMARK --or-mark 0x1", "-j CONNMARK --xor-mark 0xff", "-j CONNMARK --and-mark 0x0", "-p tcp -j CONNMARK --set-xmark 0x3/0xff --left-shift-mark 4", "-j CONNMARK --set-mark 0xff0 --right-shift-mark 4", "-j CONNMARK --save-mark --mask 0xff",
 	}, rules: []string{
 		"-m connmark --mark 0", "-m connmark --mark 0x1", "-m connmark ! --mark 0xf0/0xf0", "-p tcp -j MARK --set-mark 0x35", "-j CONNMARK --save-mark --nfmask 0xff --ctmask 0xf", "-m connmark --mark 0x30/0x30", "-j MARK --set-mark 0", "-j CONNMARK --restore-mark --nfmask 0xff --ctmask 0xff",
 		"-m mark --mark 0", "-m mark --mark 0x5/0xf", "-j CONNMARK --restore-mark", "-m mark --mark 0x35", "-j CONNMARK --save-mark", "-m connmark --mark 0x35",

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hipac-go/classifier/rules/packet"
 	"github.com/hipac-go/classifier/rules/xt"
@@ -53,6 +54,13 @@ func (w *world) addRoutes(t *testing.T) {
 	run(t, "", "ip", "-6", "addr", "add", "2001:db8:901::1/64", "dev", device2, "nodad")
 	run(t, "", "ip", "-6", "route", "add", "2001:db8:a::/48", "dev", device)
 	run(t, "", "ip", "-6", "route", "add", "default", "dev", device2)
+	// The kernel makes the addresses its own in the background.
+	for range 200 {
+		if local := run(t, "", "ip", "-6", "route", "show", "table", "local"); strings.Contains(local, "local 2001:db8:900::1 ") && strings.Contains(local, "local 2001:db8:901::1 ") {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 // tuple names a connection's direction.
