@@ -30,6 +30,7 @@ type extension struct {
 	shots      func(family int) []shot
 	noPool     bool
 	skip       func(*shot) bool // packets of the pool that are left out
+	tap        bool             // the device takes Ethernet frames
 	routes     bool             // the namespace forwards packets
 	// dropCounts says that a negated match counts where it drops a packet
 	// because it cannot be read: the kernel counts the rule, and we do not.
@@ -51,7 +52,7 @@ func TestEveryExtensionAnswersAsTheKernelDoes(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s %s IPv%d", e.kind, e.name, family), func(t *testing.T) {
-				w := newWorld(t, family)
+				w := newDeviceWorld(t, family, e.tap)
 				if e.routes {
 					w.addRoutes(t)
 				}
@@ -80,7 +81,7 @@ func TestEveryExtensionAnswersAsTheKernelDoes(t *testing.T) {
 				}
 				for i, target := range e.each {
 					if i > 0 && e.meta != nil {
-						w = newWorld(t, family) // without the connections of before
+						w = newDeviceWorld(t, family, e.tap) // without the connections of before
 						w.addRoutes(t)
 					}
 					e.run(t, w, append([]string{target}, list...), shots)
@@ -110,7 +111,7 @@ func (e extension) run(t *testing.T, w *world, list []string, shots []shot) {
 	// The first rule of all shows that the packet comes so far.
 	e.head = append([]string{""}, e.head...)
 	first := 0
-	if chain == "OUTPUT" && w.family == 6 { // what the kernel sends on its own account
+	if (chain == "OUTPUT" || chain == "POSTROUTING") && w.family == 6 { // what the kernel sends on its own account
 		e.head, first = append([]string{"-p ipv6-icmp -j ACCEPT"}, e.head...), 1
 	}
 	hit := make([]bool, len(list))

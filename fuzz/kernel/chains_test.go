@@ -29,7 +29,7 @@ func TestChainCountersEqualTheKernels(t *testing.T) {
 	for _, family := range []int{4, 6} {
 		t.Run(fmt.Sprintf("IPv%d", family), func(t *testing.T) {
 			tool := map[int]string{4: "iptables", 6: "ip6tables"}[family] + "-legacy"
-			tun := enterNamespace(t, tool+"-restore", tool+"-save")
+			tun := enterNamespace(t, false, tool+"-restore", tool+"-save")
 			total, hit := 0, 0
 			for i := range *sets {
 				s := *seed + uint64(i)

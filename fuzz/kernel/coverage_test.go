@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+const measured = "the kernel estimates rates by a timer of its own"
+
 // notCompared are the extensions and options that are not compared with the
 // kernel, with the reason.
 var notCompared = map[string]string{
@@ -38,6 +40,14 @@ var notCompared = map[string]string{
 	"match policy --mode":            "needs IPsec associations",
 	"match policy --tunnel-src":      "needs IPsec associations",
 	"match policy --tunnel-dst":      "needs IPsec associations",
+	"match rateest --rateest-bps1":   measured,
+	"match rateest --rateest-bps2":   measured,
+	"match rateest --rateest-pps1":   measured,
+	"match rateest --rateest-pps2":   measured,
+	"match rateest --rateest-delta":  measured,
+	"match rateest --rateest-eq":     measured,
+	"match rateest --rateest1":       measured,
+	"match rateest --rateest2":       measured,
 	"target CONNSECMARK":             "needs SELinux",
 	"target SECMARK":                 "needs SELinux",
 	"target IDLETIMER --alarm":       "needs an alarm clock that machines may not have",

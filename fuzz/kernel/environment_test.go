@@ -6,6 +6,7 @@ package kernel
 // sockets, processes.
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"os"
@@ -117,6 +118,36 @@ func listen(t *testing.T, w *world) {
 	}
 }
 
+// marked gives sockets a mark.
+func marked(t *testing.T, w *world) {
+	listen(t, w)
+	w.marks = true
+	a := "10.9.0.1:5003"
+	if w.family == 6 {
+		a = "[2001:db8:900::1]:5003"
+	}
+	var config net.ListenConfig
+	config.Control = func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_MARK, 0x55) })
+	}
+	c, err := config.ListenPacket(context.Background(), "udp", a)
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+}
+
+// socketMeta says which packets have a socket.
+func socketMeta(w *world) func(*xt.Traversal, *shot) {
+	return with(func(p *packet.Packet) {
+		dst := p.DstAddr().String()
+		here := dst == "10.9.0.1" || dst == "2001:db8:900::1"
+		s := &packet.Socket{Found: p.DstPort == 5000 || p.DstPort == 5001 && here, Wildcard: p.DstPort == 5000}
+		if here && p.Proto == packet.UDP && p.DstPort == 5003 && w.marks {
+			s.Found, s.Mark = true, 0x55
+		}
+		p.Env = &packet.Env{Socket: s}
+	})(w)
+}
+
 // toSockets are packets to ports with and without a socket.
 func toSockets(family int) (list []shot) {
 	local, other, src := "10.9.0.1", "10.9.0.9", "10.1.2.3"
@@ -124,7 +155,7 @@ func toSockets(family int) (list []shot) {
 		local, other, src = "2001:db8:900::1", "2001:db8:900::9", "2001:db8:a::1"
 	}
 	for _, dst := range []string{local, other} {
-		for _, port := range []int{5000, 5001, 5002} {
+		for _, port := range []int{5000, 5001, 5002, 5003} {
 			list = append(list, shot{name: "udp", raw: head{src: src, dst: dst, proto: 17}.ip(family, udp(999, port, 0))},
 				shot{name: "tcp", raw: head{src: src, dst: dst, proto: 6}.ip(family, tcp(999, port, syn))})
 		}
@@ -265,14 +296,9 @@ var _ = register(
 		}},
 	extension{kind: "match", name: "socket", table: "mangle", routes: true, setup: listen, noPool: true, shots: toSockets,
 		rules: []string{"-m socket", "-m socket --nowildcard", "-m socket --transparent", "-m socket --transparent --nowildcard"},
-		meta: with(func(p *packet.Packet) {
-			dst := p.DstAddr().String()
-			here := dst == "10.9.0.1" || dst == "2001:db8:900::1"
-			p.Env = &packet.Env{Socket: &packet.Socket{
-				Found:    p.DstPort == 5000 || p.DstPort == 5001 && here,
-				Wildcard: p.DstPort == 5000,
-			}}
-		})},
+		meta:  socketMeta},
+	extension{kind: "match", name: "socket --restore-skmark", table: "mangle", routes: true, setup: marked, noPool: true, shots: toSockets, meta: socketMeta,
+		rules: []string{"-m mark --mark 0x55", "-m socket --nowildcard --restore-skmark", "-m mark --mark 0x55", "-m mark --mark 0", "-j MARK --set-mark 7", "-m socket --restore-skmark", "-m mark --mark 0", "-m mark --mark 7", "-m mark --mark 0x55"}},
 	extension{kind: "match", name: "owner", table: "mangle", chain: "OUTPUT", routes: true, noPool: true, shots: sent, meta: ownedMeta,
 		rules: []string{"-m owner --uid-owner 0", "-m owner ! --uid-owner 0", "-m owner --uid-owner 0-1000", "-m owner --uid-owner 1-1000", "-m owner --gid-owner 0", "-m owner ! --gid-owner 0", "-m owner --gid-owner 1-4294967294", "-m owner --socket-exists", "-m owner ! --socket-exists", "-m owner --uid-owner 0 --gid-owner 0 --socket-exists", "-m owner --gid-owner 0 --suppl-groups", "-m owner --gid-owner 77 --suppl-groups"}},
 	extension{kind: "match", name: "cgroup", table: "mangle", chain: "OUTPUT", routes: true, noPool: true, shots: sent, meta: ownedMeta,

@@ -134,7 +134,11 @@ func (j *judge) predict(s *side, shot *shot) {
 	if j.routed {
 		raw = forwarded(raw)
 	}
-	require.NoError(j.t, s.sub.Packet.DecodeIP(raw), shot.name)
+	if shot.frame != nil {
+		require.NoError(j.t, s.sub.Packet.DecodeEthernet(join(shot.frame, raw)), shot.name)
+	} else {
+		require.NoError(j.t, s.sub.Packet.DecodeIP(raw), shot.name)
+	}
 	j.meta(s.sub, shot)
 	s.sub.Changed()
 	clear(s.got)
@@ -352,7 +356,11 @@ func (w *world) send(t *testing.T, s *shot) {
 		w.sendLocal(t, s)
 		return
 	}
-	n, err := syscall.Write(fd, s.raw)
+	raw := s.raw
+	if s.frame != nil {
+		raw = join(s.frame, raw)
+	}
+	n, err := syscall.Write(fd, raw)
 	require.NoError(t, err, s.name)
-	require.Equal(t, len(s.raw), n)
+	require.Equal(t, len(raw), n)
 }

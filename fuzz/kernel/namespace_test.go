@@ -27,10 +27,10 @@ const (
 )
 
 // enterNamespace moves the test's goroutine to a new network namespace with a
-// TUN device and returns the device's descriptor. The thread is locked to the
+// TUN device, or a TAP device, and returns the device's descriptor. The thread is locked to the
 // goroutine and ends with it, and the namespace with the thread; programs that
 // the test starts run in the namespace too.
-func enterNamespace(t *testing.T, tools ...string) int {
+func enterNamespace(t *testing.T, tap bool, tools ...string) int {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("needs root to make a network namespace")
@@ -44,11 +44,12 @@ func enterNamespace(t *testing.T, tools ...string) int {
 	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
 		t.Skipf("cannot make a network namespace: %v", err)
 	}
-	return openTUN(t, device)
+	return openTUN(t, device, tap)
 }
 
-// openTUN makes a TUN device in the namespace and returns its descriptor.
-func openTUN(t *testing.T, name string) int {
+// openTUN makes a TUN device, or a TAP device, in the namespace and returns its
+// descriptor.
+func openTUN(t *testing.T, name string, tap bool) int {
 	t.Helper()
 	fd, err := syscall.Open("/dev/net/tun", syscall.O_RDWR|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -58,9 +59,14 @@ func openTUN(t *testing.T, name string) int {
 	const (
 		tunSetIff = 0x400454ca
 		iffTun    = 0x0001
+		iffTap    = 0x0002
 		iffNoPI   = 0x1000
 	)
-	require.NoError(t, ioctl(fd, tunSetIff, name, iffTun|iffNoPI))
+	kind := uint16(iffTun)
+	if tap {
+		kind = iffTap
+	}
+	require.NoError(t, ioctl(fd, tunSetIff, name, kind|iffNoPI))
 	// The kernel speaks IPv6 on a new device unless it has no address there.
 	if err := os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/addr_gen_mode", []byte("1"), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Logf("%s: %v", name, err)

@@ -19,7 +19,9 @@ import (
 type shot struct {
 	name string
 	raw  []byte
-	back bool // comes in by the second device
+	// frame is the Ethernet header in front of the packet, on TAP devices.
+	frame []byte
+	back  bool // comes in by the second device
 	// local packets are sent by the namespace itself.
 	local bool
 }

@@ -91,5 +91,8 @@ var _ = register(
 	extension{kind: "match", name: "statistic --mode random, certain", shots: talk, noPool: true, rules: []string{
 		"-m statistic --mode random --probability 0", "-m statistic --mode random ! --probability 0", "-m statistic --mode random --probability 1", "-m statistic --mode random ! --probability 1",
 	}[:2]},
+	extension{kind: "match", name: "rateest", shots: talk, noPool: true, head: []string{"-j RATEEST --rateest-name hipac1 --rateest-interval 250ms --rateest-ewmalog 500ms"}, rules: []string{
+		"-m rateest --rateest hipac1 --rateest-lt --rateest-pps 1000000", "-m rateest --rateest hipac1 --rateest-gt --rateest-bps 100Mbit", "-m rateest --rateest hipac1 ! --rateest-lt --rateest-bps 100Mbit",
+	}},
 	extension{kind: "match", name: "time", shots: talk, noPool: true, rules: timeRules()},
 )

@@ -66,6 +66,11 @@ var _ = register(
 	extension{kind: "target", name: "those that only report", table: "raw", rules: []string{
 		"-p tcp -j LOG --log-prefix x --log-macdecode", "-p udp -j LOG --log-level debug --log-tcp-sequence --log-tcp-options --log-ip-options --log-uid", "-j NFLOG", "-j NFLOG --nflog-range 5", "-j NFLOG --nflog-group 4 --nflog-prefix abc --nflog-size 20 --nflog-threshold 3", "-j AUDIT --type accept", "-j TRACE", "-j RATEEST --rateest-name hipac --rateest-interval 250ms --rateest-ewmalog 500ms", "-j IDLETIMER --timeout 1000 --label hipactest", "",
 	}},
+	extension{kind: "target", name: "TEE", table: "raw", rules4: []string{"-p udp -j TEE --gateway 10.8.0.1", "-p tcp -j TEE --gateway 10.8.0.1 --oif hipac0", "", "-p udp"}, rules6: []string{"-p udp -j TEE --gateway 2001:db8:8::1", "-p tcp -j TEE --gateway 2001:db8:8::1 --oif hipac0", "", "-p udp"}},
+	extension{kind: "target", name: "DNPT", family: 6, table: "mangle", routes: true, noPool: true, shots: segments, each: []string{"-j DNPT --src-pfx 2001:db8:1::/48 --dst-pfx 2001:db8:77::/48", "-j DNPT --src-pfx 2001:db8:1::/60 --dst-pfx fd01:203:405:f0::/60", "-p udp -j DNPT --src-pfx 2001:db8::/32 --dst-pfx fd00::/16", "-j DNPT --src-pfx 2001:db8:1::/64 --dst-pfx 2001:db8:77:ffff::/64"},
+		rules: []string{"-d 2001:db8:77::/48", "-d fd00::/8", "-d 2001:db8:1::9", "-s 2001:db8::1"}},
+	extension{kind: "target", name: "SNPT", family: 6, table: "mangle", chain: "POSTROUTING", routes: true, noPool: true, shots: segments, each: []string{"-j SNPT --src-pfx 2001:db8::/48 --dst-pfx 2001:db8:77::/48", "-j SNPT --src-pfx 2001:db8::/64 --dst-pfx fd01:203:405:f::/64", "-p udp -j SNPT --src-pfx 2001:db8::/32 --dst-pfx fd00::/16"},
+		rules: []string{"-s 2001:db8:77::/48", "-s fd00::/8", "-d 2001:db8:1::9", "-s 2001:db8::1"}},
 	extension{kind: "target", name: "ACCEPT", table: "raw", each: []string{"-p tcp -j ACCEPT", "! -p udp -j ACCEPT"}, rules: []string{"-p udp", ""}},
 	extension{kind: "target", name: "DROP", table: "mangle", routes: true, each: []string{"-p tcp -j DROP", "! -p udp -j DROP"}, rules: []string{"-p udp", ""}, shots: segments, noPool: true},
 	extension{kind: "target", name: "RETURN", table: "raw", each: []string{"-p tcp -j RETURN", "! -p udp -j RETURN"}, rules: []string{"-p udp", ""}},

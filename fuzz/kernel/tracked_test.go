@@ -33,7 +33,7 @@ const (
 // not for 10.1.0.0/16 (or 2001:db8:a::/48) goes out by the other one.
 func (w *world) addRoutes(t *testing.T) {
 	t.Helper()
-	w.out = openTUN(t, device2)
+	w.out = openTUN(t, device2, false)
 	up(t, "lo")
 	for name, value := range map[string]string{
 		"net/ipv4/ip_forward": "1", "net/ipv4/conf/all/rp_filter": "0", "net/ipv4/conf/default/rp_filter": "0",
@@ -92,7 +92,7 @@ func (c *tracker) track(p *packet.Packet) (done func()) {
 	conn := c.conns[u]
 	if conn == nil {
 		c.next++
-		conn = &packet.Conn{ID: c.next, Proto: p.Proto, Expires: 0,
+		conn = &packet.Conn{ID: c.next, Proto: p.Proto, Expires: 30,
 			Orig: [2]packet.Endpoint{{Addr: p.Src, Port: u.sport}, {Addr: p.Dst, Port: u.dport}},
 			Repl: [2]packet.Endpoint{{Addr: p.Dst, Port: u.dport}, {Addr: p.Src, Port: u.sport}}}
 		c.conns[u], c.conns[u.back()] = conn, conn
@@ -188,13 +188,17 @@ var connRules = []string{
 	"-m conntrack --ctstatus SEEN_REPLY", "-m conntrack ! --ctstatus SEEN_REPLY", "-m conntrack --ctstatus NONE", "-m conntrack --ctstatus CONFIRMED", "-m conntrack --ctstatus ASSURED", "-m conntrack ! --ctstatus ASSURED,EXPECTED", "-m conntrack ! --ctstatus CONFIRMED",
 	"-m conntrack --ctdir ORIGINAL", "-m conntrack --ctdir REPLY", "-m conntrack --ctstate ESTABLISHED --ctdir ORIGINAL --ctproto 17 --ctstatus SEEN_REPLY,CONFIRMED",
 	"-m helper --helper ftp", "-m helper ! --helper ftp",
-	"-m connlabel --label 1", "-m connmark --mark 0", "-m connmark ! --mark 0", "-m connmark --mark 0/1",
+	"-m conntrack --ctexpire 0:4294967295", "-m conntrack ! --ctexpire 0:4294967295",
+	"-m connmark --mark 0", "-m connmark ! --mark 0", "-m connmark --mark 0/1",
 }
 
 var _ = register(
-	extension{kind: "match", name: "conntrack, state, connmark, helper", table: "mangle", routes: true, noPool: true, meta: tracked, shots: conversations, rules: drop(connRules, "connlabel"),
+	extension{kind: "match", name: "conntrack, state, connmark, helper", table: "mangle", routes: true, noPool: true, meta: tracked, shots: conversations, rules: connRules,
 		rules4: []string{"-m conntrack --ctorigsrc 10.1.0.1", "-m conntrack ! --ctorigsrc 10.1.0.0/24", "-m conntrack --ctorigdst 192.0.2.0/24", "-m conntrack --ctreplsrc 192.0.2.9", "-m conntrack --ctrepldst 10.1.7.3", "-m conntrack ! --ctrepldst 10.1.0.0/16"},
 		rules6: []string{"-m conntrack --ctorigsrc 2001:db8:a::1", "-m conntrack ! --ctorigsrc 2001:db8:a::/64", "-m conntrack --ctorigdst 2001:db8:9::/48", "-m conntrack --ctreplsrc 2001:db8:9::9", "-m conntrack --ctrepldst 2001:db8:a:7::3", "-m conntrack ! --ctrepldst 2001:db8:a::/48"}},
+	extension{kind: "match", name: "connlabel", table: "mangle", routes: true, noPool: true, meta: tracked, shots: conversations, rules: []string{
+		"-m connlabel --label 5", "-m connlabel ! --label 5", "-p udp -m connlabel --label 5 --set", "-m connlabel --label 5", "-p tcp -m connlabel --label 127 --set", "-m connlabel ! --label 127 --set", "-m connlabel --label 127", "-m connlabel --label 0",
+	}},
 	extension{kind: "match", name: "connbytes", table: "mangle", routes: true, noPool: true, meta: tracked, shots: conversations, rules: []string{
 		"-m connbytes --connbytes 2 --connbytes-mode packets --connbytes-dir original", "-m connbytes --connbytes 1:2 --connbytes-mode packets --connbytes-dir both", "-m connbytes ! --connbytes 2:3 --connbytes-mode packets --connbytes-dir both", "-m connbytes --connbytes 1 --connbytes-mode packets --connbytes-dir reply", "-m connbytes --connbytes 200:500 --connbytes-mode bytes --connbytes-dir both", "-m connbytes --connbytes 100 --connbytes-mode bytes --connbytes-dir original", "-m connbytes ! --connbytes 100 --connbytes-mode bytes --connbytes-dir reply",
 		"-m connbytes --connbytes 60:90 --connbytes-mode avgpkt --connbytes-dir both", "-m connbytes --connbytes 0:70 --connbytes-mode avgpkt --connbytes-dir original", "-m connbytes ! --connbytes 70:100 --connbytes-mode avgpkt --connbytes-dir reply", "-m connbytes --connbytes 0:0 --connbytes-mode avgpkt --connbytes-dir reply",
@@ -206,13 +210,3 @@ var _ = register(
 		"-m cluster --cluster-total-nodes 2 --cluster-local-node 1 --cluster-hash-seed 0xdeadbeef", "-m cluster --cluster-total-nodes 2 ! --cluster-local-node 1 --cluster-hash-seed 0xdeadbeef", "-m cluster --cluster-total-nodes 3 --cluster-local-nodemask 0x5 --cluster-hash-seed 0x1", "-m cluster --cluster-total-nodes 32 --cluster-local-nodemask 0x1f --cluster-hash-seed 0x0", "-m cluster --cluster-total-nodes 5 --cluster-local-node 4 --cluster-hash-seed 0x12345678",
 	}},
 )
-
-// drop returns the list without the rules that have the word.
-func drop(list []string, word string) (out []string) {
-	for _, r := range list {
-		if !strings.Contains(r, word) {
-			out = append(out, r)
-		}
-	}
-	return out
-}

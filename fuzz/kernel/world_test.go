@@ -22,13 +22,20 @@ import (
 // world is a namespace for the packets of one family.
 type world struct {
 	family  int
-	in, out int // descriptors of the devices; out is 0 without routes
+	marks   bool // there is a socket with a mark
+	in, out int  // descriptors of the devices; out is 0 without routes
 }
 
 func newWorld(t *testing.T, family int) *world {
 	t.Helper()
+	return newDeviceWorld(t, family, false)
+}
+
+// newDeviceWorld is newWorld with a TUN or a TAP device.
+func newDeviceWorld(t *testing.T, family int, tap bool) *world {
+	t.Helper()
 	w := &world{family: family}
-	w.in = enterNamespace(t, w.tool()+"-restore", w.tool()+"-save")
+	w.in = enterNamespace(t, tap, w.tool()+"-restore", w.tool()+"-save")
 	return w
 }
 

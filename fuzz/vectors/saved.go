@@ -20,6 +20,7 @@ var Differences = []struct {
 	{regexp.MustCompile(` ! --[sd]port 0:65535`), ""},
 	{regexp.MustCompile(`([^!]) --tcp-flags NONE [A-Z,]+`), "$1"},
 	{regexp.MustCompile(` ! --(ah|esp)spi 0:4294967295`), ""},
+	{regexp.MustCompile(`--nfacct-name `), "--nfacct-name  "},
 	{regexp.MustCompile(`--connbytes 0:0 `), "--connbytes 0 "},
 	{regexp.MustCompile(`--icmp-type 255/255`), "--icmp-type any"},
 	{regexp.MustCompile(`(--name|--hashlimit-name|--genre) "([^"]*)"`), "$1 $2"},
