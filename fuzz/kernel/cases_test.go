@@ -25,8 +25,10 @@ type extension struct {
 	rules      []string
 	rules4     []string // of one family only
 	rules6     []string
-	head       []string // rules in front of them, all the time
-	each       []string // targets: each is loaded alone in front of the rules
+	head       []string   // rules in front of them, all the time
+	hooks      []hookSpec // the way of the packets, when it is more than the chain
+	also       string     // the text of other tables
+	each       []string   // targets: each is loaded alone in front of the rules
 	shots      func(family int) []shot
 	noPool     bool
 	skip       func(*shot) bool // packets of the pool that are left out
@@ -111,7 +113,7 @@ func (e extension) run(t *testing.T, w *world, list []string, shots []shot) {
 	// The first rule of all shows that the packet comes so far.
 	e.head = append([]string{""}, e.head...)
 	first := 0
-	if (chain == "OUTPUT" || chain == "POSTROUTING") && w.family == 6 { // what the kernel sends on its own account
+	if (chain == "OUTPUT" || chain == "POSTROUTING") && table != "nat" && w.family == 6 { // what the kernel sends on its own account
 		e.head, first = append([]string{"-p ipv6-icmp -j ACCEPT"}, e.head...), 1
 	}
 	hit := make([]bool, len(list))
@@ -126,15 +128,21 @@ func (e extension) run(t *testing.T, w *world, list []string, shots []shot) {
 		for _, r := range append(append([]string{}, e.head...), list[from:]...) {
 			fmt.Fprintf(&b, "-A %s %s\n", chain, r)
 		}
-		b.WriteString("COMMIT\n")
-		j, err := newJudge(t, w, b.String(), []hookSpec{{table, chain}}, func() *xt.State { return &xt.State{} })
+		b.WriteString("COMMIT\n" + e.also)
+		hooks := e.hooks
+		if hooks == nil {
+			hooks = []hookSpec{{table, chain}}
+		}
+		j, err := newJudge(t, w, b.String(), hooks, func() *xt.State { return &xt.State{} })
 		if errors.Is(err, errNotModelled) {
 			t.Skip(err)
 		}
 		require.NoError(t, err)
 		j.arrival, j.first, j.own = true, place{table, chain, first}, first == 1
 		j.mayMiss = chain != "PREROUTING"
-		j.routed = chain == "FORWARD" || chain == "POSTROUTING"
+		j.routed = hooks[0].chain == "FORWARD" || hooks[0].chain == "POSTROUTING"
+		last := hooks[len(hooks)-1].chain
+		j.goesOn = last == "FORWARD" || last == "POSTROUTING"
 		j.capture = e.routes
 		j.dropCounts = e.dropCounts
 		if j.routed {

@@ -29,6 +29,7 @@ const maxReports = 12
 
 // tableRun is a table in one hook, evaluated in one of our ways.
 type tableRun struct {
+	in    string // the hook
 	table *rules.Table
 	entry int
 	run   func(s rules.Subject, entry int, executed func(rules.Place)) rules.Result
@@ -72,7 +73,8 @@ type judge struct {
 	// capture compares what goes out by the second device.
 	capture bool
 	// routed says that packets come to the rules when they have been routed.
-	routed            bool
+	routed            bool // when they come to the first
+	goesOn            bool // when they come to the last
 	arrived, captures int
 	dropCounts        bool // see extension
 	first             place
@@ -121,8 +123,8 @@ func newJudge(t *testing.T, w *world, text string, hooks []hookSpec, state func(
 		require.GreaterOrEqual(t, entry, 0, h.chain)
 		c, err := hipac.BuildTable(context.Background(), tb, nil)
 		require.NoError(t, err)
-		walk.steps = append(walk.steps, tableRun{tb, entry, tb.Run})
-		compiled.steps = append(compiled.steps, tableRun{tb, entry, c.Run})
+		walk.steps = append(walk.steps, tableRun{h.chain, tb, entry, tb.Run})
+		compiled.steps = append(compiled.steps, tableRun{h.chain, tb, entry, c.Run})
 	}
 	return j, nil
 }
@@ -143,6 +145,16 @@ func (j *judge) predict(s *side, shot *shot) {
 	s.sub.Changed()
 	clear(s.got)
 	for i, step := range s.steps {
+		if i > 0 && step.in == "FORWARD" && s.steps[i-1].in == "PREROUTING" {
+			p := &s.sub.Packet
+			p.Replace(forwarded(p.Rewrite(nil)))
+			p.TTL--
+			p.SetOut(device2)
+			s.sub.Changed()
+		}
+		if i > 0 && step.in == "INPUT" && !own4.Contains(s.sub.Packet.DstAddr()) && !own6.Contains(s.sub.Packet.DstAddr()) {
+			return // it is forwarded
+		}
 		s.last = i
 		count1 := func(at rules.Place) {
 			number := -1
@@ -168,6 +180,9 @@ func (j *judge) predict(s *side, shot *shot) {
 func (j *judge) fire(s *shot) {
 	j.t.Helper()
 	j.shots++
+	if j.capture {
+		j.w.captured(s) // what is left of before
+	}
 	j.w.send(j.t, s)
 	moved := map[place]count{}
 	for i, k := range j.kernel {
@@ -225,7 +240,7 @@ func (j *judge) compareBytes(side *side, s *shot, out [][]byte) {
 		return
 	}
 	ours := side.sub.Packet.Rewrite(nil)
-	if !j.routed {
+	if !j.goesOn {
 		ours = forwarded(ours)
 	}
 	if !bytes.Equal(ours, out[0]) {

@@ -87,7 +87,8 @@ func (c *tracker) track(p *packet.Packet) (done func()) {
 	}
 	u := tuple{p.SrcAddr(), p.DstAddr(), p.SrcPort, p.DstPort, p.Proto}
 	if p.Proto == packet.ICMP || p.Proto == packet.ICMPv6 {
-		u.sport, u.dport = 0, 0
+		u.sport = 0x1234 // the identifier, of the packets here
+		u.dport = u.sport
 	}
 	conn := c.conns[u]
 	if conn == nil {

@@ -101,7 +101,7 @@ func (w *world) captured(s *shot) (list [][]byte) {
 		if known && p.DstAddr() == sent.SrcAddr() {
 			continue
 		}
-		if own4.Contains(src) || own6.Contains(src) || src.Is6() && (src.IsUnspecified() && p.Proto != packet.UDP || src.IsLinkLocalUnicast() && p.Proto == packet.ICMPv6) {
+		if (own4.Contains(src) || own6.Contains(src)) && (p.Proto == packet.ICMP || p.Proto == packet.ICMPv6) && p.ICMPType != 8 && p.ICMPType != 128 || src.Is6() && (src.IsUnspecified() && p.Proto != packet.UDP || src.IsLinkLocalUnicast() && p.Proto == packet.ICMPv6) {
 			continue
 		}
 		list = append(list, bytes.Clone(buf[:n]))

@@ -37,6 +37,7 @@ func (c *CT) Apply(s rules.Subject, at rules.Place, unsure string) (rules.Outcom
 		return rules.Yes, ""
 	}
 	t.template = true
+	t.Changed()
 	if c.NoTrack {
 		t.Record(at, c.Name, "ctstate", "not tracked", "")
 		p.SetCTState(ctUntracked)

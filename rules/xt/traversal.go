@@ -97,7 +97,11 @@ func (t *Traversal) bindWith(b *packet.Binder, k rules.Key) bool {
 	}
 	conn, state, known := t.Packet.Conn, t.Packet.CTState, t.Packet.Known
 	untracked := known&packet.KnownCTState != 0 && state&ctUntracked != 0
-	if t.Packet.Conn = nil; !untracked {
+	switch t.Packet.Conn = nil; {
+	case untracked:
+	case t.template: // what CT gave it counts as a new connection
+		t.Packet.SetCTState(ctNew)
+	default:
 		t.Packet.SetCTState(ctInvalid)
 	}
 	ok := b.Key(&t.Packet, k)
