@@ -28,6 +28,7 @@ type extension struct {
 	head       []string   // rules in front of them, all the time
 	hooks      []hookSpec // the way of the packets, when it is more than the chain
 	also       string     // the text of other tables
+	random     bool       // ports are drawn by lot
 	each       []string   // targets: each is loaded alone in front of the rules
 	shots      func(family int) []shot
 	noPool     bool
@@ -142,7 +143,8 @@ func (e extension) run(t *testing.T, w *world, list []string, shots []shot) {
 		j.mayMiss = chain != "PREROUTING"
 		j.routed = hooks[0].chain == "FORWARD" || hooks[0].chain == "POSTROUTING"
 		last := hooks[len(hooks)-1].chain
-		j.goesOn = last == "FORWARD" || last == "POSTROUTING"
+		j.goesOn = last != "PREROUTING" && last != "INPUT"
+		j.random = e.random
 		j.capture = e.routes
 		j.dropCounts = e.dropCounts
 		if j.routed {

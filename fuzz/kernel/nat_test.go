@@ -108,6 +108,12 @@ var _ = register(
 	extension{kind: "target", name: "SNAT", family: 6, table: "nat", chain: "POSTROUTING", hooks: natOut, also: seesNAT6, routes: true, noPool: true, meta: natMeta, shots: beginnings, each: []string{
 		"-j SNAT --to-source 2001:db8:77::5", "-j SNAT --to-source 2001:db8:77::1-2001:db8:77::ffff", "-j SNAT --to-source 2001:db8:77::1-2001:db8:77:3:8::9 --persistent",
 	}, rules: []string{"", "-p udp"}},
+	extension{kind: "target", name: "SNAT by lot", family: 4, table: "nat", chain: "POSTROUTING", hooks: natOut, random: true, routes: true, noPool: true, meta: natMeta, shots: beginnings, each: []string{
+		"-j SNAT --to-source 198.51.100.5 --random", "-j SNAT --to-source 198.51.100.5 --random-fully", "-p tcp -j SNAT --to-source 198.51.100.5:2000-3000 --random", "-p udp -j SNAT --to-source :2000-2010 --persistent", "-j MASQUERADE --random", "-p udp -j MASQUERADE --random-fully", "-p tcp -j MASQUERADE --to-ports 2000-2010",
+	}, rules: []string{"", "-p udp"}},
+	extension{kind: "target", name: "DNAT by lot", family: 4, table: "nat", hooks: []hookSpec{{"nat", "PREROUTING"}}, random: true, routes: true, noPool: true, meta: natMeta, shots: beginnings, each: []string{
+		"-p tcp -j DNAT --to-destination 198.51.100.5:2000-3000 --random", "-p udp -j REDIRECT --to-ports 1000-1999 --random",
+	}, rules: []string{"", "-p udp"}},
 	extension{kind: "target", name: "NETMAP", family: 4, table: "nat", hooks: natIn, also: seesNAT4, routes: true, noPool: true, meta: natMeta, shots: beginnings, each: []string{"-j NETMAP --to 10.77.0.0/16", "-d 192.0.2.0/24 -j NETMAP --to 198.51.100.0/28"}, rules: []string{""}},
 	extension{kind: "target", name: "NETMAP of sources", family: 4, table: "nat", chain: "POSTROUTING", hooks: natOut, also: seesNAT4, routes: true, noPool: true, meta: natMeta, shots: beginnings, each: []string{"-j NETMAP --to 10.77.0.0/16"}, rules: []string{""}},
 	extension{kind: "target", name: "NETMAP", family: 6, table: "nat", hooks: natIn, also: seesNAT6, routes: true, noPool: true, meta: natMeta, shots: beginnings, each: []string{"-j NETMAP --to 2001:db8:77::/48", "-j NETMAP --to 2001:db8:77:8000::/49"}, rules: []string{""}},
