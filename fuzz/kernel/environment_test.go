@@ -29,10 +29,11 @@ func with(f func(p *packet.Packet)) func(w *world) func(*xt.Traversal, *shot) {
 	}
 }
 
-// addrType returns what the routes of the namespace say of an address, bits of
-// packet.AddrTypes. With dev the question is about that device alone.
+// addrType returns what the local routes of the namespace say of an address, bits
+// of packet.AddrTypes; the kernel asks no others, so that there are no black
+// holes and the like. With dev the question is about that device alone.
 func addrType(a netip.Addr, dev string) uint16 {
-	const unspec, unicast, local, broadcast, multicast, blackhole, unreachable, prohibit = 1, 2, 4, 8, 0x20, 0x40, 0x80, 0x100
+	const unspec, unicast, local, broadcast, multicast = 1, 2, 4, 8, 0x20
 	in := func(p string) bool { return netip.MustParsePrefix(p).Contains(a) }
 	of := func(device string, t uint16) uint16 {
 		if dev != "" && dev != device {
@@ -65,19 +66,13 @@ func addrType(a netip.Addr, dev string) uint16 {
 		return of(device2, local)
 	case s == "10.9.0.255":
 		return of(device, broadcast)
-	case in("10.66.0.0/16"):
-		return of("", blackhole)
-	case in("10.67.0.0/16"):
-		return of("", unreachable)
-	case in("10.68.0.0/16"):
-		return of("", prohibit)
 	}
 	return unicast
 }
 
 // addresses are packets between addresses that routes tell apart.
 func addresses(family int) (list []shot) {
-	addrs := []string{"10.9.0.1", "10.9.1.1", "10.9.0.255", "10.9.0.7", "10.1.2.3", "192.0.2.1", "127.0.0.1", "224.0.0.1", "255.255.255.255", "0.0.0.0", "10.66.1.1", "10.67.1.1", "10.68.1.1"}
+	addrs := []string{"10.9.0.1", "10.9.1.1", "10.9.0.255", "10.9.0.7", "10.1.2.3", "192.0.2.1", "127.0.0.1", "224.0.0.1", "255.255.255.255", "0.0.0.0", "10.66.1.1"}
 	if family == 6 {
 		addrs = []string{"2001:db8:900::1", "2001:db8:900::7", "2001:db8:a::1", "2001:db8:ff::1"}
 	}
@@ -97,7 +92,7 @@ func extraRoutes(t *testing.T, w *world) {
 	if w.family == 6 {
 		return
 	}
-	for _, r := range []string{"blackhole 10.66.0.0/16", "unreachable 10.67.0.0/16", "prohibit 10.68.0.0/16", "10.70.0.0/16 dev " + device2 + " realm 10", "10.71.0.0/16 dev " + device2 + " realm 0x30"} {
+	for _, r := range []string{"blackhole 10.66.0.0/16", "10.70.0.0/16 dev " + device2 + " realm 10", "10.71.0.0/16 dev " + device2 + " realm 0x30"} {
 		run(t, "", "ip", append([]string{"route", "add"}, strings.Fields(r)...)...)
 	}
 }
@@ -247,6 +242,17 @@ var _ = register(
 		meta: with(func(p *packet.Packet) {
 			p.Env = &packet.Env{Has: packet.HasAddrTypes | packet.HasAddrTypesIn, SrcType: addrType(p.SrcAddr(), ""), DstType: addrType(p.DstAddr(), ""), SrcTypeIn: addrType(p.SrcAddr(), device), DstTypeIn: addrType(p.DstAddr(), device)}
 		})},
+	extension{kind: "match", name: "addrtype --limit-iface-out", family: 4, table: "mangle", chain: "FORWARD", routes: true, noPool: true, shots: addresses,
+		rules: []string{"-m addrtype --dst-type LOCAL --limit-iface-out", "-m addrtype --dst-type UNICAST --limit-iface-out", "-m addrtype ! --src-type LOCAL --limit-iface-out", "-m addrtype --src-type UNICAST"},
+		meta: func(w *world) func(*xt.Traversal, *shot) {
+			return func(t *xt.Traversal, s *shot) {
+				w.forwardMeta(t, s)
+				p := &t.Packet
+				p.Env.Has |= packet.HasAddrTypes | packet.HasAddrTypesOut
+				p.Env.SrcType, p.Env.DstType = addrType(p.SrcAddr(), ""), addrType(p.DstAddr(), "")
+				p.Env.SrcTypeOut, p.Env.DstTypeOut = addrType(p.SrcAddr(), device2), addrType(p.DstAddr(), device2)
+			}
+		}},
 	extension{kind: "match", name: "addrtype", family: 6, table: "raw", routes: true, noPool: true, shots: addresses,
 		rules: []string{"-m addrtype --src-type LOCAL", "-m addrtype --dst-type LOCAL", "-m addrtype ! --dst-type LOCAL", "-m addrtype --dst-type MULTICAST", "-m addrtype ! --dst-type UNICAST"},
 		meta: with(func(p *packet.Packet) {

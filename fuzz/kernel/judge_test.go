@@ -97,7 +97,7 @@ func newJudge(t *testing.T, w *world, text string, hooks []hookSpec, state func(
 	if _, err := tryRun(text, w.tool()+"-restore"); err != nil {
 		return nil, fmt.Errorf("%s-restore: %w", w.tool(), err)
 	}
-	rs, err := iptables.Read(strings.NewReader(text), iptables.Options{File: t.Name(), Family: w.family})
+	rs, err := iptables.Read(strings.NewReader(text), iptables.Options{File: t.Name(), Family: w.family, Sets: w.sets})
 	if errors.Is(err, rules.ErrUnsupported) {
 		return nil, fmt.Errorf("%w: %v", errNotModelled, err)
 	}

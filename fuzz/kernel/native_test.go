@@ -34,7 +34,7 @@ var _ = register(
 	extension{kind: "match", name: "sctp", rules: []string{
 		"-p sctp -m sctp --sport 80", "-p sctp -m sctp ! --sport 80", "-p sctp -m sctp --dport 443:", "-p sctp -m sctp ! --dport :442",
 	}},
-	extension{kind: "match", name: "sctp --chunk-types", dropCounts: true, rules: []string{
+	extension{kind: "match", name: "sctp --chunk-types", rules: []string{
 		"-p sctp -m sctp --chunk-types all DATA", "-p sctp -m sctp --chunk-types any DATA", "-p sctp -m sctp --chunk-types only DATA", "-p sctp -m sctp ! --chunk-types any DATA", "-p sctp -m sctp ! --chunk-types all DATA,SACK",
 		"-p sctp -m sctp --chunk-types any INIT,ABORT", "-p sctp -m sctp --chunk-types only DATA,SACK,FORWARD_TSN", "-p sctp -m sctp ! --chunk-types only DATA",
 		"-p sctp -m sctp --chunk-types any DATA:U", "-p sctp -m sctp --chunk-types any DATA:UBE", "-p sctp -m sctp --chunk-types all DATA:Ube", "-p sctp -m sctp --chunk-types only DATA:U", "-p sctp -m sctp --chunk-types any ABORT:T", "-p sctp -m sctp --chunk-types any ABORT:t,SHUTDOWN_COMPLETE:T",

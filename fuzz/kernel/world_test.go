@@ -14,6 +14,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/hipac-go/classifier/rules/ipset"
 	"github.com/hipac-go/classifier/rules/packet"
 	"github.com/hipac-go/classifier/rules/xt"
 	"github.com/stretchr/testify/require"
@@ -22,8 +23,9 @@ import (
 // world is a namespace for the packets of one family.
 type world struct {
 	family  int
-	marks   bool // there is a socket with a mark
-	in, out int  // descriptors of the devices; out is 0 without routes
+	sets    *ipset.Sets // that rules ask
+	marks   bool        // there is a socket with a mark
+	in, out int         // descriptors of the devices; out is 0 without routes
 }
 
 func newWorld(t *testing.T, family int) *world {
