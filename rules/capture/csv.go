@@ -58,8 +58,9 @@ var others = sync.OnceValue(func() *rules.Schema {
 
 // NewCSV reads the header line. Errors, here and of Next, are of type
 // *rules.ParseError, with the line and the byte column of the value: a header
-// with names that are no fields (rules.ErrUnknownField) or come twice, a line longer than the limit (rules.ErrLimit), a value that the field
-// cannot have, a row with more or fewer values than the header has names.
+// with names that are no fields (rules.ErrUnknownField) or come twice, a line
+// longer than the limit (rules.ErrLimit), a value that the field cannot have, a
+// row with more or fewer values than the header has names.
 func NewCSV(r io.Reader, s *rules.Schema, opts Options) (*CSV, error) {
 	limits := opts.Limits
 	if limits.MaxInput == 0 {

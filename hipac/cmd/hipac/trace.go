@@ -30,7 +30,7 @@ type traceCmd struct {
 	Number            int    `placeholder:"N" help:"Only the N-th packet of --packets, from 1; rules with a memory see those before it too." group:"Packets"`
 	Near              int    `default:"3" placeholder:"N" help:"How many near misses to show: rules that were passed and lacked one thing (default 3)."`
 	All               bool   `help:"Show every rule that the packet passes, also those that do not match."`
-	Output            string `enum:"text,json,kernel" default:"text" placeholder:"FORM" help:"text for people (the default), json (an object a line), or kernel: the lines that the kernel's TRACE target logs."`
+	Output            string `enum:"text,json,kernel" default:"text" placeholder:"FORM" help:"text for people (the default), json (an object a line), or kernel: the lines that the kernel logs of a packet under TRACE."`
 	Color             string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colours in text: auto (the default: on a terminal, unless NO_COLOR is set), always, never."`
 }
 

@@ -290,6 +290,8 @@ func compared(answers []rules.Answer) string {
 			parts = append(parts, label(a.Field)+" "+a.Got)
 		case strings.HasPrefix(wanted(a), "not "):
 			parts = append(parts, label(a.Field)+" "+a.Got+" "+wanted(a))
+		case strings.Contains(wanted(a), " of "):
+			parts = append(parts, label(a.Field)+" "+a.Got+" (wanted: "+wanted(a)+")")
 		default:
 			parts = append(parts, label(a.Field)+" "+a.Got+" in "+wanted(a))
 		}
