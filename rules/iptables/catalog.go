@@ -210,6 +210,9 @@ func (c *Catalog) Option(name string) *Param { return findParam(c.Options, name)
 func describeModule(m *module) *Extension {
 	e := &Extension{Kind: m.kind, Name: m.name, Aliases: m.aliases, Summary: m.summary, Supported: m.modelled, Class: m.class,
 		Writes: m.writes, mod: m}
+	if !m.modelled && e.Summary == "" {
+		e.Summary = "known by name and options only"
+	}
 	if e.Families = []int{4, 6}; m.family != 0 {
 		e.Families = []int{m.family}
 	}
