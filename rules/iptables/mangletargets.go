@@ -151,7 +151,7 @@ var mangleTargets = []module{
 		{name: "checksum-fill", required: true, help: "compute it", parse: setTarget(&xt.Report{Name: "CHECKSUM", Detail: "fill"})},
 	}},
 	{kind: "target", name: "HMARK", summary: "set the mark to a hash of addresses and ports", class: Payload, modelled: true, writes: []string{"mark"}, finish: finishHMARK, options: hmarkOptions},
-	{kind: "target", name: "CT", summary: "say how connection tracking treats the packet", modelled: true, tables: []string{"raw"}, writes: []string{"ctstate", "cthelper"}, finish: finishCT, options: []option{
+	{kind: "target", name: "CT", summary: "say how connection tracking treats the packet", modelled: true, tables: []string{"raw"}, writes: []string{"ctstate"}, finish: finishCT, options: []option{
 		{name: "notrack", help: "leave the packet alone", parse: func(a *argument) error { dataOf[ct](a.m).NoTrack = true; return nil }},
 		{name: "helper", words: 1, help: "helper for connections that begin", form: Form{Kind: "text", Syntax: "NAME", MaxLen: 15}, parse: func(a *argument) error {
 			dataOf[ct](a.m).Helper = a.p.f.intern(a.vals[0].text)

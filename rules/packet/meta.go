@@ -58,7 +58,7 @@ type Conn struct {
 	Status  uint32      // bits of CTStatuses
 	Expires uint32      // seconds that the entry has left
 	Labels  [2]uint64   // 128 labels, label 0 the lowest bit of Labels[0]
-	Helper  string      // name of the helper, "" for none
+	Helper  string      // name of the helper that expected the connection, its master's; "" for none
 	Orig    [2]Endpoint // source and destination in the original direction
 	Repl    [2]Endpoint // and in the reply direction
 	Seen    [2]Traffic  // packets and bytes so far, this packet's own counted: original, reply

@@ -11,7 +11,8 @@ import (
 	"github.com/hipac-go/classifier/rules"
 )
 
-// Cluster is a match "cluster".
+// Cluster is a match "cluster". That the kernel's takes packets to multicast
+// Ethernet addresses for its own from there on (pkttype) is not followed.
 type Cluster struct {
 	Nodes uint32 // 1 to 32
 	Mask  uint32 // those that are meant, node 1 the lowest bit

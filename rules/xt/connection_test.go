@@ -378,3 +378,12 @@ func TestBadFingerprintsAreRefusedWithTheirLine(t *testing.T) {
 		require.ErrorContains(t, err, reason)
 	}
 }
+
+func TestHelpersThatCTGivesAreNotThoseThatExpectedTheConnection(t *testing.T) {
+	s := newStage(t)
+	c := s.conn(1)
+	o, _ := (&CT{Name: "CT", Helper: "ftp"}).Apply(s.tr, rules.Place{}, "")
+	require.Equal(t, rules.Yes, o)
+	require.Equal(t, "helper ftp", s.tr.Effects[0].Detail)
+	require.Empty(t, c.Helper, "as in the kernel, where the match helper does not hold for it")
+}

@@ -13,7 +13,9 @@ import (
 // that a packet meets counts; later ones do nothing. A packet that is not
 // tracked has the state UNTRACKED and no connection from then on. A zone or a
 // helper is given to connections that begin with the packet; which connection a
-// packet of another zone belongs to is the caller's to say, in Meta.Conn.
+// packet of another zone belongs to is the caller's to say, in Meta.Conn. A
+// helper shows in the connections that it will expect (Conn.Helper), not in its
+// own.
 type CT struct {
 	Name    string // of the target
 	NoTrack bool
@@ -62,17 +64,12 @@ func (c *CT) Apply(s rules.Subject, at rules.Place, unsure string) (rules.Outcom
 	if c.Detail != "" {
 		what = append(what, c.Detail)
 	}
-	field := ""
 	const begun = ctNew
 	if conn := p.Conn; conn != nil && p.Known&knownState != 0 && p.CTState&begun != 0 {
 		if c.HasZone {
 			conn.Zone = zone
 		}
-		if c.Helper != "" {
-			conn.Helper, field = c.Helper, "cthelper"
-			t.Changed()
-		}
 	}
-	t.Record(at, c.Name, field, strings.Join(what, ", "), "")
+	t.Record(at, c.Name, "", strings.Join(what, ", "), "")
 	return rules.Yes, ""
 }
