@@ -73,8 +73,7 @@ var _ = register(
 	extension{kind: "match", name: "ecn", rules: []string{
 		"-m ecn --ecn-ip-ect 0", "-m ecn ! --ecn-ip-ect 0", "-m ecn --ecn-ip-ect 3",
 	}},
-	// In later fragments the kernel reads the payload as if it were the header.
-	extension{kind: "match", name: "ecn --ecn-tcp", skip: (*shot).laterFragment, rules: []string{
+	extension{kind: "match", name: "ecn --ecn-tcp", rules: []string{
 		"-p tcp -m ecn --ecn-tcp-cwr", "-p tcp -m ecn ! --ecn-tcp-cwr", "-p tcp -m ecn --ecn-tcp-ece --ecn-ip-ect 0", "-p tcp -m ecn ! --ecn-tcp-ece",
 	}},
 	extension{kind: "match", name: "mark", rules: []string{

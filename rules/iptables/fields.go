@@ -27,6 +27,7 @@ var universe = []rules.Field{
 	{Name: "smac", Kind: rules.MAC},
 	{Name: "pkttype", Bits: 3, Kind: rules.Enum, Symbols: rules.PacketTypes},
 	{Name: "tcpopts0", Bits: 128, Kind: rules.Hex}, {Name: "tcpopts1", Bits: 128, Kind: rules.Hex}, {Name: "mss", Bits: 16},
+	{Name: "ecnflags", Bits: 8, Kind: rules.Bits, Symbols: rules.TCPFlags},
 	{Name: "ahspi", Bits: 32}, {Name: "ahlen", Bits: 8}, {Name: "ahres", Bits: 16}, {Name: "espspi", Bits: 32}, {Name: "cpi", Bits: 16},
 	{Name: "dccptype", Bits: 4}, {Name: "dccpopts0", Bits: 128, Kind: rules.Hex}, {Name: "dccpopts1", Bits: 128, Kind: rules.Hex},
 	{Name: "fragid", Bits: 32}, {Name: "rttype", Bits: 8}, {Name: "rtsegs", Bits: 8}, {Name: "rtlen", Bits: 16},

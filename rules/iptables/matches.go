@@ -418,7 +418,8 @@ func finishECN(p *ruleParser, m *instance) error {
 		if p.proto != protoTCP || p.protoNot {
 			return fmt.Errorf("--%s needs -p tcp", flag.option)
 		}
-		c := rules.Masked(fieldTCPFlags, rules.U64(flag.bit), rules.U64(flag.bit))
+		// Unlike match tcp, the kernel does not care for fragments here.
+		c := rules.Masked(field("ecnflags"), rules.U64(flag.bit), rules.U64(flag.bit))
 		if g.not {
 			c = c.Negate()
 		}

@@ -129,6 +129,9 @@ func TestPacketMatchesMeetWhatTheKernelMeets(t *testing.T) {
 		{"-p tcp -m ecn ! --ecn-tcp-cwr", 4, ip4(t, 6, 0, tcpOptions), "no"},
 		{"-p tcp -m ecn ! --ecn-tcp-cwr ! --ecn-tcp-ece --ecn-ip-ect 0", 4, ip4(t, 6, 0, tcpPlain), "yes"},
 
+		{"-p tcp -m ecn ! --ecn-tcp-cwr", 4, ip4(t, 6, 9, tcpPlain), "yes"}, // payload in the header's place
+		{"-p tcp -m ecn ! --ecn-tcp-cwr", 4, ip4(t, 6, 9, "1f90"), "no"},
+
 		{"-p esp -m esp --espspi 100:200", 4, ip4(t, 50, 0, "00000064 00000001"), "yes"},
 		{"-p esp -m esp ! --espspi 100:200", 4, ip4(t, 50, 0, "00000064 00000001"), "no"},
 		{"-p esp -m esp ! --espspi :", 4, ip4(t, 50, 0, "00000064 00000001"), "no"},
@@ -252,6 +255,12 @@ func TestMatchesOnWhatTheSystemSaysNeedItSaid(t *testing.T) {
 	} {
 		require.Equal(t, c.want, outcome(t, c.rule, 4, data, env(c.env)), c.rule)
 	}
+	looped := func(p *packet.Packet) { p.PktType, p.Has = packet.Loopback, p.Has|packet.HasPktType }
+	multi := ip4(t, 17, 0, udpPlain)
+	multi[16] = 224
+	require.Equal(t, "yes", outcome(t, "-m pkttype --pkt-type multicast", 4, multi, looped))
+	require.Equal(t, "yes", outcome(t, "-m pkttype --pkt-type broadcast", 4, data, looped))
+	require.Equal(t, "yes", outcome(t, "-m pkttype --pkt-type multicast", 6, ip6(t, 6, tcpPlain), looped))
 	mac := func(p *packet.Packet) { p.SMAC, p.Has = 0x001122334455, p.Has|packet.HasSMAC }
 	require.Equal(t, "yes", outcome(t, "-m eui64", 6, ip6(t, 6, tcpPlain), mac))
 	require.Equal(t, "no", outcome(t, "-m eui64", 6, ip6(t, 6, tcpPlain), nil))

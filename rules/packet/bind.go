@@ -105,7 +105,8 @@ type Binder struct {
 //	ttl              TTL or hop limit
 //	vlan             VLAN id of the outermost tag
 //	smac dmac        Ethernet addresses
-//	pkttype          see PktType
+//	pkttype          see PktType; of Loopback, Multicast in IPv6 and for
+//	                 IPv4's multicast destinations, else Broadcast
 //	family           4 or 6
 //	flags            with 16 bits, ClassBench's sixth field: the TCP flags
 //	                 shifted left by 8 for protocol 6, the ICMP type shifted
@@ -335,7 +336,7 @@ func (b *Binder) Key(p *Packet, k rules.Key) bool {
 		case fromDMAC:
 			v, ok = p.DMAC, p.Has&HasDMAC != 0
 		case fromPktType:
-			v, ok = uint64(p.PktType), p.Has&HasPktType != 0
+			v, ok = uint64(p.linkType()), p.Has&HasPktType != 0
 		case fromFamily:
 			v = uint64(p.Family)
 		case fromFlags:

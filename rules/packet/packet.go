@@ -84,7 +84,19 @@ const (
 	Broadcast = 1
 	Multicast = 2
 	OtherHost = 3
+	Loopback  = 5 // a copy of what this host sends to many
 )
+
+// linkType returns PktType as rules see it.
+func (p *Packet) linkType() uint8 {
+	switch {
+	case p.PktType != Loopback:
+		return p.PktType
+	case p.Family == 6 || p.Dst[3]>>28 == 14:
+		return Multicast
+	}
+	return Broadcast
+}
 
 // Numbers of the IP protocols whose headers are decoded.
 const (
@@ -111,7 +123,7 @@ type Packet struct {
 	ICMPCode uint8
 	TOS      uint8 // TOS or traffic class: DSCP and ECN
 	TTL      uint8 // TTL or hop limit
-	PktType  uint8 // Unicast, Broadcast, Multicast or OtherHost
+	PktType  uint8 // Unicast, Broadcast, Multicast, OtherHost or Loopback
 
 	MoreFragments bool   // another fragment follows
 	FragOffset    uint16 // in units of 8 bytes, 0 in the first fragment and in whole packets
