@@ -11,8 +11,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-
-	"github.com/hipac-go/classifier/rules/packet"
 )
 
 // shot is a packet on its way into the kernel.
@@ -24,12 +22,6 @@ type shot struct {
 	back  bool // comes in by the second device
 	// local packets are sent by the namespace itself.
 	local bool
-}
-
-// laterFragment reports whether the packet is a fragment but the first.
-func (s *shot) laterFragment() bool {
-	var p packet.Packet
-	return p.DecodeIP(s.raw) == nil && p.FragOffset != 0
 }
 
 // head is an IP header to be written; the zero head is that of a plain packet.
