@@ -30,13 +30,14 @@ const formatAuto = "auto"
 
 // RuleFlags are the flags about a rule file.
 type RuleFlags struct {
-	Rules        string `placeholder:"FILE" help:"Rule file; - for standard input."`
-	RulesFormat  string `enum:"auto,native,classbench,iptables" default:"auto" placeholder:"FORMAT" help:"Format of the rules: auto (by content, the default), native, classbench, iptables."`
-	Fields       int    `enum:"5,6" default:"5" placeholder:"5|6" help:"ClassBench: match the first 5 columns (the default), or 6 with the flags."`
-	Family       int    `enum:"0,4,6" default:"0" placeholder:"4|6" help:"iptables: whether iptables or ip6tables reads the file; by content when not given."`
-	Sets         string `placeholder:"FILE" help:"iptables: the sets that rules ask, as ipset save writes them."`
-	Routes       string `placeholder:"FILE" help:"iptables: what addresses are local (match addrtype), as ip route show table all writes it."`
-	AllowUnknown bool   `help:"Keep rules that ask for something not modelled; packets that they would decide are UNKNOWN. Without it such a file is refused."`
+	Rules          string `placeholder:"FILE" help:"Rule file; - for standard input."`
+	RulesFormat    string `enum:"auto,native,classbench,iptables" default:"auto" placeholder:"FORMAT" help:"Format of the rules: auto (by content, the default), native, classbench, iptables."`
+	Fields         int    `enum:"5,6" default:"5" placeholder:"5|6" help:"ClassBench: match the first 5 columns (the default), or 6 with the flags."`
+	Family         int    `enum:"0,4,6" default:"0" placeholder:"4|6" help:"iptables: whether iptables or ip6tables reads the file; by content when not given."`
+	Sets           string `placeholder:"FILE" help:"iptables: the sets that rules ask, as ipset save writes them."`
+	Routes         string `placeholder:"FILE" help:"iptables: what addresses are local (match addrtype), as ip route show table all writes it."`
+	ReversedRanges bool   `help:"iptables: take ranges such as 60000:29 for empty ones, as tools up to 1.8.9 did, instead of refusing them."`
+	AllowUnknown   bool   `help:"Keep rules that ask for something not modelled; packets that they would decide are UNKNOWN. Without it such a file is refused."`
 }
 
 // Rules is what a rule file holds: one of the three is not nil.
@@ -83,7 +84,7 @@ func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 	case ClassBench:
 		file.ClassBench, err = classbench.Read(in, classbench.Options{File: name, Fields: f.Fields})
 	case Iptables:
-		opts := iptables.Options{File: name, Family: f.Family, AllowUnknown: f.AllowUnknown}
+		opts := iptables.Options{File: name, Family: f.Family, ReversedRanges: f.ReversedRanges, AllowUnknown: f.AllowUnknown}
 		err = nil
 		if f.Sets != "" {
 			err = beside(f.Sets, func(r io.Reader) (err error) {

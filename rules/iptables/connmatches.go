@@ -160,12 +160,12 @@ func parseCTAddress(a *argument) error {
 }
 
 func parseCTPort(a *argument) error {
-	lo, hi, err := parseRange(a.vals[0].text, 65535, parsePort)
+	lo, hi, err := a.readRange(65535, parsePort)
 	if err != nil {
 		return err
 	}
 	name := strings.TrimSuffix(a.opt.name, "port") // ctorigsrc; its port is ctorigsport
-	a.add(rules.In(field(name[:len(name)-2]+"port"), rules.Span(lo, hi)))
+	a.add(spanOf(field(name[:len(name)-2]+"port"), lo, hi))
 	a.p.scratch = appendRange(a.p.scratch, lo, hi)
 	return nil
 }

@@ -27,6 +27,10 @@ type Options struct {
 	// AllowUnknown keeps rules that ask for something not modelled as unknown
 	// ones, instead of failing.
 	AllowUnknown bool
+	// ReversedRanges takes ranges of numbers whose first end is above their last
+	// ("--dport 60000:29") for ranges that hold for nothing, as iptables up to
+	// 1.8.9 did in all matches but tcp and sctp. Later ones refuse them.
+	ReversedRanges bool
 	// Users and Groups return the number of a user or group (match owner). Nil
 	// knows root, 0, alone; names that are not known are not modelled.
 	Users, Groups func(name string) (id uint32, ok bool)

@@ -114,7 +114,7 @@ func fieldOf(opt, source string, src, dst int) int {
 
 func parsePorts(a *argument) error {
 	field := fieldOf(a.opt.name, "sport", fieldSport, fieldDport)
-	lo, hi, err := parseRange(a.vals[0].text, 65535, parsePort)
+	lo, hi, err := a.readRange(65535, parsePort)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func parsePorts(a *argument) error {
 		a.silent = true // only the header, and the module asks for that itself
 		return nil
 	}
-	a.add(rules.In(field, rules.Span(lo, hi)))
+	a.add(spanOf(field, lo, hi))
 	a.p.scratch = appendRange(a.p.scratch, lo, hi)
 	return nil
 }
@@ -462,11 +462,11 @@ func parseTTL(a *argument) error {
 }
 
 func parseLength(a *argument) error {
-	lo, hi, err := parseRange(a.vals[0].text, 65535, func(s string) (uint64, error) { return parseNumber(s, 65535) })
+	lo, hi, err := a.readRange(65535, func(s string) (uint64, error) { return parseNumber(s, 65535) })
 	if err != nil {
 		return err
 	}
-	c := rules.In(fieldLength, rules.Span(lo, hi))
+	c := spanOf(fieldLength, lo, hi)
 	if a.not {
 		// The lengths of IPv6 go beyond what the field holds.
 		if c = c.Negate(); a.p.family() == 6 {

@@ -63,7 +63,7 @@ func maskedForm(symbols ...string) Form {
 func (a *argument) within(f int, lo, hi uint64) rules.Cond {
 	full := fieldIn(f, a.p.family())
 	max := full.Max()
-	if max.Less(rules.U64(lo)) {
+	if max.Less(rules.U64(lo)) || lo > hi {
 		return rules.In(f)
 	}
 	end := rules.U64(hi)
@@ -78,7 +78,7 @@ func (a *argument) within(f int, lo, hi uint64) rules.Cond {
 func parseSpan(name string, max uint64, mute bool) func(*argument) error {
 	f := field(name)
 	return func(a *argument) error {
-		lo, hi, err := parseRange(a.vals[0].text, max, func(s string) (uint64, error) { return parseNumber(s, max) })
+		lo, hi, err := a.readRange(max, func(s string) (uint64, error) { return parseNumber(s, max) })
 		if err != nil {
 			return err
 		}

@@ -20,21 +20,23 @@ import (
 const maxChainName = 28
 
 type fileReader struct {
-	file    string
-	limits  rules.Limits
-	allow   bool
-	users   func(string) (uint32, bool)
-	groups  func(string) (uint32, bool)
-	lines   *lines.Reader
-	line    int
-	rs      *Ruleset
-	path    string // of the rule in a JSON document, with ": " behind it
-	sets    *ipset.Sets
-	changes map[string]bool // sets that rules of the file change
-	routes  *route.Table
-	matches map[string]func([]string) (rules.Test, error)
-	targets map[string]func([]string) (RegisteredTarget, error)
-	typed   map[route.Type][]rules.Interval // addresses of types, by routes
+	file   string
+	limits rules.Limits
+	allow  bool
+	// reversed takes reversed ranges for empty ones.
+	reversed bool
+	users    func(string) (uint32, bool)
+	groups   func(string) (uint32, bool)
+	lines    *lines.Reader
+	line     int
+	rs       *Ruleset
+	path     string // of the rule in a JSON document, with ": " behind it
+	sets     *ipset.Sets
+	changes  map[string]bool // sets that rules of the file change
+	routes   *route.Table
+	matches  map[string]func([]string) (rules.Test, error)
+	targets  map[string]func([]string) (RegisteredTarget, error)
+	typed    map[route.Type][]rules.Interval // addresses of types, by routes
 
 	cur  *tableReader // between *TABLE and COMMIT
 	hook hook         // of the current rule's chain when it is built-in
@@ -131,7 +133,7 @@ func Read(src io.Reader, o Options) (*Ruleset, error) {
 }
 
 func newFileReader(o Options) *fileReader {
-	f := &fileReader{file: o.File, limits: o.Limits.OrDefault(), allow: o.AllowUnknown, users: o.Users, groups: o.Groups, rs: &Ruleset{Family: o.Family},
+	f := &fileReader{file: o.File, limits: o.Limits.OrDefault(), allow: o.AllowUnknown, reversed: o.ReversedRanges, users: o.Users, groups: o.Groups, rs: &Ruleset{Family: o.Family},
 		features: map[string]int{}, strings: map[string]string{}, text: &strings.Builder{}, sets: o.Sets, routes: o.Routes, matches: o.Matches, targets: o.Targets}
 	f.rule.f = f
 	return f

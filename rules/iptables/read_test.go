@@ -243,3 +243,31 @@ func TestAddressListsCannotTakeMoreMemoryThanTheLimit(t *testing.T) {
 	require.ErrorIs(t, err, rules.ErrLimit)
 	require.ErrorContains(t, err, "memory")
 }
+
+func TestReversedRangesAreEmptyWhereTheyAreLetPass(t *testing.T) {
+	for _, c := range []struct {
+		rule string
+		ok   bool
+	}{
+		{"-p udp -m udp --dport 60000:29", true}, {"-p udp -m udp ! --sport 2:1", true}, {"-p dccp -m dccp --dport 2:1", true},
+		{"-p esp -m esp --espspi 2:1", true}, {"-p ah -m ah --ahspi 2:1", true}, {"-m length --length 2:1", true},
+		{"-m conntrack --ctorigsrcport 2:1", true}, {"-p tcp -m tcp --dport 2:1", false}, {"-p sctp -m sctp --dport 2:1", false},
+	} {
+		text := "*filter\n-A INPUT " + c.rule + " -j DROP\nCOMMIT\n"
+		_, err := Read(strings.NewReader(text), Options{})
+		require.ErrorContains(t, err, "reversed", c.rule)
+		rs, err := Read(strings.NewReader(text), Options{ReversedRanges: true})
+		if !c.ok {
+			require.ErrorContains(t, err, "reversed", c.rule)
+			continue
+		}
+		require.NoError(t, err, c.rule)
+		require.Contains(t, printed(t, rs, false), "-A INPUT "+c.rule+" -j DROP\n")
+		k := keyOf(t, rs.Tables[0], "proto=udp sport=1 dport=60001 length=60")
+		want := rules.Accept
+		if strings.Contains(c.rule, "!") {
+			want = rules.Drop
+		}
+		require.Equal(t, want, rs.Tables[0].Evaluate(k, 0, nil).Verdict, c.rule)
+	}
+}

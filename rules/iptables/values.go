@@ -5,6 +5,7 @@ package iptables
 // leading 0, octal; IPv4 addresses may leave out trailing zeros ("10/8").
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -71,9 +72,36 @@ func parseRange(s string, max uint64, one func(string) (uint64, error)) (lo, hi 
 		}
 	}
 	if lo > hi {
-		return 0, 0, fmt.Errorf("range is reversed: %d is above %d", lo, hi)
+		return lo, hi, reversedError{lo, hi}
 	}
 	return lo, hi, nil
+}
+
+// reversedError says that the first end of a range is above its last.
+type reversedError struct{ lo, hi uint64 }
+
+func (e reversedError) Error() string {
+	return fmt.Sprintf("range is reversed: %d is above %d", e.lo, e.hi)
+}
+
+// readRange reads the option's value as a range. A reversed one is an error
+// unless Options.ReversedRanges lets it pass.
+func (a *argument) readRange(max uint64, one func(string) (uint64, error)) (lo, hi uint64, err error) {
+	lo, hi, err = parseRange(a.vals[0].text, max, one)
+	var reversed reversedError
+	if errors.As(err, &reversed) && a.p.f.reversed && a.m.mod.name != "tcp" && a.m.mod.name != "sctp" {
+		err = nil
+	}
+	return lo, hi, err
+}
+
+// spanOf returns the condition that a field lies in a range; a reversed one
+// holds for nothing.
+func spanOf(field int, lo, hi uint64) rules.Cond {
+	if lo > hi {
+		return rules.In(field)
+	}
+	return rules.In(field, rules.Span(lo, hi))
 }
 
 func appendRange(b []byte, lo, hi uint64) []byte {
