@@ -17,12 +17,14 @@ var Differences = []struct {
 	Theirs string
 }{
 	{regexp.MustCompile(` ! -[io] \+( |$)`), "$1"},
-	{regexp.MustCompile(` ! --[sd]port 0:65535`), ""},
+	{regexp.MustCompile(`(-m (?:tcp|udp|udplite|sctp)(?: --[^ ]+ [^ ]+)*) ! --sport 0:65535`), "$1"},
+	{regexp.MustCompile(`(-m (?:tcp|udp|udplite|sctp)(?: (?:! )?--[^ ]+ [^ ]+)*) ! --dport 0:65535`), "$1"},
 	{regexp.MustCompile(`([^!]) --tcp-flags NONE [A-Z,]+`), "$1"},
-	{regexp.MustCompile(` ! --(ah|esp)spi 0:4294967295`), ""},
 	{regexp.MustCompile(`--nfacct-name `), "--nfacct-name  "},
+	{regexp.MustCompile(` ! --(ahspi|espspi|ipcompspi|fragid|rt-segsleft) 0:4294967295`), ""},
+	{regexp.MustCompile(` ! --mh-type 0:255`), ""},
 	{regexp.MustCompile(`--connbytes 0:0 `), "--connbytes 0 "},
-	{regexp.MustCompile(`--icmp-type 255/255`), "--icmp-type any"},
+	{regexp.MustCompile(`--icmp-type 255/\d+`), "--icmp-type any"},
 	{regexp.MustCompile(`(--name|--hashlimit-name|--genre) "([^"]*)"`), "$1 $2"},
 	{regexp.MustCompile(`(--hashlimit-(?:upto|above)) 1b/s`), "$1 0b/s"},
 	{regexp.MustCompile(`(--ct(?:orig|repl)(?:src|dst) [0-9.]+)/[0-9]+\.[0-9.]+`), "$1"},

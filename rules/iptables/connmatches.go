@@ -57,7 +57,7 @@ var connMatches = []module{
 			form: Form{Kind: "range", Syntax: "FROM[:TO]", Max: math.MaxUint64}},
 		{name: "connbytes-mode", words: 1, required: true, parse: oneOf("packets", "bytes", "avgpkt"), help: "what is counted",
 			form: Form{Kind: "enum", Symbols: []string{"packets", "bytes", "avgpkt"}}},
-		{name: "connbytes-dir", words: 1, required: true, parse: oneOf("original", "reply", "both"), help: "in which direction",
+		{name: "connbytes-dir", words: 1, required: true, parse: exactly("original", "reply", "both"), help: "in which direction",
 			form: Form{Kind: "enum", Symbols: []string{"original", "reply", "both"}}}}},
 	{kind: "match", name: "connlimit", summary: "how many connections an address has", class: Stateful, modelled: true, finish: finishConnLimit, options: []option{
 		{name: "connlimit-upto", words: 1, not: true, parse: number(0, math.MaxUint32, -1), help: "no more than so many",

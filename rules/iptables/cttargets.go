@@ -81,7 +81,7 @@ func parseZone(orig, reply bool) func(*argument) error {
 
 func finishCT(p *ruleParser, m *instance) error {
 	d := dataOf[ct](m)
-	if d.Helper != "" && (p.proto < 0 || p.protoNot) {
+	if d.Helper != "" && !m.has("notrack") && (p.proto < 0 || p.protoNot) {
 		return fmt.Errorf("--helper needs -p with the protocol that the helper is for")
 	}
 	if d.Timeout != "" && (p.proto < 0 || p.protoNot) {

@@ -26,7 +26,7 @@ var packetMatches = append([]module{
 		finish: finishAH},
 	{kind: "match", name: "ipcomp", summary: "compressed packets (IPComp)", modelled: true, protos: []uint8{protoIPComp}, reads: uint32(packet.BrokenIPComp),
 		options: []option{
-			{name: "ipcompspi", words: 1, not: true, parse: parseSpan("cpi", 1<<32-1, false), help: "compression parameter index; without the option it is 0", form: rangeForm("CPI", 1<<32-1)},
+			{name: "ipcompspi", words: 1, not: true, parse: parseSpan("cpi", 1<<32-1, true), help: "compression parameter index; without the option it is 0", form: rangeForm("CPI", 1<<32-1)},
 			{name: "compres", parse: noValue, help: "taken for compatibility; the kernel does not look at the reserved field"},
 		},
 		finish: finishIPComp},

@@ -29,10 +29,10 @@ var packetMatches6 = []module{
 			{name: "rt-type", words: 1, not: true, parse: parseNumberOf("rttype", 1<<32-1), help: "type of the header", form: numberForm("TYPE", 1<<32-1, "")},
 			{name: "rt-segsleft", words: 1, not: true, parse: parseSpan("rtsegs", 1<<32-1, true), help: "segments left", form: rangeForm("COUNT", 1<<32-1)},
 			{name: "rt-len", words: 1, not: true, parse: parseNumberOf("rtlen", 1<<32-1), help: "length of the header", form: numberForm("LENGTH", 1<<32-1, "bytes")},
-			{name: "rt-0-res", parse: noValue, help: "the reserved field is zero (with --rt-type 0)"},
-			{name: "rt-0-addrs", words: 1, parse: parseRoutingAddrs, help: "the addresses in the header (with --rt-type 0)",
+			{name: "rt-0-res", parse: behindRoutingType(noValue), help: "the reserved field is zero (with --rt-type 0)"},
+			{name: "rt-0-addrs", words: 1, parse: behindRoutingType(parseRoutingAddrs), help: "the addresses in the header (with --rt-type 0)",
 				form: Form{Kind: "list", Syntax: "ADDRESS[,ADDRESS...]", Items: maxRoutingAddrs}},
-			{name: "rt-0-not-strict", parse: noValue, help: "the addresses may have others between them (with --rt-0-addrs)"},
+			{name: "rt-0-not-strict", parse: behindRoutingType(noValue), help: "the addresses may have others between them (with --rt-0-addrs)"},
 		},
 		finish: finishRT},
 	optionsMatch("hbh", "the hop-by-hop options header", packet.HopByHop, packet.BrokenHopByHop),
@@ -121,15 +121,19 @@ func parseRoutingAddrs(a *argument) error {
 	return nil
 }
 
-func finishRT(p *ruleParser, m *instance) error {
-	if m.has("rt-0-res") || m.has("rt-0-addrs") || m.has("rt-0-not-strict") {
-		g := m.option("rt-type")
-		switch {
-		case g == nil || g.not || string(p.scratch[g.from:g.to]) != "0":
-			return fmt.Errorf("--rt-0-res, --rt-0-addrs and --rt-0-not-strict need --rt-type 0")
-		case m.has("rt-0-not-strict") && !m.has("rt-0-addrs"):
-			return fmt.Errorf("--rt-0-not-strict needs --rt-0-addrs")
+// behindRoutingType is parse for an option that stands behind --rt-type 0.
+func behindRoutingType(parse func(*argument) error) func(*argument) error {
+	return func(a *argument) error {
+		if g := a.m.option("rt-type"); g == nil || g.not || string(a.p.scratch[g.from:g.to]) != "0" {
+			return a.p.f.errorAt(a.at, "--%s needs --rt-type 0 in front of it", a.opt.name)
 		}
+		return parse(a)
+	}
+}
+
+func finishRT(p *ruleParser, m *instance) error {
+	if m.has("rt-0-not-strict") && !m.has("rt-0-addrs") {
+		return fmt.Errorf("--rt-0-not-strict needs --rt-0-addrs")
 	}
 	if err := finishHeader("rttype")(p, m); err != nil {
 		return err

@@ -265,3 +265,16 @@ func TestMatchesOnWhatTheSystemSaysNeedItSaid(t *testing.T) {
 	require.Equal(t, "yes", outcome(t, "-m eui64", 6, ip6(t, 6, tcpPlain), mac))
 	require.Equal(t, "no", outcome(t, "-m eui64", 6, ip6(t, 6, tcpPlain), nil))
 }
+
+func TestCornersAreAsTheToolsHaveThem(t *testing.T) {
+	checkPrinted(t, "testdata/corners.txt")
+}
+
+// The tools print nothing for the full range of match ipcomp, but read nothing
+// as the index 0.
+func TestFullRangeOfIPCompIsPrintedAsNothing(t *testing.T) {
+	rs, err := Read(strings.NewReader("*filter\n-A INPUT -p ipcomp -m ipcomp --ipcompspi :\nCOMMIT\n"), Options{Family: 4})
+	require.NoError(t, err)
+	text, _ := rs.Rule("filter", "INPUT", 1)
+	require.Equal(t, "-p ipcomp -m ipcomp", text)
+}

@@ -127,7 +127,7 @@ func (f *fileReader) report(name, detail string) *xt.Report {
 }
 
 var logLevels = []rules.Symbol{{Name: "emerg", Value: 0}, {Name: "panic", Value: 0}, {Name: "alert", Value: 1}, {Name: "crit", Value: 2},
-	{Name: "err", Value: 3}, {Name: "error", Value: 3}, {Name: "warning", Value: 4}, {Name: "warn", Value: 4},
+	{Name: "err", Value: 3}, {Name: "error", Value: 3}, {Name: "warning", Value: 4},
 	{Name: "notice", Value: 5}, {Name: "info", Value: 6}, {Name: "debug", Value: 7}}
 
 // parseLogLevel reads a number or a name, in lower case as the tools want it.

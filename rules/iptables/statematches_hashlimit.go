@@ -28,8 +28,8 @@ var hashlimitMatch = module{kind: "match", name: "hashlimit", summary: "a rate f
 			form: Form{Kind: "number", Syntax: "N", Min: 1, Max: math.MaxUint32, Unit: "milliseconds", Default: "1000"}},
 		{name: "hashlimit-htable-expire", words: 1, parse: number(1, math.MaxUint32, -1), help: "after which time idle entries are old",
 			form: Form{Kind: "number", Syntax: "N", Min: 1, Max: math.MaxUint32, Unit: "milliseconds", Default: "the unit of the rate"}},
-		{name: "hashlimit-srcmask", words: 1, parse: number(0, 128, -1), help: "length of the source prefixes that have a rate", form: Form{Kind: "number", Syntax: "LENGTH", Max: 128}},
-		{name: "hashlimit-dstmask", words: 1, parse: number(0, 128, -1), help: "length of the destination prefixes that have a rate", form: Form{Kind: "number", Syntax: "LENGTH", Max: 128}},
+		{name: "hashlimit-srcmask", words: 1, parse: parseHashMask, help: "length of the source prefixes that have a rate", form: Form{Kind: "prefix", Syntax: "LENGTH|MASK", Default: "a single address"}},
+		{name: "hashlimit-dstmask", words: 1, parse: parseHashMask, help: "length of the destination prefixes that have a rate", form: Form{Kind: "prefix", Syntax: "LENGTH|MASK", Default: "a single address"}},
 		{name: "hashlimit-rate-match", parse: noValue, help: "count in intervals, without a token bucket"},
 		{name: "hashlimit-rate-interval", words: 1, parse: number(1, math.MaxInt32, -1), help: "the interval of --hashlimit-rate-match",
 			form: Form{Kind: "number", Syntax: "N", Min: 1, Max: math.MaxInt32, Unit: "seconds", Default: "the unit of the rate"}},
@@ -161,8 +161,24 @@ func parseHashMode(a *argument) error {
 	if err != nil {
 		return err
 	}
+	if strings.ToLower(a.vals[0].text) != a.vals[0].text {
+		return fmt.Errorf("not in lower case")
+	}
 	a.m.hashArgs().parts = x
 	a.p.scratch = appendSet(a.p.scratch, x, hashModes)
+	return nil
+}
+
+// parseHashMask reads the length of a prefix, or its mask.
+func parseHashMask(a *argument) error {
+	length, _, err := parseMask(a.vals[0].text, 32+96*(a.p.family()/6))
+	if err != nil {
+		return err
+	}
+	if length < 0 {
+		return fmt.Errorf("mask is not that of a prefix")
+	}
+	a.writeNumber(uint64(length))
 	return nil
 }
 

@@ -66,6 +66,17 @@ func number(lo, hi uint64, usual int64) func(*argument) error {
 	}
 }
 
+// exactly reads one of the words.
+func exactly(words ...string) func(*argument) error {
+	return func(a *argument) error {
+		if !contains(words, a.vals[0].text) {
+			return fmt.Errorf("not %s", joinNames(words))
+		}
+		a.write(a.vals[0].text)
+		return nil
+	}
+}
+
 // oneOf reads one of the words, in any case.
 func oneOf(words ...string) func(*argument) error {
 	return func(a *argument) error {
@@ -85,7 +96,7 @@ var rejectNames = [2][]string{
 		"icmp-port-unreachable", "port-unreach", "icmp-net-prohibited", "net-prohib", "icmp-host-prohibited", "host-prohib",
 		"tcp-reset", "tcp-rst", "icmp-admin-prohibited", "admin-prohib"},
 	{"icmp6-no-route", "no-route", "icmp6-adm-prohibited", "adm-prohibited", "icmp6-addr-unreachable", "addr-unreach",
-		"icmp6-port-unreachable", "port-unreach", "tcp-reset", "tcp-rst", "icmp6-policy-fail", "policy-fail",
+		"icmp6-port-unreachable", "port-unreach", "tcp-reset", "tcp-reset", "icmp6-policy-fail", "policy-fail",
 		"icmp6-reject-route", "reject-route"},
 }
 
