@@ -96,7 +96,7 @@ func TestLinesAreTakenAndPrintedAsTheToolsDo(t *testing.T) {
 	if *syntaxLines == "" {
 		t.Skip("no -lines FILE")
 	}
-	enterNamespace(t, "iptables-legacy-restore", "ip6tables-legacy-restore")
+	enterNamespace(t, false, "iptables-legacy-restore", "ip6tables-legacy-restore")
 	text, err := os.ReadFile(*syntaxLines)
 	require.NoError(t, err)
 	at, families := trial{table: "filter", chain: "INPUT"}, "46"
