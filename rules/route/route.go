@@ -46,6 +46,7 @@ type Route struct {
 	Type   Type
 	Dev    string // "" for none
 	Via    bool   // it goes by a gateway
+	Kernel bool   // the kernel made it for an address ("proto kernel")
 	Table  string // "local", "main"
 	Metric uint32
 }
@@ -166,6 +167,8 @@ func Read(src io.Reader, o Options) (*Table, error) {
 				r.Dev = words[i+1]
 			case "via":
 				r.Via = true
+			case "proto":
+				r.Kernel = words[i+1] == "kernel"
 			case "table":
 				r.Table = words[i+1]
 			case "metric":
@@ -298,10 +301,10 @@ func (t *Table) types6(a netip.Addr, dev string) (types Type) {
 	if dev != "" && r.Dev != "" && r.Dev != dev {
 		return Unreachable // by that interface, that is
 	}
-	if r.Type == Local {
+	if r.Type == Local && (dev == "" || r.Dst.Bits() == 128) { // by an interface, one of its addresses
 		types = Local
 	}
-	if r.Type == Anycast || r.Dst.Bits() < 127 && !r.Via && r.Dst.Addr() == a {
+	if r.Type == Anycast && r.Kernel || r.Dst.Bits() < 127 && !r.Via && r.Dst.Addr() == a {
 		types |= Anycast
 	}
 	return types

@@ -28,6 +28,8 @@ default via fe80::1 dev eth0 proto ra metric 1024 pref medium
 local ::1 dev lo table local proto kernel metric 0 pref medium
 local 2001:db8::7 dev eth0 table local proto kernel metric 0 pref medium
 anycast 2001:db8::aaaa dev eth0 table local proto kernel metric 0 pref medium
+local 2001:db8:d::/64 dev eth0 table local metric 1024 pref medium
+anycast 2001:db8:e::7 dev eth0 table local metric 1024 pref medium
 multicast ff00::/8 dev eth0 table local proto kernel metric 256 pref medium
 `
 
@@ -46,10 +48,11 @@ func TestTypesAreThoseThatTheKernelTells(t *testing.T) {
 		{"2001:db8::7", "", Unicast | Local}, {"2001:db8::8", "", Unicast}, {"2001:db8::", "", Unicast | Anycast}, {"2001:db8::aaaa", "", Unicast | Anycast},
 		{"2001:db8:9::1", "", Unicast | Unreachable}, {"2001:db8:8::1", "", Unicast}, {"::", "", Unspec}, {"ff02::1", "", Multicast}, {"::1", "", Unicast | Local},
 		{"::ffff:1.2.3.4", "", 0}, {"2001:db8::7", "eth1", Unicast | Unreachable},
+		{"2001:db8:d::5", "", Unicast | Local}, {"2001:db8:d::5", "eth0", Unicast}, {"2001:db8:e::7", "", Unicast},
 	} {
 		require.Equal(t, c.want, table.Types(netip.MustParseAddr(c.addr), c.dev), "%s %s", c.addr, c.dev)
 	}
-	require.Len(t, table.Routes(), 16, "of two default routes one counts, and table 77 not")
+	require.Len(t, table.Routes(), 18, "of two default routes one counts, and table 77 not")
 	var none *Table
 	require.Equal(t, Unicast, none.Types(netip.MustParseAddr("192.0.2.1"), ""))
 	require.Equal(t, Unicast|Unreachable, none.Types(netip.MustParseAddr("2001:db8::1"), ""))
