@@ -159,6 +159,8 @@ func TestBadLinesAreRefusedWithPlaceAndReason(t *testing.T) {
 		"create a hash:ip netmask 33":                                "0..32",
 		"create a bitmap:ip":                                         "needs a range",
 		"create a bitmap:port range 20-10":                           "expected PORT-PORT",
+		"create a hash:ip netmask 0":                                 "1..32",
+		"create a bitmap:ip family inet6":                            "for IPv4",
 		"add a 1.2.3.4":                                              "no set of this name",
 		"create a hash:ip\nadd a ::1":                                "not an IPv4 address",
 		"create a hash:ip\nadd a 0.0.0.0":                            "the address 0",
@@ -437,4 +439,33 @@ add h 8000::/1
 			}
 		}
 	}
+}
+
+func TestTheFamilyMayStandBehindTheMask(t *testing.T) {
+	s := read(t, "create a hash:ip netmask 64 family inet6\nadd a 2001:db8::1\n")
+	require.Contains(t, written(t, s), "add a 2001:db8::\n")
+}
+
+func FuzzReadGivesSetsThatPrintAndReadBack(f *testing.F) {
+	f.Add(saved)
+	f.Add("create a hash:ip\nadd a 10.0.0.0/24 -exist\ncreate l list:set\nadd l a before a\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		l := rules.Limits{MaxElements: 1000, MaxRules: 10000}
+		sets, err := Read(strings.NewReader(text), Options{Limits: l})
+		if err != nil {
+			return
+		}
+		out := written(t, sets)
+		again, err := Read(strings.NewReader(out), Options{Limits: l})
+		require.NoError(t, err, out)
+		require.Equal(t, out, written(t, again))
+		p := sent(6, "10.0.0.1", 80, "10.0.0.2", 90)
+		for _, s := range sets.All() {
+			s.Intervals(true)
+			c := s.Clone(start)
+			c.Test(p, query("src,dst,src"), start, sets.Find)
+			c.Add(p, query("src,dst,src").Directions, nil, true, start, sets.Find)
+			c.Del(p, query("src,dst,src").Directions, start, sets.Find)
+		}
+	})
 }

@@ -148,6 +148,13 @@ func (r *reader) create(name, typ string, options []string) error {
 	if strings.HasPrefix(typ, "hash:") {
 		s.MaxElem = 65536
 	}
+	for i := 0; i+1 < len(options); i++ { // the width of addresses comes first
+		if options[i] == "family" {
+			if err := r.createOption(s, "family", options[i+1]); err != nil {
+				return err
+			}
+		}
+	}
 	ranged := false
 	for i := 0; i < len(options); i++ {
 		opt := options[i]
@@ -192,6 +199,9 @@ func (r *reader) createOption(s *Set, opt, value string) error {
 	}
 	switch opt {
 	case "family":
+		if s.bitmap {
+			return r.fail(opt, "sets of this type are for IPv4")
+		}
 		switch value {
 		case "inet", "ipv4", "inet4", "-4":
 			s.Family = 4
@@ -217,6 +227,9 @@ func (r *reader) createOption(s *Set, opt, value string) error {
 		return err
 	case "netmask":
 		n, err := number(uint64(s.bits()))
+		if n == 0 && err == nil {
+			return r.fail(value, "netmask: not a number in 1..%d", s.bits())
+		}
 		s.mask = rules.Ones(int(n)).Shl(s.bits() - int(n))
 		return err
 	case "bitmask":

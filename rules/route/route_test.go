@@ -106,3 +106,19 @@ func TestBadRoutesAreRefused(t *testing.T) {
 	require.Len(t, table.Routes(), 2)
 	require.True(t, table.Routes()[1].Dst.Addr().Is6())
 }
+
+func FuzzReadGivesTablesWhoseIntervalsAgreeWithTypes(f *testing.F) {
+	f.Add(tables, uint16(Local))
+	f.Fuzz(func(t *testing.T, text string, asked uint16) {
+		table, err := Read(strings.NewReader(text), Options{Limits: rules.Limits{MaxRules: 100}})
+		if err != nil {
+			return
+		}
+		for _, family := range []int{4, 6} {
+			for _, iv := range table.Intervals(family, asked) {
+				require.True(t, Match(family == 4, asked, table.Types(address(iv.Lo, family), "")))
+				require.True(t, Match(family == 4, asked, table.Types(address(iv.Hi, family), "")))
+			}
+		}
+	})
+}
