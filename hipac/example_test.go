@@ -5,9 +5,14 @@ import (
 	"fmt"
 	"log"
 	"net/netip"
+	"strings"
+	"time"
 
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/iptables"
+	"github.com/hipac-go/classifier/rules/packet"
+	"github.com/hipac-go/classifier/rules/xt"
 )
 
 func Example() {
@@ -102,4 +107,45 @@ func ExampleTable_Evaluate() {
 	// Output:
 	// ACCEPT
 	// DROP
+}
+
+func ExampleTables() {
+	syn := (&packet.Packet{Family: 4, Proto: packet.TCP, TCPFlags: 2, TTL: 64, DstPort: 80}).AppendIP(nil)
+	set, err := iptables.Read(strings.NewReader(`*mangle
+-A PREROUTING -i lan+ -j MARK --set-mark 7
+COMMIT
+*filter
+:FORWARD DROP [0:0]
+:web - [0:0]
+-A FORWARD -m mark --mark 7 -p tcp -j web
+-A web -p tcp --syn -m limit --limit 1/hour --limit-burst 1 -j ACCEPT
+-A web -m physdev --physdev-in port1 -j ACCEPT
+COMMIT
+`), iptables.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	tables, err := hipac.BuildTables(context.Background(), set.Tables, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	path, err := set.Path(iptables.Hooks("forward")...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	t := xt.NewTraversal(set.Tables[0].Schema)
+	t.State = &xt.State{Now: func() time.Time { return time.Unix(1e9, 0) }}
+	var p packet.Packet
+	p.SetIn("lan0") // of all packets
+	for range 2 {
+		if err := p.DecodeIP(syn); err != nil {
+			log.Fatal(err)
+		}
+		t.Start(&p)
+		r := tables.Run(t, path, nil)
+		fmt.Println(r.Verdict, r.Needs, t.Effects[0].String())
+	}
+	// Output:
+	// ACCEPT  MARK: mark 0x0 -> 0x7
+	// UNKNOWN physdev MARK: mark 0x0 -> 0x7
 }

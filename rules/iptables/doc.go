@@ -2,20 +2,23 @@
 // ip6tables-save, as people keep them and as the tools of any age wrote them,
 // into tables of package rules, and prints them back in one canonical form.
 //
-// Packets are keyed by the schema rules.Firewall, IPv4 addresses as
-// IPv4-mapped ones. A rule without addresses has no address condition;
-// Table.Family says which packets a table sees, and its caller keeps the
-// others out.
+// All tables of a file share one schema: the 5-tuple, with addresses of the
+// file's family, and what else its rules ask for, so that keys are short. A
+// packet of the other family is outside of it. Fields are named as package
+// rules/packet names them. Packets are best sent through the tables as an
+// xt.Traversal, which keeps their key up to date as targets change them, and
+// answers what is no field.
 //
 // # Semantics
 //
-// They are the kernel's, as far as a key can tell:
+// They are the kernel's:
 //
 //   - A match on ports, TCP flags or ICMP types needs the header. Packets
-//     without it (later fragments, cut packets) have those fields absent, and
+//     without it, such as later fragments, have those fields absent, and
 //     meet neither the match nor its negation. "-m tcp" without options needs
-//     it too, "-p tcp" alone does not. The kernel drops some of the cut
-//     packets outright ("hotdrop"); whoever makes the keys sees to that.
+//     it too, "-p tcp" alone does not. Packets that end inside the header are
+//     dropped by the first rule that reads it ("hotdrop"), when what stands in
+//     front of the match holds: see rules.Demand.
 //   - "-m state" and "-m conntrack --ctstate" hold when the field ctstate has
 //     any of the listed bits. Without connection tracking the field is absent
 //     and they do not hold, negated or not. What else is asked of a connection

@@ -22,9 +22,9 @@ import (
 	"github.com/hipac-go/classifier/rules/packet"
 )
 
-// Traversal is a packet under evaluation, a rules.Subject. Set Packet, then
-// evaluate; targets change Packet and add to Effects. It is for one goroutine
-// and meant to be reused: Reset makes it ready for the next packet.
+// Traversal is a packet under evaluation, a rules.Subject. Start it with a
+// packet, then evaluate; targets change Packet and add to Effects. It is for one
+// goroutine and meant to be reused.
 type Traversal struct {
 	// Packet is the decoded packet with what is known besides its bytes. Call
 	// Changed after changing it.
@@ -63,9 +63,17 @@ func (t *Traversal) use(s *rules.Schema) {
 	t.schema, t.binder, t.key, t.valid = s, packet.NewBinder(s), s.NewKey(), false
 }
 
-// Reset forgets the effects; Packet is to be decoded anew. Targets may have
-// changed its Meta: mark, connection state and connection, which the caller
-// sets anew too. Meta.Env is again what the caller supplied.
+// Start makes the Traversal ready for a packet, which it copies: targets do not
+// change the caller's, but for a Conn that it refers to.
+func (t *Traversal) Start(p *packet.Packet) {
+	t.Reset()
+	t.Packet = *p
+}
+
+// Reset is Start for a packet that is decoded into Packet itself: it forgets the
+// effects, and Packet is to be decoded anew. Targets may have changed its Meta:
+// mark, connection state and connection, which the caller sets anew too.
+// Meta.Env is again what the caller supplied.
 func (t *Traversal) Reset() {
 	t.Effects = t.Effects[:0]
 	t.valid, t.raw, t.table = false, false, nil
