@@ -74,8 +74,7 @@ func (e *ECN) Apply(s rules.Subject, at rules.Place, unsure string) (rules.Outco
 	}
 	if p.Has&packet.HasTCPFlags == 0 {
 		if p.FragOffset != 0 {
-			t.Record(at, "ECN", "", "a later fragment has no TCP header", "")
-			return rules.Yes, ""
+			return e.fragment(t, at)
 		}
 		return rules.DropNow, ""
 	}
@@ -93,6 +92,26 @@ func (e *ECN) Apply(s rules.Subject, at rules.Place, unsure string) (rules.Outco
 		}
 	}
 	t.Changed()
+	return rules.Yes, ""
+}
+
+// fragment sets the bits in the payload of a later fragment: the kernel takes it
+// for the header, and drops the packet when there are not 20 bytes of it.
+func (e *ECN) fragment(t *Traversal, at rules.Place) (rules.Outcome, string) {
+	old, ok := t.Packet.ECNFlags()
+	if !ok {
+		return rules.DropNow, ""
+	}
+	flags := old&^e.TCPMask | e.TCPFlags
+	t.Record(at, "ECN", "", "a later fragment: what is in the place of the flags", "")
+	if b := t.bytes(); flags != old && len(b) > 0 {
+		if off := int(b[0]&15) * 4; off+20 <= len(b) {
+			word := binary.BigEndian.Uint16(b[off+12:])
+			b[off+13] = flags
+			fixChecksum(b, off+16, word, binary.BigEndian.Uint16(b[off+12:]))
+			t.Changed()
+		}
+	}
 	return rules.Yes, ""
 }
 
