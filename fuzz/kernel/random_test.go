@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hipac-go/classifier/rules/packet"
 	"github.com/hipac-go/classifier/rules/xt"
 	"github.com/stretchr/testify/require"
 )
@@ -166,8 +167,19 @@ func (m *mixer) program(table string) string {
 	return b.String()
 }
 
-// shot returns a packet of the pool, changed now and then.
+// shot returns a packet of the pool, changed now and then, that can be decoded:
+// not one of a hundred extension headers.
 func (m *mixer) shot() *shot {
+	for {
+		s := m.anyShot()
+		var p packet.Packet
+		if p.DecodeIP(s.raw) == nil {
+			return s
+		}
+	}
+}
+
+func (m *mixer) anyShot() *shot {
 	s := m.pool[m.IntN(len(m.pool))]
 	if m.oneIn(2) {
 		return &s

@@ -83,7 +83,7 @@ func parseChunkTypes(a *argument) error {
 		slices.SortFunc(m.Flags, func(x, y xt.ChunkFlags) int { return cmp.Compare(x.Type, y.Type) })
 		a.p.scratch = appendChunks(a.p.scratch, &m)
 	}
-	a.m.addTest(m.Test())
+	a.m.addDropping(m.Test())
 	return nil
 }
 

@@ -129,7 +129,7 @@ func (p *ruleParser) ways() int {
 	for i := range p.insts {
 		for j := range p.insts[i].items {
 			it := &p.insts[i].items[j]
-			if it.stateful { // choices behind it are tests
+			if it.stateful || it.drops { // choices behind it are tests
 				return ways
 			}
 			if n := len(it.either); n > 0 {
@@ -207,7 +207,7 @@ func (p *ruleParser) arrange(src, dst *address, way int, effect rules.Target, ta
 				if it.writes != "" && !contains(writes, it.writes) {
 					writes = append(writes, it.writes)
 				}
-				late = late || it.stateful
+				late = late || it.stateful || it.drops
 			case it.either != nil && late:
 				lists := make([][]rules.Test, len(it.either))
 				for k, list := range it.either {

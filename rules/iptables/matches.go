@@ -62,6 +62,14 @@ func portMatch(name string, proto uint8, broken packet.Broken, more []option) mo
 			slices.SortStableFunc(m.items, func(a, b item) int {
 				return cmp.Compare(min(a.reads, 1), min(b.reads, 1))
 			})
+			slices.SortStableFunc(m.items, func(a, b item) int {
+				if a.drops == b.drops {
+					return 0
+				} else if b.drops {
+					return -1
+				}
+				return 1
+			})
 			return nil
 		}}
 }

@@ -139,7 +139,7 @@ func finishRT(p *ruleParser, m *instance) error {
 		return err
 	}
 	if m.has("rt-0-res") {
-		m.addTest(xt.RoutingReservedZero())
+		m.addDropping(xt.RoutingReservedZero())
 	}
 	if list, ok := m.data.([]netip.Addr); ok {
 		m.addTest(xt.RoutingAddrs(list, m.has("rt-0-not-strict")))

@@ -135,6 +135,9 @@ type item struct {
 	test   func() rules.Test // called once for each rule of the kernel
 	// stateful says that asking the test changes what later packets see.
 	stateful bool
+	// drops says that the test may drop the packet, whatever the matches behind
+	// it say.
+	drops bool
 	// reads are headers that the condition reads beyond those of the module,
 	// and only if all in front of it hold: bits of the field "hotdrop".
 	reads uint32
@@ -153,6 +156,11 @@ func (m *instance) addEither(lists ...[]rules.Cond) { m.items = append(m.items, 
 // caller says of it.
 func (m *instance) addTest(t rules.Test) {
 	m.items = append(m.items, item{test: func() rules.Test { return t }})
+}
+
+// addDropping appends a test that drops packets that it cannot read.
+func (m *instance) addDropping(t rules.Test) {
+	m.items = append(m.items, item{test: func() rules.Test { return t }, drops: true})
 }
 
 // addStateful appends a test with a memory. make is called once for each rule

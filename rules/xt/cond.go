@@ -19,7 +19,9 @@ type condTest struct {
 // schema it is about, of the packet's field f, which packet.Binder fills by
 // its name.
 func FieldTest(f rules.Field, c rules.Cond) rules.Test {
-	s := rules.MustSchema(f)
+	// With the field hotdrop ports are there as soon as their bytes are, as the
+	// matches on ports have it; whether the header is whole is asked for apart.
+	s := rules.MustSchema(f, hotdropField)
 	return &condTest{s, packet.NewBinder(s), c.On(0)}
 }
 
@@ -28,7 +30,7 @@ func (c *condTest) Ask(s rules.Subject) (rules.Outcome, string) {
 	if t == nil {
 		return rules.Unsure, needsPacket
 	}
-	var buf [1 + rules.MaxFieldBits/32]uint32
+	var buf [2 + rules.MaxFieldBits/32]uint32
 	k := rules.Key(buf[:c.schema.KeyLen()])
 	if !t.bindWith(c.binder, k) {
 		return rules.No, ""
@@ -78,7 +80,9 @@ func Readable(bits uint32) rules.Test { return readable(bits) }
 
 type readable uint32
 
-var hotdropSchema = rules.MustSchema(rules.Field{Name: "hotdrop", Bits: 32, Kind: rules.Bits})
+var hotdropField = rules.Field{Name: "hotdrop", Bits: 32, Kind: rules.Bits}
+
+var hotdropSchema = rules.MustSchema(hotdropField)
 
 var hotdropBinder = packet.NewBinder(hotdropSchema)
 

@@ -337,6 +337,9 @@ func prefix(a [4]uint32, length, family int) [4]uint32 {
 func (t *Traversal) ports() (src, dst uint16, o rules.Outcome) {
 	p := &t.Packet
 	at := 0
+	if p.Family == 6 && !p.Frag() && (p.Proto == protoNone || p.Notes&packet.BrokenChain != 0) {
+		return 0, 0, rules.DropNow // there is no protocol
+	}
 	switch p.Proto {
 	case packet.TCP, packet.UDP, packet.UDPLite, packet.SCTP, packet.DCCP, protoESP:
 	case protoAH:
@@ -360,8 +363,9 @@ func (t *Traversal) ports() (src, dst uint16, o rules.Outcome) {
 }
 
 const (
-	protoESP = 50
-	protoAH  = 51
+	protoESP  = 50
+	protoAH   = 51
+	protoNone = 59 // no next header
 )
 
 // HashEntries returns how many entries the named table of a family has.
