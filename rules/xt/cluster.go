@@ -29,16 +29,9 @@ func (c Cluster) Test() rules.Test { return &cluster{c} }
 const statusExpected = 1
 
 func (c *cluster) Ask(sub rules.Subject) (rules.Outcome, string) {
-	t := of(sub)
-	if t == nil {
-		return rules.Unsure, needsPacket
-	}
-	conn, ok := t.connection()
+	t, conn, outcome, needs := connOf(sub)
 	if conn == nil {
-		if !ok {
-			return rules.Unsure, needsConn
-		}
-		return rules.No, ""
+		return outcome, needs
 	}
 	if conn.Status&statusExpected != 0 {
 		return rules.Unsure, "the connection's master"

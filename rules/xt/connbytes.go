@@ -33,16 +33,9 @@ type connBytes struct{ ConnBytes }
 func (c ConnBytes) Test() rules.Test { return &connBytes{c} }
 
 func (c *connBytes) Ask(sub rules.Subject) (rules.Outcome, string) {
-	t := of(sub)
-	if t == nil {
-		return rules.Unsure, needsPacket
-	}
-	conn, ok := t.connection()
+	_, conn, outcome, needs := connOf(sub)
 	if conn == nil {
-		if !ok {
-			return rules.Unsure, needsConn
-		}
-		return rules.No, ""
+		return outcome, needs
 	}
 	var packets, bytes uint64
 	for i, counts := range [2]bool{c.Original, c.Reply} {
@@ -73,15 +66,11 @@ type setLabel struct {
 func SetLabel(label uint8, not bool) rules.Test { return &setLabel{label & 127, not} }
 
 func (l *setLabel) Ask(sub rules.Subject) (rules.Outcome, string) {
-	t := of(sub)
-	if t == nil {
-		return rules.Unsure, needsPacket
-	}
-	conn, ok := t.connection()
-	if conn == nil {
-		if !ok {
-			return rules.Unsure, needsConn
-		}
+	t, conn, outcome, needs := connOf(sub)
+	switch {
+	case outcome == rules.Unsure:
+		return outcome, needs
+	case conn == nil:
 		return answer(l.not), ""
 	}
 	conn.Labels[l.label/64] |= 1 << (l.label % 64)

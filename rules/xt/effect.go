@@ -201,3 +201,17 @@ func (t *Traversal) connection() (conn *packet.Conn, known bool) {
 	p := &t.Packet
 	return nil, p.Known&packet.KnownCTState != 0 && p.CTState&tracked == 0
 }
+
+// connOf returns the Traversal and the connection that a test asks. Without a
+// connection conn is nil, and outcome is the test's answer: No, or Unsure when
+// it is not known whether there is one.
+func connOf(s rules.Subject) (t *Traversal, conn *packet.Conn, outcome rules.Outcome, needs string) {
+	if t = of(s); t == nil {
+		return nil, nil, rules.Unsure, needsPacket
+	}
+	conn, known := t.connection()
+	if conn == nil && !known {
+		return t, nil, rules.Unsure, needsConn
+	}
+	return t, conn, rules.No, ""
+}
