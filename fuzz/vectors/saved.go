@@ -17,8 +17,8 @@ var Differences = []struct {
 	Theirs string
 }{
 	{regexp.MustCompile(` ! -[io] \+( |$)`), "$1"},
-	{regexp.MustCompile(`(-m (?:tcp|udp|udplite|sctp)(?: --[^ ]+ [^ ]+)*) ! --sport 0:65535`), "$1"},
-	{regexp.MustCompile(`(-m (?:tcp|udp|udplite|sctp)(?: (?:! )?--[^ ]+ [^ ]+)*) ! --dport 0:65535`), "$1"},
+	{regexp.MustCompile(`(-m (?:tcp|udp|udplite)(?: --[^ ]+ [^ ]+)*) ! --sport 0:65535`), "$1"},
+	{regexp.MustCompile(`(-m (?:tcp|udp|udplite)(?: (?:! )?--[^ ]+ [^ ]+)*) ! --dport 0:65535`), "$1"},
 	{regexp.MustCompile(`([^!]) --tcp-flags NONE [A-Z,]+`), "$1"},
 	{regexp.MustCompile(`--nfacct-name `), "--nfacct-name  "},
 	{regexp.MustCompile(` ! --(ahspi|espspi|ipcompspi|fragid|rt-segsleft) 0:4294967295`), ""},

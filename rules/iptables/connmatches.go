@@ -55,7 +55,7 @@ var connMatches = []module{
 	{kind: "match", name: "connbytes", summary: "what the connection has transferred", class: Stateful, modelled: true, finish: finishConnBytes, options: []option{
 		{name: "connbytes", words: 1, not: true, required: true, parse: parseConnBytes, help: "at least, and at most, so much",
 			form: Form{Kind: "range", Syntax: "FROM[:TO]", Max: math.MaxUint64}},
-		{name: "connbytes-mode", words: 1, required: true, parse: oneOf("packets", "bytes", "avgpkt"), help: "what is counted",
+		{name: "connbytes-mode", words: 1, required: true, parse: exactly("packets", "bytes", "avgpkt"), help: "what is counted",
 			form: Form{Kind: "enum", Symbols: []string{"packets", "bytes", "avgpkt"}}},
 		{name: "connbytes-dir", words: 1, required: true, parse: exactly("original", "reply", "both"), help: "in which direction",
 			form: Form{Kind: "enum", Symbols: []string{"original", "reply", "both"}}}}},
@@ -112,7 +112,7 @@ func parseState(a *argument) error {
 	if a.opt.name == "state" {
 		known = known[:5]
 	}
-	x, err := parseSet(a.vals[0].text, known)
+	x, err := parseSetOf(a.vals[0].text, known, begins)
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func parseCTAddress(a *argument) error {
 }
 
 func parseCTPort(a *argument) error {
-	lo, hi, err := a.readRange(65535, parsePort)
+	lo, hi, err := a.readRange(65535, parseDecimalPort)
 	if err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func parseCTPort(a *argument) error {
 var ctStatuses = append(append([]rules.Symbol{}, packet.CTStatuses...), rules.Symbol{Name: "NONE"})
 
 func parseCTStatus(a *argument) error {
-	x, err := parseSet(a.vals[0].text, ctStatuses)
+	x, err := parseSetOf(a.vals[0].text, ctStatuses, begins)
 	if err != nil {
 		return err
 	}

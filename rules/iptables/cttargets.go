@@ -3,6 +3,7 @@ package iptables
 // Options of the targets CT and HMARK.
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -84,7 +85,7 @@ func finishCT(p *ruleParser, m *instance) error {
 	if d.Helper != "" && !m.has("notrack") && (p.proto < 0 || p.protoNot) {
 		return fmt.Errorf("--helper needs -p with the protocol that the helper is for")
 	}
-	if d.Timeout != "" && (p.proto < 0 || p.protoNot) {
+	if d.Timeout != "" && !m.has("notrack") && (p.proto < 0 || p.protoNot) {
 		return fmt.Errorf("--timeout needs -p with the protocol that the timeouts are for")
 	}
 	kept := m.given[:0]
@@ -148,13 +149,20 @@ var (
 	hmarkParts   = []string{"ct", "src", "dst", "sport", "dport", "proto", "spi"}
 )
 
+var errInTuple = errors.New("a part of --hmark-tuple already")
+
 func hmarkNumber(max uint64, set func(*hmark, uint32)) func(*argument) error {
 	return func(a *argument) error {
 		n, err := parseNumber(a.vals[0].text, max)
 		if err == nil && n < a.opt.form.Min {
 			err = fmt.Errorf("not a number in %d..%d", a.opt.form.Min, max)
 		}
-		set(dataOf[hmark](a.m), uint32(n))
+		d := dataOf[hmark](a.m)
+		if a.m.has("hmark-tuple") && (a.opt.name == "hmark-sport-mask" && d.sport || a.opt.name == "hmark-dport-mask" && d.dport ||
+			a.opt.name == "hmark-spi-mask" && d.spi || a.opt.name == "hmark-proto-mask" && d.proto) {
+			err = errInTuple
+		}
+		set(d, uint32(n))
 		return err
 	}
 }
@@ -170,6 +178,9 @@ func hmarkPrefix(src bool) func(*argument) error {
 			err = fmt.Errorf("mask is not that of a prefix")
 		}
 		d := dataOf[hmark](a.m)
+		if a.m.has("hmark-tuple") && (src && d.src || !src && d.dst) {
+			err = errInTuple
+		}
 		if src {
 			d.src, d.srcBits = true, n
 		} else {

@@ -493,6 +493,9 @@ func parseStripOptions(a *argument) error {
 				return fmt.Errorf("%q is neither a number in 2..255 nor %s", rules.Excerpt(item), symbolList(tcpOptionNames))
 			}
 		}
+		if d.Kinds.Has(uint8(n)) {
+			return fmt.Errorf("%q is given twice", rules.Excerpt(item))
+		}
 		d.Kinds[n>>6] |= 1 << (n & 63)
 	}
 	sep := ""

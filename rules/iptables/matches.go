@@ -122,7 +122,11 @@ func fieldOf(opt, source string, src, dst int) int {
 
 func parsePorts(a *argument) error {
 	field := fieldOf(a.opt.name, "sport", fieldSport, fieldDport)
-	lo, hi, err := a.readRange(65535, parsePort)
+	one := parsePort
+	if n := a.m.mod.name; n != "tcp" && n != "sctp" {
+		one = parseDecimalPort
+	}
+	lo, hi, err := a.readRange(65535, one)
 	if err != nil {
 		return err
 	}

@@ -257,10 +257,10 @@ func parseIPVS(a *argument) error {
 		d.Addr = addr
 		return err
 	case "vport":
-		n, err := parsePort(a.vals[0].text)
+		n, err := parseDecimalPort(a.vals[0].text)
 		return id(&d.Port, n, err)
 	case "vportctl":
-		n, err := parsePort(a.vals[0].text)
+		n, err := parseDecimalPort(a.vals[0].text)
 		return id(&d.Control, n, err)
 	case "vdir":
 		reply := strings.EqualFold(a.vals[0].text, "REPLY")

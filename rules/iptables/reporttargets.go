@@ -56,7 +56,7 @@ var reportTargets = []module{
 		{name: "send_nl_msg", help: "tell by netlink too (Android)", parse: noValue},
 	}}),
 	report(module{name: "LED", summary: "light a lamp", options: []option{
-		{name: "led-trigger-id", words: 1, required: true, help: "end of the trigger's name", form: Form{Kind: "text", Syntax: "NAME", MaxLen: 27}, parse: text(27)},
+		{name: "led-trigger-id", words: 1, required: true, help: "end of the trigger's name", form: Form{Kind: "text", Syntax: "NAME", MaxLen: 16}, parse: text(16)},
 		{name: "led-delay", words: 1, help: "time that it stays on", form: Form{Kind: "number", Syntax: "MILLISECONDS|inf", Max: 1<<32 - 1, Unit: "milliseconds", Default: "0"}, parse: parseLEDDelay},
 		{name: "led-always-blink", help: "blink for every packet, lit or not", parse: noValue},
 	}}),
@@ -127,7 +127,7 @@ func (f *fileReader) report(name, detail string) *xt.Report {
 }
 
 var logLevels = []rules.Symbol{{Name: "emerg", Value: 0}, {Name: "panic", Value: 0}, {Name: "alert", Value: 1}, {Name: "crit", Value: 2},
-	{Name: "err", Value: 3}, {Name: "error", Value: 3}, {Name: "warning", Value: 4},
+	{Name: "error", Value: 3}, {Name: "warning", Value: 4},
 	{Name: "notice", Value: 5}, {Name: "info", Value: 6}, {Name: "debug", Value: 7}}
 
 // parseLogLevel reads a number or a name, in lower case as the tools want it.

@@ -5,6 +5,7 @@ package iptables
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -107,8 +108,8 @@ func parseDate(a *argument) error {
 func parseMonthdays(a *argument) error {
 	mask := uint32(0)
 	for _, part := range strings.Split(strings.TrimSuffix(a.vals[0].text, ","), ",") {
-		n, err := parseNumber(part, 31)
-		if err != nil || n == 0 {
+		n, err := strconv.ParseUint(part, 10, 8)
+		if err != nil || n == 0 || n > 31 {
 			return fmt.Errorf("%q is not a day in 1..31", rules.Excerpt(part))
 		}
 		mask |= 1 << n

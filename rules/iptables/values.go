@@ -125,6 +125,21 @@ func parsePort(s string) (uint64, error) {
 	return 0, fmt.Errorf("neither a port in 0..65535 nor a known service")
 }
 
+// parseDecimalPort is parsePort for the matches and targets that take a number
+// with a leading 0 as a decimal one.
+func parseDecimalPort(s string) (uint64, error) {
+	if len(s) > 1 && s[0] == '0' && s[1]|0x20 == 'x' {
+		return parsePort(s)
+	}
+	if n, err := strconv.ParseUint(s, 10, 16); err == nil {
+		return n, nil
+	}
+	if p, ok := rules.ServicePort(s); ok {
+		return uint64(p), nil
+	}
+	return 0, fmt.Errorf("neither a port in 0..65535 nor a known service")
+}
+
 // parseProto reads a protocol number or name; "all" is 0.
 func parseProto(s string) (uint8, error) {
 	if strings.EqualFold(s, "all") {
@@ -363,12 +378,23 @@ func parseMAC(s string) (uint64, error) {
 
 // parseSet reads a comma list of names as the union of their bits.
 func parseSet(s string, names []rules.Symbol) (uint64, error) {
+	return parseSetOf(s, names, strings.EqualFold)
+}
+
+// begins reports whether name begins with s, in any case.
+func begins(name, s string) bool {
+	return s != "" && len(s) <= len(name) && strings.EqualFold(name[:len(s)], s)
+}
+
+// parseSetOf is parseSet for names that are compared in a way of their own; the
+// first that is the same counts.
+func parseSetOf(s string, names []rules.Symbol, same func(name, s string) bool) (uint64, error) {
 	var x uint64
 next:
 	for {
 		part, rest, more := strings.Cut(s, ",")
 		for i := range names {
-			if strings.EqualFold(names[i].Name, part) {
+			if same(names[i].Name, part) {
 				x |= names[i].Value
 				if !more {
 					return x, nil

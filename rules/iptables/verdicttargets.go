@@ -20,7 +20,7 @@ var verdictTargets = []module{
 	{kind: "target", name: "TPROXY", summary: "hand the packet to a transparent socket of this machine", class: Environment, modelled: true, protos: []uint8{protoTCP, protoUDP},
 		tables: mangleTables, hooks: hookPrerouting, writes: []string{"mark"}, decides: verdict(rules.Accept), finish: finishTPROXY, options: []option{
 			{name: "on-port", words: 1, required: true, help: "its port, 0: the packet's", form: Form{Kind: "number", Syntax: "PORT", Max: 65535}, parse: func(a *argument) error {
-				n, err := parsePort(a.vals[0].text)
+				n, err := parseDecimalPort(a.vals[0].text)
 				dataOf[xt.TPROXY](a.m).Port = uint16(n)
 				a.writeNumber(n)
 				return err
