@@ -45,6 +45,30 @@ func (f *fileReader) detectFamily() func() (string, int, error) {
 	}
 }
 
+// otherFamily reports whether a line says that it is for the other family only
+// (-4, -6): the tools pass over such lines, so that one file can serve both.
+func (f *fileReader) otherFamily(words []word) bool {
+	short, long := "-6", "--ipv6"
+	if f.rs.Family == 6 {
+		short, long = "-4", "--ipv4"
+	}
+	for i, w := range words {
+		if !w.quoted && (w.text == short || w.text == long) && (i == 0 || !takesValue(words[i-1])) {
+			return true
+		}
+	}
+	return false
+}
+
+// takesValue reports whether a word may be an option whose value is the next
+// word: a long one, of any match, or a short one with a value.
+func takesValue(w word) bool {
+	if w.quoted || len(w.text) < 2 || w.text[0] != '-' {
+		return false
+	}
+	return w.text[1] == '-' && !strings.Contains(w.text, "=") || len(w.text) == 2 && strings.IndexByte("pimojgsd", w.text[1]) >= 0
+}
+
 // familyOf returns 4 or 6 when the line can only be of that family, else 0.
 // The words are scratch space, handed back.
 func familyOf(line string, words []word) (int, []word) {

@@ -22,7 +22,8 @@ type Options struct {
 	Limits rules.Limits
 	// Family is 4 for iptables, 6 for ip6tables, 0 to find out: from the
 	// comment that the tools write at the top, else from the first address or
-	// match that belongs to one family, else 4.
+	// match that belongs to one family, else 4. When it is not 0, lines with
+	// -4 or -6 for the other family are passed over, as the tools do it.
 	Family int
 	// AllowUnknown keeps rules that ask for something not modelled as unknown
 	// ones, instead of failing.

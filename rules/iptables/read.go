@@ -23,6 +23,8 @@ type fileReader struct {
 	file   string
 	limits rules.Limits
 	allow  bool
+	// told is true when the caller said which family the file is for.
+	told bool
 	// reversed takes reversed ranges for empty ones.
 	reversed bool
 	users    func(string) (uint32, bool)
@@ -133,7 +135,7 @@ func Read(src io.Reader, o Options) (*Ruleset, error) {
 }
 
 func newFileReader(o Options) *fileReader {
-	f := &fileReader{file: o.File, limits: o.Limits.OrDefault(), allow: o.AllowUnknown, reversed: o.ReversedRanges, users: o.Users, groups: o.Groups, rs: &Ruleset{Family: o.Family},
+	f := &fileReader{file: o.File, limits: o.Limits.OrDefault(), allow: o.AllowUnknown, told: o.Family != 0, reversed: o.ReversedRanges, users: o.Users, groups: o.Groups, rs: &Ruleset{Family: o.Family},
 		features: map[string]int{}, strings: map[string]string{}, text: &strings.Builder{}, sets: o.Sets, routes: o.Routes, matches: o.Matches, targets: o.Targets}
 	f.rule.f = f
 	return f
@@ -320,6 +322,9 @@ func (f *fileReader) readRule(line string, start int) error {
 	}
 	if len(words) == 0 {
 		return f.errorLine("expected a command behind the counters", line)
+	}
+	if f.told && f.otherFamily(words) {
+		return nil
 	}
 	p.packets, p.bytes = packets, bytes
 	c, err := f.takeCommand()

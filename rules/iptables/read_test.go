@@ -271,3 +271,24 @@ func TestReversedRangesAreEmptyWhereTheyAreLetPass(t *testing.T) {
 		require.Equal(t, want, rs.Tables[0].Evaluate(k, 0, nil).Verdict, c.rule)
 	}
 }
+
+// One file may serve both tools: each passes over the rules of the other.
+func TestRulesOfTheOtherFamilyArePassedOver(t *testing.T) {
+	const file = `*filter
+-A INPUT -4 -s 10.0.0.1 -j DROP
+-A INPUT -s 2001:db8::1 --ipv6 -j DROP
+-A INPUT -m comment --comment -6 -j ACCEPT
+COMMIT
+`
+	for family, want := range map[int]string{4: "-s 10.0.0.1/32 -j DROP", 6: "-s 2001:db8::1/128 -j DROP"} {
+		rs, err := Read(strings.NewReader(file), Options{Family: family})
+		require.NoError(t, err)
+		first, _ := rs.Rule("filter", "INPUT", 1)
+		require.Equal(t, want, first)
+		second, line := rs.Rule("filter", "INPUT", 2)
+		require.Equal(t, "-m comment --comment -6 -j ACCEPT", second)
+		require.Equal(t, 4, line)
+	}
+	_, err := Read(strings.NewReader(file), Options{})
+	require.ErrorContains(t, err, "IPv6")
+}

@@ -120,7 +120,52 @@ func (p *ruleParser) option(w word, not bool) error {
 			return p.swallow(m, w, not)
 		}
 	}
+	if m, o := p.abbreviated(name); o != nil {
+		return p.take(m, o, w, not, glued, has)
+	}
 	return p.unknownOption(w, name)
+}
+
+// abbreviated returns the only option that begins with name, and the instance
+// that it is of, nil for options of every rule; commands count too. The match that goes with -p is
+// put in use when no other knows such an option.
+func (p *ruleParser) abbreviated(name string) (in *instance, found *option) {
+	if name == "" {
+		return nil, nil
+	}
+	several := false
+	look := func(m *instance, options []option) {
+		for i := range options {
+			o := &options[i]
+			fits := strings.HasPrefix(o.name, name)
+			for _, a := range o.aliases {
+				fits = fits || strings.HasPrefix(a, name)
+			}
+			switch {
+			case !fits || o == found:
+			case found != nil:
+				several = true
+			default:
+				in, found = m, o
+			}
+		}
+	}
+	for i := len(p.insts) - 1; i >= 0; i-- {
+		look(&p.insts[i], p.insts[i].mod.options)
+	}
+	look(nil, ruleOptions)
+	for i := range commands {
+		several = several || strings.HasPrefix(commands[i].name, name)
+	}
+	if m := p.implicitMatch(); found == nil && m != nil {
+		if look(nil, m.options); found != nil && !several {
+			in = p.use(m, word{text: m.name})
+		}
+	}
+	if several {
+		return nil, nil
+	}
+	return in, found
 }
 
 func isJumpOption(name string) bool {
@@ -340,10 +385,10 @@ func (p *ruleParser) finish() error {
 			return p.f.errorAt(p.dstAt, "addresses cannot be negated in a rule with a list of addresses")
 		}
 	}
-	if p.iif != "" && p.f.hook&(hookOutput|hookPostrouting) != 0 {
+	if p.iifAt.text != "" && p.f.hook&(hookOutput|hookPostrouting) != 0 {
 		return p.f.errorAt(p.iifAt, "-i cannot be used in chain %s", p.f.hook)
 	}
-	if p.oif != "" && p.f.hook&(hookInput|hookPrerouting) != 0 {
+	if p.oifAt.text != "" && p.f.hook&(hookInput|hookPrerouting) != 0 {
 		return p.f.errorAt(p.oifAt, "-o cannot be used in chain %s", p.f.hook)
 	}
 	return nil

@@ -39,8 +39,8 @@ func init() {
 			help: "the chain to go on in, without coming back"},
 		{name: "set-counters", short: 'c', words: 1, parse: parseCounters, form: Form{Kind: "number", Syntax: "PACKETS BYTES"},
 			help: "what the rule's counters begin with"},
-		{name: "ipv4", short: '4', parse: parseFamily, help: "a rule for IPv4; refused among those for IPv6"},
-		{name: "ipv6", short: '6', parse: parseFamily, help: "a rule for IPv6; refused among those for IPv4"},
+		{name: "ipv4", short: '4', parse: parseFamily, help: "a rule for IPv4; ip6tables passes over it"},
+		{name: "ipv6", short: '6', parse: parseFamily, help: "a rule for IPv6; iptables passes over it"},
 	}
 }
 

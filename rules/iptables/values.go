@@ -142,7 +142,8 @@ func parseDecimalPort(s string) (uint64, error) {
 
 // parseProto reads a protocol number or name; "all" is 0.
 func parseProto(s string) (uint8, error) {
-	if strings.EqualFold(s, "all") {
+	switch strings.ToLower(s) {
+	case "all", "ip", "hopopt":
 		return 0, nil
 	}
 	if s != "" && s[0] >= '0' && s[0] <= '9' {
