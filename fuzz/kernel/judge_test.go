@@ -43,7 +43,6 @@ type side struct {
 	steps []tableRun
 	got   map[place]count // by the last packet
 	ended rules.Result
-	last  int // step that ended it
 }
 
 // place is a rule of a chain by its number, from 0, or the policy: -1.
@@ -77,7 +76,6 @@ type judge struct {
 	routed            bool // when they come to the first
 	goesOn            bool // when they come to the last
 	arrived, captures int
-	dropCounts        bool // see extension
 	random            bool // see extension
 	first             place
 	// meta tells of a packet what its bytes do not say; nil: what TUN makes of
@@ -157,7 +155,6 @@ func (j *judge) predict(s *side, shot *shot) {
 		if i > 0 && step.in == "INPUT" && !own4.Contains(s.sub.Packet.DstAddr()) && !own6.Contains(s.sub.Packet.DstAddr()) {
 			return // it is forwarded
 		}
-		s.last = i
 		count1 := func(at rules.Place) {
 			number := -1
 			if at.Rule >= 0 {
@@ -281,7 +278,6 @@ func (j *judge) compare(side *side, s *shot, moved map[place]count) {
 	var lines []string
 	for p, k := range moved {
 		switch o, ok := side.got[p]; {
-		case !ok && j.dropCounts && side.ended.Dropped && j.ruleOf(side) == p && strings.Contains(j.describe(p), " ! "):
 		case !ok:
 			lines = append(lines, "only the kernel counts "+j.describe(p))
 		case o.packets != k.packets:
@@ -369,13 +365,6 @@ func (j *judge) finish() {
 		j.t.Errorf("%d times, by %s, first %s\n  %s", d.packets, strings.Join(d.sides, " and "), d.first, d.what)
 	}
 	j.order = nil
-}
-
-// ruleOf returns the rule that ended a side's last evaluation.
-func (j *judge) ruleOf(side *side) place {
-	t := side.steps[side.last].table
-	c := &t.Chains[side.ended.By.Chain]
-	return place{t.Name, c.Name, c.Rules.At(side.ended.By.Rule).Value.Number - 1}
 }
 
 func (j *judge) describe(p place) string {

@@ -135,13 +135,7 @@ var _ = register(
 		"-j HMARK --hmark-tuple src,dst --hmark-rnd 0xcafe --hmark-mod 4 --hmark-offset 100", "-j HMARK --hmark-tuple src,dst,sport,dport,proto --hmark-rnd 0x1 --hmark-mod 4 --hmark-offset 100", "-p tcp -j HMARK --hmark-tuple sport,dport --hmark-rnd 0x77 --hmark-mod 3 --hmark-offset 101", "-j HMARK --hmark-src-prefix 24 --hmark-dst-prefix 16 --hmark-rnd 0xcafe --hmark-mod 4 --hmark-offset 100",
 		"-p udp -j HMARK --hmark-sport-mask 0xff --hmark-dport-mask 0xf --hmark-proto-mask 0x1 --hmark-rnd 0xcafe --hmark-mod 4 --hmark-offset 100", "-p tcp -j HMARK --hmark-sport 0x50 --hmark-dport 0x51 --hmark-rnd 0xcafe --hmark-mod 4 --hmark-offset 100",
 	}, rules: []string{"-m mark --mark 100", "-m mark --mark 101", "-m mark --mark 102", "-m mark --mark 103", "-m mark --mark 0"}},
-	extension{kind: "target", name: "HMARK of the pool", table: "mangle", skip: hmarkCorners, rules: []string{"-j HMARK --hmark-tuple src,dst,sport,dport,proto --hmark-rnd 0xcafe --hmark-mod 4 --hmark-offset 100", "-m mark --mark 100", "-m mark --mark 101", "-m mark --mark 102", "-m mark --mark 103", "-m mark --mark 0"}},
+	extension{kind: "target", name: "HMARK of the pool", table: "mangle", rules: []string{"-j HMARK --hmark-tuple src,dst,sport,dport,proto --hmark-rnd 0xcafe --hmark-mod 4 --hmark-offset 100", "-m mark --mark 100", "-m mark --mark 101", "-m mark --mark 102", "-m mark --mark 103", "-m mark --mark 0"}},
 	extension{kind: "target", name: "HMARK by SPI", table: "mangle", rules: []string{"-p esp -j HMARK --hmark-spi 0x500 --hmark-spi-mask 0xffff --hmark-rnd 0xcafe --hmark-mod 4 --hmark-offset 100", "-m mark --mark 100", "-m mark --mark 101", "-m mark --mark 102", "-m mark --mark 103", "-m mark --mark 0"}},
 	extension{kind: "target", name: "HMARK by connection", table: "mangle", routes: true, noPool: true, meta: tracked, shots: conversations, rules: []string{"-j HMARK --hmark-tuple ct,src,dst,sport,dport --hmark-rnd 0xcafe --hmark-mod 4 --hmark-offset 100", "-m mark --mark 100", "-m mark --mark 101", "-m mark --mark 102", "-m mark --mark 103", "-m mark --mark 0", "-m state --state NEW"}},
 )
-
-// hmarkCorners are packets of which HMARK hashes what is no header: errors of
-// ICMP that quote none, and chains of IPv6 headers with fragments.
-func hmarkCorners(s *shot) bool {
-	return s.name == "icmp" || s.raw[0]>>4 == 6 && (strings.Contains(s.name, "frag") || s.name == "extension headers cut" || strings.HasPrefix(s.name, "many"))
-}

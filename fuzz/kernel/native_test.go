@@ -45,7 +45,7 @@ var _ = register(
 		"-p dccp -m dccp --dccp-types REQUEST", "-p dccp -m dccp ! --dccp-types REQUEST,RESPONSE", "-p dccp -m dccp --dccp-types DATA,ACK,DATAACK,CLOSEREQ,CLOSE,RESET,SYNC,SYNCACK", "-p dccp -m dccp --dccp-types INVALID",
 		"-p dccp -m dccp --dccp-option 38", "-p dccp -m dccp --dccp-option 32", "-p dccp -m dccp --dccp-option 1", "-p dccp -m dccp --dccp-option 4",
 	}},
-	extension{kind: "match", name: "dccp ! --dccp-option", dropCounts: true, rules: []string{"-p dccp -m dccp ! --dccp-option 38", "-p dccp -m dccp ! --dccp-option 2"}},
+	extension{kind: "match", name: "dccp ! --dccp-option", rules: []string{"-p dccp -m dccp ! --dccp-option 38", "-p dccp -m dccp ! --dccp-option 2"}},
 	extension{kind: "match", name: "multiport", rules: []string{
 		"-p tcp -m multiport --sports 80,443", "-p tcp -m multiport ! --sports 80,443", "-p tcp -m multiport --dports 1:1023", "-p udp -m multiport --ports 53,1024:65535", "-p udp -m multiport ! --ports 53,1024:65535",
 		"-p sctp -m multiport --dports 443", "-p dccp -m multiport --ports 80", "-p udplite -m multiport ! --dports 0:1023", "-p tcp -m multiport --ports 0,1,22,53,80,443,1023,1024,8080,65534,65535,7,8,9,10",

@@ -33,7 +33,7 @@ type fragment struct {
 // device can be asked in the tables raw and mangle.
 func fragments(family int) (list []fragment) {
 	for _, e := range extensions {
-		if e.family != 0 && e.family != family || e.kind == "target" || e.meta != nil || e.routes || e.tap || e.setup != nil || e.skip != nil || e.dropCounts || e.chain != "" || len(e.head) > 0 {
+		if e.family != 0 && e.family != family || e.kind == "target" || e.meta != nil || e.routes || e.tap || e.setup != nil || e.chain != "" || len(e.head) > 0 {
 			continue
 		}
 		all := slices.Concat(e.rules, map[int][]string{4: e.rules4, 6: e.rules6}[family])

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/packet"
+	"github.com/hipac-go/classifier/rules/xt"
 )
 
 var packetMatches = append([]module{
@@ -260,9 +261,13 @@ func parseHeaderOption(sets string, broken packet.Broken) func(*argument) error 
 		if n > 127 {
 			f = high
 		}
+		a.writeNumber(n)
+		if a.not && broken == packet.BrokenDCCPOptions {
+			a.m.addDropping(xt.NoDCCPOption(uint8(n)))
+			return nil
+		}
 		a.add(rules.Masked(f, bit, bit))
 		a.m.items[len(a.m.items)-1].reads = uint32(broken)
-		a.writeNumber(n)
 		return nil
 	}
 }
