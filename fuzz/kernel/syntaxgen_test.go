@@ -79,9 +79,9 @@ func (g *generator) cornerValue(p *iptables.Param) string {
 		return strings.Join(items, sep)
 	}
 	word := func() string {
-		pool := []string{"foo", "a b", `a"b`, `a\b`, "a'b", "-x", "!", "a,b", "9", strings.Repeat("x", max(f.MaxLen, 4)), strings.Repeat("y", max(f.MaxLen, 4)-1)}
+		pool := []string{"foo", "9", "a-b", strings.Repeat("x", max(f.MaxLen, 4)), strings.Repeat("y", max(f.MaxLen, 4)-1)}
 		if !*syntaxPlain {
-			pool = append(pool, "", strings.Repeat("z", f.MaxLen+1))
+			pool = append(pool, "a b", `a"b`, `a\b`, "a'b", "-x", "!", "a,b", "", strings.Repeat("z", f.MaxLen+1))
 		}
 		if f.Max > 0 {
 			pool = []string{number(), number() + "-" + number(), number() + ":" + number()}

@@ -56,7 +56,7 @@ var reportTargets = []module{
 		{name: "send_nl_msg", help: "tell by netlink too (Android)", parse: noValue},
 	}}),
 	report(module{name: "LED", summary: "light a lamp", options: []option{
-		{name: "led-trigger-id", words: 1, required: true, help: "end of the trigger's name", form: Form{Kind: "text", Syntax: "NAME", MaxLen: 16}, parse: text(16)},
+		{name: "led-trigger-id", words: 1, required: true, help: "end of the trigger's name", form: Form{Kind: "text", Syntax: "NAME", MaxLen: 16}, parse: parseTriggerName},
 		{name: "led-delay", words: 1, help: "time that it stays on", form: Form{Kind: "number", Syntax: "MILLISECONDS|inf", Max: 1<<32 - 1, Unit: "milliseconds", Default: "0"}, parse: parseLEDDelay},
 		{name: "led-always-blink", help: "blink for every packet, lit or not", parse: noValue},
 	}}),
@@ -218,7 +218,7 @@ func finishRateEst(p *ruleParser, m *instance) error {
 		return fmt.Errorf("--rateest-ewmalog is not a time constant of 2 to 2^30 intervals")
 	}
 	m.given = m.given[:0]
-	p.print(m, "rateest-name", string(appendQuoted(nil, d.name)))
+	p.print(m, "rateest-name", string(appendPlain(nil, d.name)))
 	interval := uint32(quarter << steps)
 	p.print(m, "rateest-interval", formatMicros(interval))
 	p.print(m, "rateest-ewmalog", formatMicros(interval<<log)) // as far as it fits 32 bits, as the tools print it
@@ -234,4 +234,15 @@ func formatMicros(n uint32) string {
 		return fmt.Sprintf("%.1fms", float64(n)/1e3)
 	}
 	return fmt.Sprintf("%dus", n)
+}
+
+// parseTriggerName reads the name of a lamp's trigger, which is always printed
+// in quotes.
+func parseTriggerName(a *argument) error {
+	s := a.vals[0].text
+	if len(s) > a.opt.form.MaxLen {
+		return fmt.Errorf("longer than %d bytes", a.opt.form.MaxLen)
+	}
+	a.p.scratch = quote(a.p.scratch, s)
+	return nil
 }

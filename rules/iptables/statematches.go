@@ -242,7 +242,7 @@ func finishRecent(p *ruleParser, m *instance) error {
 	add(r.Reap, " --reap")
 	add(hits > 0, " --hitcount %d", hits)
 	add(r.TTL, " --rttl")
-	add(true, " --name %s --mask %s --%s", appendQuoted(nil, name), maskText, pick(r.Dest, "rdest", "rsource"))
+	add(true, " --name %s --mask %s --%s", appendPlain(nil, name), maskText, pick(r.Dest, "rdest", "rsource"))
 	return nil
 }
 

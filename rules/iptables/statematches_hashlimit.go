@@ -271,7 +271,7 @@ func finishHashlimit(p *ruleParser, m *instance) error {
 		}
 	}
 	add(h.parts != 0, "mode %s", appendSet(nil, h.parts, hashModes))
-	add(true, "name %s", appendQuoted(nil, t.Name))
+	add(true, "name %s", appendPlain(nil, t.Name))
 	add(t.Size != 0, "htable-size %d", t.Size)
 	add(t.Max != 0, "htable-max %d", t.Max)
 	add(t.Sweep != usualSweep, "htable-gcinterval %d", t.Sweep)

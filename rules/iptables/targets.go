@@ -29,14 +29,14 @@ var targets = []module{
 // noValue reads an option without a value.
 func noValue(*argument) error { return nil }
 
-// text reads a word of at most max bytes.
+// text reads a word of at most max bytes, which is printed as it is.
 func text(max int) func(*argument) error {
 	return func(a *argument) error {
 		s := a.vals[0].text
 		if len(s) > max {
 			return fmt.Errorf("longer than %d bytes", max)
 		}
-		a.writeQuoted(s)
+		a.p.scratch = appendPlain(a.p.scratch, s)
 		return nil
 	}
 }

@@ -88,6 +88,15 @@ func appendQuoted(b []byte, s string) []byte {
 	return quote(b, s)
 }
 
+// appendPlain appends s as one word for the matches and targets whose names the
+// tools print as they are: in quotes only when it could not be read back.
+func appendPlain(b []byte, s string) []byte {
+	if s == "" || s == "!" || strings.ContainsAny(s, " \t\r\v\f\"'\\") {
+		return quote(b, s)
+	}
+	return append(b, s...)
+}
+
 // appendWord appends a value whose meaning is not known: in quotes only when
 // it could not be read back without them.
 func appendWord(b []byte, s string) []byte {
