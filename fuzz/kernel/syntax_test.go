@@ -9,7 +9,8 @@ package kernel
 //	go test ./fuzz/kernel -run Tools -v -lines FILE
 //
 // The file has a rule on each line, without -A CHAIN; "*table", ":CHAIN" and
-// "@4", "@6" or "@46" say where the lines behind them are tried. The installed
+// "@4", "@6" or "@46" say where the lines behind them are tried, and "%COMMAND"
+// sets something up. The installed
 // version takes some rules that the one we follow refuses, and the other way
 // round, so that differences are for a person to judge.
 
@@ -104,6 +105,9 @@ func TestLinesAreTakenAndPrintedAsTheToolsDo(t *testing.T) {
 	for _, line := range strings.Split(string(text), "\n") {
 		switch line = strings.TrimSpace(line); {
 		case line == "" || line[0] == '#':
+			continue
+		case line[0] == '%':
+			run(t, "", "sh", "-c", line[1:])
 			continue
 		case line[0] == '*':
 			at.table = line[1:]

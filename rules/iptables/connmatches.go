@@ -136,7 +136,7 @@ func parseCTProto(a *argument) error {
 
 func parseCTAddress(a *argument) error {
 	text, maskText, hasMask := strings.Cut(a.vals[0].text, "/")
-	ip, err := parseAddr(text, a.p.family())
+	ip, err := parseHost(text, a.p.family())
 	if err != nil {
 		return err
 	}

@@ -247,7 +247,7 @@ func finishRPFilter(_ *ruleParser, m *instance) error {
 func (a *argument) parseMaskedAddr() (*xt.MaskedAddr, error) {
 	s, family := a.vals[0].text, a.p.family()
 	text, maskText, hasMask := strings.Cut(s, "/")
-	ip, err := parseAddr(text, family)
+	ip, err := parseHost(text, family)
 	if err != nil {
 		if !isHostName(text) {
 			return nil, err

@@ -197,7 +197,7 @@ func parseToPorts(a *argument) error {
 func parseNetmap(a *argument) error {
 	family := a.p.family()
 	text, maskText, hasMask := strings.Cut(a.vals[0].text, "/")
-	ip, err := parseAddr(text, family)
+	ip, err := parseHost(text, family)
 	if err != nil {
 		return err
 	}

@@ -149,7 +149,7 @@ func parseLogLevel(a *argument) error {
 }
 
 func parseGateway(a *argument) error {
-	ip, err := parseAddr(a.vals[0].text, a.p.family())
+	ip, err := parseHost(a.vals[0].text, a.p.family())
 	if err != nil {
 		return err
 	}

@@ -171,10 +171,7 @@ type recentMask struct{ words [4]uint32 }
 
 func parseRecentMask(a *argument) error {
 	s := a.vals[0].text
-	if n, err := parseNumber(s, math.MaxUint32); err == nil && a.p.family() == 4 { // as inet_aton(3) has it
-		s = rules.U64(n).Addr4().String()
-	}
-	ip, err := parseAddr(s, a.p.family())
+	ip, err := parseHost(s, a.p.family())
 	if err != nil {
 		return err
 	}

@@ -243,10 +243,7 @@ func parseAddr(s string, family int) (netip.Addr, error) {
 		if a, ok := parseAddr4(s); ok {
 			return a, nil
 		}
-		if strings.Contains(s, ":") {
-			return netip.Addr{}, fmt.Errorf("IPv6 address in an IPv4 rule")
-		}
-		return netip.Addr{}, fmt.Errorf("not an IPv4 address")
+		return netip.Addr{}, notAddr4(s)
 	}
 	a, err := netip.ParseAddr(s)
 	switch {
@@ -258,6 +255,38 @@ func parseAddr(s string, family int) (netip.Addr, error) {
 		return a, fmt.Errorf("address has a zone")
 	}
 	return a, nil
+}
+
+// notAddr4 says what is wrong with a text that is not an IPv4 address.
+func notAddr4(s string) error {
+	if strings.Contains(s, ":") {
+		return fmt.Errorf("IPv6 address in an IPv4 rule")
+	}
+	return fmt.Errorf("not an IPv4 address")
+}
+
+// parseHost is parseAddr for the matches and targets that read IPv4 addresses
+// as inet_aton(3) does: what the last part is above 8 bits fills the parts that
+// are missing in front of it, so that 10.1 is 10.0.0.1, not 10.1.0.0.
+func parseHost(s string, family int) (netip.Addr, error) {
+	if family != 4 {
+		return parseAddr(s, family)
+	}
+	var ip uint64
+	for rest, left, more := s, 4, true; more && left > 0; left-- {
+		var part string
+		part, rest, more = strings.Cut(rest, ".")
+		bits := 8
+		if !more {
+			bits *= left
+		}
+		n, err := parseNumber(part, 1<<bits-1)
+		if err != nil || more && left == 1 {
+			return netip.Addr{}, notAddr4(s)
+		}
+		ip = ip<<bits | n
+	}
+	return netip.AddrFrom4([4]byte{byte(ip >> 24), byte(ip >> 16), byte(ip >> 8), byte(ip)}), nil
 }
 
 func parseAddr4(s string) (netip.Addr, bool) {

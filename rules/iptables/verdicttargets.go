@@ -27,7 +27,7 @@ var verdictTargets = []module{
 			}},
 			{name: "on-ip", words: 1, help: "its address", form: Form{Kind: "address", Syntax: "ADDRESS", Default: "the interface's"}, parse: func(a *argument) (err error) {
 				d := dataOf[xt.TPROXY](a.m)
-				ip, err := parseAddr(a.vals[0].text, a.p.family())
+				ip, err := parseHost(a.vals[0].text, a.p.family())
 				if err != nil {
 					return err
 				}
