@@ -173,8 +173,8 @@ func TestRulesOfTheRegistryAreTakenAndPrintedAsByTheTool(t *testing.T) {
 				d := &drawer{&generator{rand.New(rand.NewPCG(*seed, uint64(len(e.Name))<<8|uint64(e.Name[0]))), family}, known}
 				for range max(1, *sets/5) {
 					table, rule, ok := d.rule(e)
-					if !ok || strings.Contains(rule, "mld-") { // names that 1.8.9 does not have
-						continue
+					if !ok || strings.Contains(rule, "mld-") || strings.Contains(rule, "local-nodemask") {
+						continue // names that 1.8.9 does not have, masks that it prints and does not take
 					}
 					file := fmt.Sprintf("*%s\n-A %s\nCOMMIT\n", table, rule)
 					_, theirs := tryRun(file, w.tool()+"-restore")

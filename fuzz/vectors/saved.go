@@ -24,6 +24,7 @@ var Differences = []struct {
 	{regexp.MustCompile(` ! --(ahspi|espspi|ipcompspi|fragid|rt-segsleft) 0:4294967295`), ""},
 	{regexp.MustCompile(` ! --mh-type 0:255`), ""},
 	{regexp.MustCompile(`--connbytes 0:0 `), "--connbytes 0 "},
+	{regexp.MustCompile(`(--ct(?:orig|repl)(?:src|dst)port [0-9]+):0\b`), "$1"},
 	{regexp.MustCompile(`--icmp-type 255/\d+`), "--icmp-type any"},
 	{regexp.MustCompile(`(--name|--hashlimit-name|--genre) "([^"]*)"`), "$1 $2"},
 	{regexp.MustCompile(`(--hashlimit-(?:upto|above)) 1b/s`), "$1 0b/s"},

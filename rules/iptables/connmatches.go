@@ -184,11 +184,11 @@ func parseCTStatus(a *argument) error {
 }
 
 func parseCTExpire(a *argument) error {
-	lo, hi, err := parseRange(a.vals[0].text, math.MaxUint32, func(s string) (uint64, error) { return parseNumber(s, math.MaxUint32) })
+	lo, hi, err := a.readRange(math.MaxUint32, func(s string) (uint64, error) { return parseNumber(s, math.MaxUint32) })
 	if err != nil {
 		return err
 	}
-	a.add(rules.In(fieldCTExpire, rules.Span(lo, hi)))
+	a.add(spanOf(fieldCTExpire, lo, hi))
 	a.p.scratch = appendRange(a.p.scratch, lo, hi)
 	return nil
 }
