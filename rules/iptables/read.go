@@ -271,6 +271,9 @@ func (f *fileReader) declareChain(line string, start int) error {
 		return f.errorAt(name, "chain is declared twice")
 	}
 	c.declared, c.packets, c.bytes = true, packets, bytes
+	if policy.text == "-" {
+		return nil // stays what it was
+	}
 	return c.setPolicy(f, policy)
 }
 

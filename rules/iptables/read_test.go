@@ -292,3 +292,9 @@ COMMIT
 	_, err := Read(strings.NewReader(file), Options{})
 	require.ErrorContains(t, err, "IPv6")
 }
+
+func TestPolicyOfADashIsLeftAsItWas(t *testing.T) {
+	rs, err := Read(strings.NewReader("*filter\n:INPUT - [0:0]\n:OUTPUT DROP [0:0]\n:OUTPUT - [0:0]\nCOMMIT\n"), Options{Family: 4})
+	require.NoError(t, err)
+	require.Contains(t, printed(t, rs, false), ":INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT DROP [0:0]\n")
+}
