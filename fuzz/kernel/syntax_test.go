@@ -19,6 +19,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,6 +39,9 @@ type trial struct {
 }
 
 func (r trial) text() string {
+	if strings.ToUpper(r.chain) != r.chain { // a user's chain
+		return fmt.Sprintf("*%s\n:%s - [0:0]\n-A %s %s\nCOMMIT\n", r.table, r.chain, r.chain, r.rule)
+	}
 	return fmt.Sprintf("*%s\n-A %s %s\nCOMMIT\n", r.table, r.chain, r.rule)
 }
 
@@ -128,4 +132,34 @@ func TestLinesAreTakenAndPrintedAsTheToolsDo(t *testing.T) {
 		}
 	}
 	t.Logf("%d lines", n)
+}
+
+// otherVersion are the lines of the corners that the installed version takes or
+// prints in another way than the one that we follow; those of kernels that lack
+// something count too.
+var otherVersion = []string{
+	"-A c -p udp -m udp --sport 0x10",
+	`-A c -j TEE --gateway 10.0.0.1 --oif "eth0 5"`,
+	"-A c -j LED --led-trigger-id lamp",
+}
+
+// The corners that package iptables has in a golden file are what the tools do.
+func TestCornersAreTakenAndPrintedAsTheToolsDo(t *testing.T) {
+	enterNamespace(t, false, "iptables-legacy-restore", "ip6tables-legacy-restore")
+	text, err := os.ReadFile("../../rules/iptables/testdata/corners.txt")
+	require.NoError(t, err)
+	for _, line := range strings.Split(string(text), "\n") {
+		r := trial{family: 4, table: "filter"}
+		rest, six := strings.CutPrefix(line, "@6 ")
+		if six {
+			r.family = 6
+		}
+		rest, ok := strings.CutPrefix(rest, "-A ")
+		if r.chain, r.rule, _ = strings.Cut(rest, " "); !ok || slices.Contains(otherVersion, line) {
+			continue
+		}
+		if d := r.compare(); d != "" {
+			t.Errorf("%s\n  %s", line, d)
+		}
+	}
 }
