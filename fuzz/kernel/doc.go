@@ -18,7 +18,8 @@
 //     for SAVE-DIFFERENCES.md of package rules/iptables.
 //
 // The tests need root, /dev/net/tun, the legacy iptables tools, ip and ipset,
-// and are skipped with the reason where there are none. "-sets N" draws more
+// and are skipped with the reason where there are none, or fail when the
+// environment says HIPAC_KERNEL=required. "-sets N" draws more
 // programs, "-seed N" others.
 //
 // # What is not compared

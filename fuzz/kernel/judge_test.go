@@ -10,7 +10,6 @@ package kernel
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -86,9 +85,6 @@ type judge struct {
 // hookSpec names a hook: the chain of every table that a packet goes through.
 type hookSpec struct{ table, chain string }
 
-// errNotModelled says that we do not read the program yet.
-var errNotModelled = errors.New("not modelled")
-
 // newJudge loads a program. The packets go through the hooks in order.
 func newJudge(t *testing.T, w *world, text string, hooks []hookSpec, state func() *xt.State) (*judge, error) {
 	t.Helper()
@@ -96,9 +92,6 @@ func newJudge(t *testing.T, w *world, text string, hooks []hookSpec, state func(
 		return nil, fmt.Errorf("%s-restore: %w", w.tool(), err)
 	}
 	rs, err := iptables.Read(strings.NewReader(text), iptables.Options{File: t.Name(), Family: w.family, Sets: w.sets})
-	if errors.Is(err, rules.ErrUnsupported) {
-		return nil, fmt.Errorf("%w: %v", errNotModelled, err)
-	}
 	require.NoError(t, err, text)
 	j := &judge{t: t, w: w, rs: rs, text: text, hits: map[place]int{}, differences: map[string]*difference{}, meta: w.tunMeta}
 	for _, tb := range rs.Tables {
@@ -146,10 +139,8 @@ func (j *judge) predict(s *side, shot *shot) {
 	clear(s.got)
 	for i, step := range s.steps {
 		if i > 0 && step.in == "FORWARD" && s.steps[i-1].in == "PREROUTING" {
-			p := &s.sub.Packet
-			p.Replace(forwarded(p.Rewrite(nil)))
-			p.TTL--
-			p.SetOut(device2)
+			s.sub.Forwarded()
+			s.sub.Packet.SetOut(device2)
 			s.sub.Changed()
 		}
 		if i > 0 && step.in == "INPUT" && !own4.Contains(s.sub.Packet.DstAddr()) && !own6.Contains(s.sub.Packet.DstAddr()) {

@@ -33,16 +33,16 @@ const (
 func enterNamespace(t *testing.T, tap bool, tools ...string) int {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("needs root to make a network namespace")
+		skip(t, "needs root to make a network namespace")
 	}
 	for _, tool := range tools {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("needs %s", tool)
+			skip(t, "needs %s", tool)
 		}
 	}
 	runtime.LockOSThread()
 	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
-		t.Skipf("cannot make a network namespace: %v", err)
+		skip(t, "cannot make a network namespace: %v", err)
 	}
 	return openTUN(t, device, tap)
 }
@@ -53,7 +53,7 @@ func openTUN(t *testing.T, name string, tap bool) int {
 	t.Helper()
 	fd, err := syscall.Open("/dev/net/tun", syscall.O_RDWR|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		t.Skipf("cannot open /dev/net/tun: %v", err)
+		skip(t, "cannot open /dev/net/tun: %v", err)
 	}
 	t.Cleanup(func() { syscall.Close(fd) })
 	const (
@@ -83,6 +83,16 @@ func up(t *testing.T, name string) {
 	require.NoError(t, err)
 	defer syscall.Close(s)
 	require.NoError(t, ioctl(s, syscall.SIOCSIFFLAGS, name, iffUp))
+}
+
+// skip skips the test, or fails it where HIPAC_KERNEL=required says that the
+// comparison must not be left out.
+func skip(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("HIPAC_KERNEL") == "required" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
 }
 
 // ioctl sets the flags of the device.

@@ -74,7 +74,7 @@ func sets6() string {
 // makeSets makes the sets in the namespace, and reads them.
 func makeSets(t *testing.T, w *world) {
 	if _, err := exec.LookPath("ipset"); err != nil {
-		t.Skip("needs ipset")
+		skip(t, "needs ipset")
 	}
 	text := sets4
 	if w.family == 6 {

@@ -44,7 +44,7 @@ func listenToTrace(t *testing.T, family int) *traceLog {
 	t.Helper()
 	proto := map[int]string{4: "2", 6: "10"}[family]
 	if err := os.WriteFile("/proc/sys/net/netfilter/nf_log/"+proto, []byte("nfnetlink_log"), 0); err != nil {
-		t.Skipf("cannot choose nfnetlink_log: %v", err)
+		skip(t, "cannot choose nfnetlink_log: %v", err)
 	}
 	fd, err := syscall.Socket(syscall.AF_NETLINK, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 12)
 	require.NoError(t, err)
@@ -106,7 +106,7 @@ var packetTypes = regexp.MustCompile(`-m pkttype (! )?--pkt-type \w+`)
 
 func TestTraceLinesAreTheKernels(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("needs the go command, to build hipac")
+		skip(t, "needs the go command, to build hipac")
 	}
 	dir := t.TempDir()
 	program := filepath.Join(dir, "hipac")

@@ -33,7 +33,7 @@ func TestRuleFilesLoadAndPrintBack(t *testing.T) {
 	require.NotEmpty(t, files, "no *.v4 or *.v6 files in %s", *dumpDir)
 	for _, f := range files {
 		t.Run(filepath.Base(f), func(t *testing.T) {
-			o := iptables.Options{File: filepath.Base(f), Family: 4}
+			o := iptables.Options{File: filepath.Base(f), Family: 4, ReversedRanges: true}
 			if strings.HasSuffix(f, ".v6") {
 				o.Family = 6
 			}

@@ -18,6 +18,8 @@ package xt
 // targets did to it.
 
 import (
+	"encoding/binary"
+
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/packet"
 )
@@ -149,6 +151,27 @@ func (t *Traversal) Enters(table *rules.Table) bool {
 		return t.Packet.CTState&(ctNew|ctRelated) != 0
 	}
 	return true
+}
+
+// Forwarded lowers the TTL, or hop limit, by one, as a router does between the
+// hooks PREROUTING and FORWARD. A packet whose TTL was 0 or 1 goes no further,
+// which is the caller's to see.
+func (t *Traversal) Forwarded() {
+	p := &t.Packet
+	if p.TTL == 0 {
+		return
+	}
+	p.TTL--
+	t.Changed()
+	b := t.bytes()
+	switch {
+	case p.Family == 6 && len(b) >= 40:
+		b[7] = p.TTL
+	case p.Family == 4 && len(b) >= 20:
+		old := binary.BigEndian.Uint16(b[8:])
+		b[8] = p.TTL
+		fixChecksum(b, 10, old, binary.BigEndian.Uint16(b[8:]))
+	}
 }
 
 // Conn returns the packet's connection as rules see it: none in front of
