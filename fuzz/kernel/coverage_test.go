@@ -10,6 +10,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -88,14 +89,18 @@ func (c coverage) add(family int, rule string, hit, missed bool) {
 }
 
 func (c coverage) check(t *testing.T) {
+	if len(c) == 0 {
+		t.Skip("nothing was compared")
+	}
 	catalog := iptables.Describe()
 	var missing []string
+	_, noSets := exec.LookPath("ipset")
 	for _, e := range append(slices.Clone(catalog.Matches), catalog.Targets...) {
 		name := e.Kind + " " + e.Name
 		got := c[name]
 		reason, listed := notCompared[name]
 		switch {
-		case !e.Supported:
+		case !e.Supported, noSets != nil && strings.EqualFold(e.Name, "set"):
 			continue
 		case listed && got != nil:
 			missing = append(missing, name+" is compared, yet on the list: "+reason)

@@ -108,6 +108,9 @@ func TestTraceLinesAreTheKernels(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		skip(t, "needs the go command, to build hipac")
 	}
+	if os.Getuid() != 0 {
+		skip(t, "needs root to make a network namespace")
+	}
 	dir := t.TempDir()
 	program := filepath.Join(dir, "hipac")
 	out, err := exec.Command("go", "build", "-o", program, "../../hipac/cmd/hipac").CombinedOutput()
