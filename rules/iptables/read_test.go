@@ -209,6 +209,9 @@ func FuzzReadPrintsWhatItReads(f *testing.F) {
 			return
 		}
 		out := printed(t, rs, true)
+		if strings.Contains(out, "-m ipcomp") {
+			return // its full range is lost, see TestFullRangeOfIPCompIsPrintedAsNothing
+		}
 		again, err := Read(strings.NewReader(out), Options{AllowUnknown: true})
 		require.NoError(t, err, out)
 		require.Equal(t, out, printed(t, again, true))
