@@ -113,7 +113,40 @@ func (m *mixer) conditions() string {
 		}
 		texts = append(texts, f.text)
 	}
+	if m.oneIn(4) {
+		texts = append(texts, m.payload())
+	}
 	return strings.TrimSpace(proto + " " + strings.Join(texts, " "))
+}
+
+// payload returns a random match on the packet's bytes.
+func (m *mixer) payload() string {
+	if m.oneIn(2) {
+		word := pick(m.generator, "GET", "needle", "NEEDLE", "aaab", "ababac", "e", "one two", "HTTP/1.1")
+		from := m.IntN(len(word))
+		text := "-m string " + m.not() + `--string "` + strings.TrimSpace(word[from:from+1+m.IntN(len(word)-from)]) + `" --algo ` + pick(m.generator, "bm", "kmp")
+		if strings.Contains(text, `""`) {
+			return "-m length --length 0:100"
+		}
+		if m.oneIn(3) {
+			lo := m.IntN(70)
+			text += fmt.Sprintf(" --from %d --to %d", lo, lo+m.IntN(60))
+		}
+		if m.oneIn(3) {
+			text += " --icase"
+		}
+		return text
+	}
+	var tests []string
+	for range 1 + m.IntN(2) {
+		test := fmt.Sprintf("%#x", m.IntN(70))
+		for range m.IntN(4) {
+			test += pick(m.generator, fmt.Sprintf("&%#x", pick(m.generator, 0xff, 0xffff, 0x3c, 0xf, 0xffffffff)), fmt.Sprintf(">>%d", m.IntN(32)), fmt.Sprintf("<<%d", m.IntN(9)), fmt.Sprintf("@%d", m.IntN(60)), ">>22&0x3c@0")
+		}
+		a, b := m.Uint32(), m.Uint32N(300)
+		tests = append(tests, test+"="+pick(m.generator, fmt.Sprintf("%#x", b), fmt.Sprintf("0:%#x", a), fmt.Sprintf("%d,0x50:0xffff", b), "0:0xffffffff"))
+	}
+	return "-m u32 " + m.not() + `--u32 "` + strings.Join(tests, "&&") + `"`
 }
 
 // program returns a table with a few chains.
