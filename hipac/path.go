@@ -45,7 +45,7 @@ func (t *Tables) All() []*Table { return t.list }
 // Run is rules.Path.Run: it sends a packet along a path of tables. o may be nil.
 // A table of the path that was not compiled is walked rule by rule.
 func (t *Tables) Run(s rules.Subject, path rules.Path, o *rules.Observer) rules.PathResult {
-	return path.RunWith(func(stop int, executed func(rules.Place)) rules.Result {
+	return path.RunWith(s, func(stop int, executed func(rules.Place)) rules.Result {
 		at := path[stop]
 		if c := t.source[at.Table]; c != nil {
 			return c.Run(s, at.Chain, executed)

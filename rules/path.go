@@ -8,6 +8,10 @@ package rules
 type Stop struct {
 	Table *Table
 	Chain int // index in Table.Chains
+	// Routed is true when the packet is on its way to another host here, and was
+	// not yet at the stop before: a router lowers its TTL in between. Subjects
+	// with a method Forwarded() are told.
+	Routed bool
 }
 
 // Path is the stops that a packet comes to, in order.
@@ -38,14 +42,14 @@ type Observer struct {
 // that accepts it, or that it does not enter, hands it to the next one; any
 // other verdict ends the path. o may be nil.
 func (p Path) Run(s Subject, o *Observer) PathResult {
-	return p.RunWith(func(stop int, executed func(Place)) Result {
+	return p.RunWith(s, func(stop int, executed func(Place)) Result {
 		return p[stop].Table.Run(s, p[stop].Chain, executed)
 	}, o)
 }
 
 // RunWith is Run with run in place of Table.Run: it evaluates the packet at a
 // stop, and calls executed, when that is not nil, for every rule executed.
-func (p Path) RunWith(run func(stop int, executed func(Place)) Result, o *Observer) PathResult {
+func (p Path) RunWith(s Subject, run func(stop int, executed func(Place)) Result, o *Observer) PathResult {
 	last := PathResult{Stop: -1}
 	var executed func(Place)
 	stop := 0
@@ -53,6 +57,11 @@ func (p Path) RunWith(run func(stop int, executed func(Place)) Result, o *Observ
 		executed = func(at Place) { o.Executed(stop, at) }
 	}
 	for stop = range p {
+		if p[stop].Routed {
+			if f, ok := s.(interface{ Forwarded() }); ok {
+				f.Forwarded()
+			}
+		}
 		r := run(stop, executed)
 		if o != nil && o.Left != nil {
 			o.Left(stop, r)

@@ -37,9 +37,12 @@ func Hooks(way string) []string {
 
 // Path returns the stops of a packet that comes by the hooks, which are named
 // as their chains: "PREROUTING", "INPUT". Tables that the file does not have
-// are left out.
+// are left out. Behind PREROUTING a packet that comes to FORWARD has a TTL that is
+// lower by one; that the kernel forwards none whose TTL was 0 or 1 is the
+// caller's to see.
 func (rs *Ruleset) Path(hooks ...string) (rules.Path, error) {
 	var path rules.Path
+	received := false
 	for _, h := range hooks {
 		tables, ok := order[h]
 		if !ok {
@@ -51,9 +54,12 @@ func (rs *Ruleset) Path(hooks ...string) (rules.Path, error) {
 				continue
 			}
 			if chain := t.Find(h); chain >= 0 {
-				path = append(path, rules.Stop{Table: t, Chain: chain})
+				routed := received && h == "FORWARD"
+				path = append(path, rules.Stop{Table: t, Chain: chain, Routed: routed})
+				received = received && !routed
 			}
 		}
+		received = received || h == "PREROUTING"
 	}
 	return path, nil
 }

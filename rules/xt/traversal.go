@@ -154,7 +154,7 @@ func (t *Traversal) Enters(table *rules.Table) bool {
 }
 
 // Forwarded lowers the TTL, or hop limit, by one, as a router does between the
-// hooks PREROUTING and FORWARD. A packet whose TTL was 0 or 1 goes no further,
+// hooks PREROUTING and FORWARD; a rules.Path calls it. A packet whose TTL was 0 or 1 goes no further,
 // which is the caller's to see.
 func (t *Traversal) Forwarded() {
 	p := &t.Packet
