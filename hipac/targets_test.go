@@ -70,7 +70,7 @@ COMMIT
 *filter
 -A FORWARD -d 10.0.0.5 -p tcp -m tcp --dport 8080 -m conntrack --ctstate DNAT -j NFQUEUE --queue-balance 0:3
 -A FORWARD -m conntrack --ctorigdst 10.0.0.1 --ctreplsrc 10.0.0.7 -j REJECT
--A FORWARD -m connmark --mark 3/3 -m mark --mark 3/0xf -m ttl --ttl-eq 44 -j DROP
+-A FORWARD -m connmark --mark 3/3 -m mark --mark 3/0xf -m ttl --ttl-eq 43 -j DROP
 -A FORWARD -m conntrack --ctstate UNTRACKED -j DROP
 -A FORWARD -d 10.0.0.6 -m conntrack --ctstatus SEEN_REPLY -j DROP
 COMMIT
