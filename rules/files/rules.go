@@ -30,12 +30,15 @@ const formatAuto = "auto"
 
 // RuleFlags are the flags about a rule file.
 type RuleFlags struct {
-	Rules          string `placeholder:"FILE" help:"Rule file; - for standard input."`
+	Rules          string `placeholder:"FILE" help:"Rule file; iptables and native rules also as JSON (see hipac print); - for standard input."`
 	RulesFormat    string `enum:"auto,native,classbench,iptables" default:"auto" placeholder:"FORMAT" help:"Format of the rules: auto (by content, the default), native, classbench, iptables."`
 	Fields         int    `enum:"5,6" default:"5" placeholder:"5|6" help:"ClassBench: match the first 5 columns (the default), or 6 with the flags."`
 	Family         int    `enum:"0,4,6" default:"0" placeholder:"4|6" help:"iptables: whether iptables or ip6tables reads the file; by content when not given."`
 	Sets           string `placeholder:"FILE" help:"iptables: the sets that rules ask, as ipset save writes them."`
 	Routes         string `placeholder:"FILE" help:"iptables: what addresses are local (match addrtype), as ip route show table all writes it."`
+	Users          string `placeholder:"FILE" help:"iptables: the numbers of users (match owner), as /etc/passwd has them or in lines NAME:NUMBER."`
+	Groups         string `placeholder:"FILE" help:"iptables: the numbers of groups, as /etc/group has them or in lines NAME:NUMBER."`
+	Connlabels     string `placeholder:"FILE" help:"iptables: the names of connection labels (match connlabel), a connlabel.conf."`
 	ReversedRanges bool   `help:"iptables: take ranges such as 60000:29 for empty ones, as tools up to 1.8.9 did, instead of refusing them."`
 	AllowUnknown   bool   `help:"Keep rules that ask for something not modelled; packets that they would decide are UNKNOWN. Without it such a file is refused."`
 }
@@ -70,8 +73,10 @@ func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 	if f.Family != 0 && file.Format != Iptables {
 		return nil, BadUsage("--family is for iptables rules, and %s holds %s rules", name, file.Format)
 	}
-	if (f.Sets != "" || f.Routes != "") && file.Format != Iptables {
-		return nil, BadUsage("--sets and --routes are for iptables rules, and %s holds %s rules", name, file.Format)
+	for _, beside := range []struct{ flag, value string }{{"sets", f.Sets}, {"routes", f.Routes}, {"users", f.Users}, {"groups", f.Groups}, {"connlabels", f.Connlabels}} {
+		if beside.value != "" && file.Format != Iptables {
+			return nil, BadUsage("--%s is for iptables rules, and %s holds %s rules", beside.flag, name, file.Format)
+		}
 	}
 	switch file.Format {
 	case Native:
@@ -102,6 +107,9 @@ func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 				return err
 			})
 		}
+		if err == nil {
+			err = f.names(&opts)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -115,6 +123,32 @@ func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 		return nil, readError(name, err)
 	}
 	return file, nil
+}
+
+// names reads the files that say what names in rules stand for.
+func (f *RuleFlags) names(opts *iptables.Options) error {
+	for _, ids := range []struct {
+		path string
+		to   *func(string) (uint32, bool)
+	}{{f.Users, &opts.Users}, {f.Groups, &opts.Groups}} {
+		if ids.path == "" {
+			continue
+		}
+		if err := beside(ids.path, func(r io.Reader) (err error) {
+			*ids.to, err = readNames(r, ids.path)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	if f.Connlabels == "" {
+		return nil
+	}
+	return beside(f.Connlabels, func(r io.Reader) error {
+		text, err := readSmall(r)
+		opts.ConnLabels = string(text)
+		return err
+	})
 }
 
 // beside reads a file that belongs to the rules.

@@ -140,8 +140,10 @@ func (p *tableProgram) decide(_ rules.Key, e *entry) outcome {
 	if r.Stop < 0 {
 		return p.kept(e)
 	}
-	o := outcome{verdict: r.Verdict, stop: int8(r.Stop), chain: int32(r.By.Chain), rule: int32(r.By.Rule), dropped: r.Dropped}
+	o := outcome{verdict: r.Verdict, stop: int8(r.Stop), chain: int32(r.By.Chain), rule: int32(r.By.Rule)}
 	switch {
+	case r.Dropped:
+		o.dropped = whyDropped(&t.Packet, p.rule(o))
 	case r.Verdict == rules.Unknown:
 		o.kind = unsure
 	case r.By.Rule < 0:
@@ -227,8 +229,8 @@ func (p *tableProgram) describe(o outcome) (text, comment string) {
 	}
 	r := p.rule(o)
 	text, _ = p.set.Rule(t.Name, p.at(o).Name, r.Value.Number)
-	if o.dropped {
-		return text + " (dropped: it ends inside a header that the rule reads)", r.Comment
+	if o.dropped != notDropped {
+		return text + " (dropped: " + o.dropped.String() + ")", r.Comment
 	}
 	return text, r.Comment
 }

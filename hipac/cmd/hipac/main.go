@@ -38,6 +38,7 @@ type cli struct {
 	Stats    statsCmd    `cmd:"" help:"Show what the compiler makes of a rule set."`
 	Trace    traceCmd    `cmd:"" help:"Show the way of a packet through the tables, and why."`
 	Lint     lintCmd     `cmd:"" help:"List the rules of a file that cost more than others."`
+	Print    printCmd    `cmd:"" help:"Print the rules of a file in canonical form, or as JSON; check a file."`
 	Describe describeCmd `cmd:"" help:"Show what iptables rules may have."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 
@@ -104,6 +105,9 @@ func (a *app) run(args []string) (code int) {
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
+		if errors.Is(err, syscall.EPIPE) { // the help went to a reader that is gone
+			return exitOK
+		}
 		return a.fail(files.UsageError{Reason: err.Error() + ` ("hipac --help" tells more)`})
 	}
 	return a.fail(command.Run(a))

@@ -17,7 +17,7 @@ type outcome struct {
 	kind    outcomeKind
 	verdict rules.Verdict // of a table
 	stop    int8          // of a path of tables
-	dropped bool          // by a rule of a table that cannot read the packet
+	dropped dropReason    // by a rule of a table that cannot read the packet
 	chain   int32         // of a table
 	rule    int32         // position in the list or chain, -1 for none
 }

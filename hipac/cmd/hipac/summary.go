@@ -95,7 +95,8 @@ type ruleCount struct {
 }
 
 // rules returns what decided by packets, most first, and in order of the
-// rules where they are equal.
+// rules where they are equal. What one rule did with packets in several ways,
+// such as to accept some and to drop others that it cannot read, stands apart.
 func (s *summary) rules() []ruleCount {
 	var list []ruleCount
 	for o, n := range s.counts {
@@ -104,18 +105,25 @@ func (s *summary) rules() []ruleCount {
 			list = append(list, ruleCount{Chain: chain, Rule: rule, Packets: n, Verdict: s.prog.verdict(o), Text: text, Comment: comment, at: o})
 		}
 	}
-	// Position -1, the policy, comes last.
-	inOrder := func(a, b ruleCount) int {
-		return cmp.Or(cmp.Compare(a.at.chain, b.at.chain), cmp.Compare(uint32(a.at.rule), uint32(b.at.rule)), cmp.Compare(a.at.kind, b.at.kind))
-	}
+	slices.SortFunc(list, func(a, b ruleCount) int {
+		return cmp.Or(cmp.Compare(a.at.stop, b.at.stop), cmp.Compare(a.at.chain, b.at.chain),
+			cmp.Compare(uint32(a.at.rule), uint32(b.at.rule)), // position -1, the policy, comes last
+			cmp.Compare(a.at.kind, b.at.kind), cmp.Compare(a.at.dropped, b.at.dropped), cmp.Compare(a.at.verdict, b.at.verdict))
+	})
 	// Rules that stand for one rule of the file become one again.
-	slices.SortFunc(list, inOrder)
+	type what struct {
+		chain, rule, verdict string
+		dropped              dropReason
+	}
+	first := map[what]int{}
 	merged := list[:0]
 	for _, r := range list {
-		if n := len(merged); n > 0 && merged[n-1].Chain == r.Chain && merged[n-1].Rule == r.Rule {
-			merged[n-1].Packets += r.Packets
+		w := what{r.Chain, r.Rule, r.Verdict, r.at.dropped}
+		if i, ok := first[w]; ok {
+			merged[i].Packets += r.Packets
 			continue
 		}
+		first[w] = len(merged)
 		merged = append(merged, r)
 	}
 	slices.SortStableFunc(merged, func(a, b ruleCount) int { return cmp.Compare(b.Packets, a.Packets) })

@@ -61,7 +61,7 @@ of IPv6 with ports in brackets, and words:
 	for _, w := range describe.Words() {
 		if w.Meta && !meta {
 			meta = true
-			b.WriteString("\n")
+			b.WriteString("\nWhat its bytes do not say, which --meta says of packets of --packets (pkttype and\nmac too, where they were captured without a link header):\n\n")
 		}
 		name := w.Name
 		if w.Form != "" {
@@ -70,6 +70,9 @@ of IPv6 with ports in brackets, and words:
 		const indent = 26
 		fmt.Fprintf(&b, "    %-21s ", name)
 		at := indent
+		if len(name) > 21 {
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+		}
 		for i, word := range strings.Fields(w.Help) {
 			switch {
 			case i == 0:
@@ -271,6 +274,9 @@ func (t *tracing) packet(number int, p *packet.Packet, at time.Time, text string
 			w.kernel(stop, s, &t.traversal.Packet)
 		}
 	}})
+	if r := &w.trace.Result; r.Dropped {
+		w.dropped = whyDropped(&t.traversal.Packet, path[r.Stop].Table.Chains[r.By.Chain].Rules.At(r.By.Rule))
+	}
 	w.effects = append(w.effects, t.traversal.Effects...)
 	w.before = append(w.before, len(w.effects))
 	t.traced++
@@ -301,6 +307,7 @@ type packetWay struct {
 	trace     *hipac.Trace
 	effects   []xt.Effect
 	before    []int // effects in front of each step, and in the end
+	dropped   dropReason
 	lines     []byte
 }
 

@@ -140,7 +140,7 @@ func (w *packetWay) step(stop int, s *hipac.Step, index int) []wayLine {
 		}
 		return lines
 	case hipac.Unreadable:
-		return []wayLine{l, {text: "  drops the packet, which ends inside a header that the rule reads", color: red}}
+		return []wayLine{l, {text: "  drops the packet: " + w.dropped.String(), color: red}}
 	}
 	r := c.Rules.At(s.At.Rule)
 	if r.Value.Kind == rules.Decide {

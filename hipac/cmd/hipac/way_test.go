@@ -97,7 +97,7 @@ func TestSetsAndRoutesComeFromFilesOfTheirOwn(t *testing.T) {
 		"--routes " + sets + " --rules " + r:                       sets + ":1:",
 		"--sets /does/not/exist --rules " + r:                      "/does/not/exist: no such file",
 		"--sets - --rules " + r:                                    "standard input is for rules and packets",
-		"--sets " + sets + " --rules " + file(t, "l", nativeRules): "--sets and --routes are for iptables rules",
+		"--sets " + sets + " --rules " + file(t, "l", nativeRules): "--sets is for iptables rules",
 	} {
 		e := invoke(t, "", append(strings.Fields(args), "--packets", "-")...)
 		require.NotZero(t, e.code)

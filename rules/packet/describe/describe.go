@@ -81,10 +81,15 @@ func Parse(text string) (*Packet, error) {
 }
 
 // Meta is what words say of packets besides their bytes. It is immutable.
-type Meta struct{ meta }
+type Meta struct {
+	meta
+	smac       uint64 // 0: none
+	pktType    uint8
+	hasPktType bool
+}
 
 // ParseMeta reads words that say what is known of a packet besides its bytes:
-// those of Words with Meta. The empty text says nothing.
+// those of Words with Meta or Link. The empty text says nothing.
 func ParseMeta(text string) (*Meta, error) {
 	tokens, err := split(text)
 	if err != nil {
@@ -93,7 +98,7 @@ func ParseMeta(text string) (*Meta, error) {
 	s := &spec{}
 	for _, t := range tokens {
 		w, value, err := findWord(t)
-		if err == nil && !w.Meta {
+		if err == nil && !w.Meta && !w.Link {
 			err = t.fail("a word about a packet's bytes; here those about what its bytes do not say may stand")
 		}
 		if err == nil {
@@ -103,13 +108,21 @@ func ParseMeta(text string) (*Meta, error) {
 			return nil, err
 		}
 	}
-	return &Meta{s.meta}, nil
+	return &Meta{s.meta, s.smac, s.pktType, s.hasPktType}, nil
 }
 
 // Apply gives a decoded packet what the words say. What they do not mention
 // stays as it is, but for the connection: with a connection state the packet
-// gets a Conn of its own.
-func (m *Meta) Apply(p *packet.Packet) { m.meta.apply(p) }
+// gets a Conn of its own. What its own link header says stays, too.
+func (m *Meta) Apply(p *packet.Packet) {
+	m.meta.apply(p)
+	if m.smac != 0 && p.Has&packet.HasSMAC == 0 {
+		p.SMAC, p.Has = m.smac, p.Has|packet.HasSMAC
+	}
+	if m.hasPktType && p.Has&packet.HasPktType == 0 {
+		p.PktType, p.Has = m.pktType, p.Has|packet.HasPktType
+	}
+}
 
 // Time returns the time that the words give to packets, the zero Time when they
 // do not.

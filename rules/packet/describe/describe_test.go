@@ -198,6 +198,17 @@ func TestMetaIsGivenToAnyPacket(t *testing.T) {
 	require.EqualValues(t, 1000, a.Env.Owner.UID)
 	require.Equal(t, "udp 10.0.0.3:3 > 10.0.0.2:2 length=28 in=eth0 ctstate=NEW ctmark=0x5 mark=0x9 uid=1000 gid=0", Format(&b.Packet))
 
+	// The link layer's words are for packets without a link header.
+	m, err = ParseMeta("pkttype=broadcast mac=02:00:00:00:00:09")
+	require.NoError(t, err)
+	framed, err := Parse("udp 10.0.0.3:3 > 10.0.0.2:2 mac=02:00:00:00:00:07")
+	require.NoError(t, err)
+	m.Apply(&b.Packet)
+	m.Apply(&framed.Packet)
+	require.Equal(t, []any{uint64(0x020000000009), uint8(packet.Broadcast)}, []any{b.SMAC, b.PktType})
+	require.NotZero(t, b.Has&packet.HasSMAC)
+	require.NotZero(t, b.Has&packet.HasPktType)
+	require.Equal(t, []any{uint64(0x020000000007), uint8(packet.Unicast)}, []any{framed.SMAC, framed.PktType})
 	_, err = ParseMeta("in=eth0 ttl=5")
 	require.EqualError(t, err, `column 9: "ttl=5": a word about a packet's bytes; here those about what its bytes do not say may stand`)
 	_, err = ParseMeta("SYN")

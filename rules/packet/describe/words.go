@@ -20,6 +20,7 @@ type Word struct {
 	Form string // of the value, "" for a word that stands alone
 	Help string // what it says, and what holds without it
 	Meta bool   // it is not about the packet's bytes
+	Link bool   // it is about the link layer; ParseMeta takes it for packets that were captured without
 
 	set func(s *spec, value string) error
 	get func(s *spec) (string, bool)
@@ -93,7 +94,7 @@ var words = []Word{
 	{Name: "payload", Form: `"TEXT"`, Help: `bytes behind the transport header; \xNN, \r, \n, \t, \\ and \" as in Go`,
 		set: func(s *spec, v string) error { s.payload = v; return nil },
 		get: func(s *spec) (string, bool) { return quote(s.payload), s.payload != "" }},
-	{Name: "mac", Form: "MAC", Help: "Ethernet source; without mac, dmac and vlan the packet has no Ethernet header",
+	{Name: "mac", Form: "MAC", Help: "Ethernet source; without mac, dmac and vlan the packet has no Ethernet header", Link: true,
 		set: func(s *spec, v string) error { s.ethernet = true; return setMAC(v, &s.smac) },
 		get: func(s *spec) (string, bool) { return macText(s.smac), s.ethernet && s.smac != defaultSMAC }},
 	{Name: "dmac", Form: "MAC", Help: "Ethernet destination",
@@ -102,7 +103,7 @@ var words = []Word{
 	{Name: "vlan", Form: "ID", Help: "VLAN tag",
 		set: func(s *spec, v string) error { s.ethernet, s.hasVLAN = true, true; return setBits(v, &s.vlan, 12) },
 		get: func(s *spec) (string, bool) { return strconv.Itoa(int(s.vlan)), s.hasVLAN }},
-	{Name: "pkttype", Form: "NAME", Help: "unicast, broadcast, multicast; by dmac when not given, else unknown",
+	{Name: "pkttype", Form: "NAME", Help: "unicast, broadcast, multicast; by dmac when not given, else unknown", Link: true,
 		set: func(s *spec, v string) error { return s.setPktType(v) },
 		get: func(s *spec) (string, bool) {
 			f := rules.Field{Name: "pkttype", Bits: 3, Kind: rules.Enum, Symbols: rules.PacketTypes}
