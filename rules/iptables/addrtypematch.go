@@ -12,7 +12,7 @@ import (
 	"github.com/hipac-go/classifier/rules/xt"
 )
 
-var addrtypeMatch = module{kind: "match", name: "addrtype", summary: "types of addresses, as the routing tables say", class: Environment, modelled: true,
+var addrtypeMatch = module{kind: "match", name: "addrtype", summary: "types of addresses, as the routing tables say", class: Environment, modelled: true, supply: []string{"addrtype"},
 	options: []option{
 		{name: "src-type", words: 1, not: true, parse: parseAddrType, help: "type of the source address", form: addrTypeForm},
 		{name: "dst-type", words: 1, not: true, parse: parseAddrType, help: "type of the destination address", form: addrTypeForm},

@@ -252,6 +252,7 @@ func describeModule(m *module) *Extension {
 	}
 	var headers uint32
 	e.Reads, e.Supply, headers = probe(m)
+	e.Supply = union(e.Supply, m.supply)
 	for _, s := range packet.BrokenNames {
 		if uint64(headers|m.reads)&s.Value != 0 {
 			e.Headers = append(e.Headers, s.Name)
@@ -279,18 +280,12 @@ func suppliedField(name string) string {
 		return "the interface that the packet came in by"
 	case name == "oif":
 		return "the interface that the packet leaves by"
-	case name == "ingroup" || name == "outgroup":
-		return "the groups of its interfaces"
 	case name == "mark":
 		return "the packet's mark"
 	case strings.HasPrefix(name, "ct"):
 		return "the packet's connection"
 	case name == "srctype" || name == "dsttype":
 		return "what the routing tables say of its addresses"
-	case name == "realm":
-		return "the realm of its route"
-	case name == "cpu":
-		return "the processor that handles it"
 	}
 	return ""
 }

@@ -137,7 +137,7 @@ type trial struct {
 // newTrial returns a rule with module m in it, nil for none, where the module
 // may stand.
 func newTrial(m *module, family int) *trial {
-	f := &fileReader{limits: rules.Limits{}.OrDefault(), allow: true, terse: true, rs: &Ruleset{Family: family},
+	f := &fileReader{limits: rules.Limits{}.OrDefault(), allow: true, terse: true, alone: true, rs: &Ruleset{Family: family},
 		features: map[string]int{}, strings: map[string]string{}, text: &strings.Builder{},
 		cur: &tableReader{name: "filter", byName: map[string]int{}}}
 	f.rule.f = f
@@ -322,6 +322,9 @@ func (t *trial) asks() (fields, supply []string, headers uint32) {
 		headers |= it.reads
 		switch {
 		case it.test != nil:
+			if it.asks != "" {
+				fields = union(fields, []string{it.asks})
+			}
 			s := xt.NewTraversal(rules.Firewall)
 			s.State = &xt.State{}
 			s.Packet.Family = uint8(t.p.family())

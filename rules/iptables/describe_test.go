@@ -170,6 +170,14 @@ func TestCheckNamesThePlaceTheReasonAndWhatIsAcceptable(t *testing.T) {
 	good("10.1.0.0/16,10.2.0.0/15", "", "", "source", "10.1.2.3/16,10.3.0.0/255.254.0.0")
 	good("udp", "", "", "-p", "17")
 	good("FIN,SYN,RST,ACK SYN", "match", "tcp", "syn", "")
+	// What a value asks of other options of the rule is not asked for.
+	good("1.1.1.1:80-90", "target", "DNAT", "to-destination", "1.1.1.1:80-90")
+	good("80-90", "target", "REDIRECT", "to-ports", "80-90")
+	good("1.1.1.1:80", "target", "SNAT", "to-source", "1.1.1.1:http")
+	good("", "match", "owner", "suppl-groups", "")
+	alone, err := Check("match", "rt", "rt-0-addrs", "::1", false, 6)
+	require.NoError(t, err)
+	require.Equal(t, "::1", alone)
 	bad := func(want, kind, name, param, text string, negated bool, family int) {
 		t.Helper()
 		_, err := Check(kind, name, param, text, negated, family)
@@ -181,9 +189,10 @@ func TestCheckNamesThePlaceTheReasonAndWhatIsAcceptable(t *testing.T) {
 	bad("cannot be negated", "match", "ttl", "ttl-lt", "1", true, 4)
 	bad("family 5", "match", "ttl", "ttl-lt", "1", true, 5)
 	bad("takes no value", "match", "tcp", "syn", "x", false, 4)
+	bad("not a range of ports", "target", "DNAT", "to-destination", "1.1.1.1:80-99999", false, 4)
 	bad("has 1 words instead of 2", "match", "tcp", "tcp-flags", "SYN", false, 4)
 
-	_, err := Check("match", "multiport", "dports", "80,http,70000", false, 4)
+	_, err = Check("match", "multiport", "dports", "80,http,70000", false, 4)
 	var ve *ValueError
 	require.ErrorAs(t, err, &ve)
 	require.Equal(t, 9, ve.Column, "the item that is wrong")

@@ -128,7 +128,7 @@ func isAccount(s string) bool {
 }
 
 func parseSuppl(a *argument) error {
-	if !a.m.has("gid-owner") {
+	if !a.m.has("gid-owner") && !a.p.f.alone {
 		return fmt.Errorf("needs --gid-owner before it")
 	}
 	partsOf[xt.OwnerMatch](a.m).Supplementary = true

@@ -5,6 +5,7 @@ package iptables
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/hipac-go/classifier/rules"
@@ -143,13 +144,14 @@ func (a *argument) writePorts(d *xt.NAT) {
 	}
 }
 
+// natPortProtos are the protocols that ports may be given with.
+var natPortProtos = []int{protoTCP, protoUDP, protoSCTP, protoDCCP, protoICMP}
+
 // natPorts reads "PORT", "PORT-PORT" or "PORT-PORT/BASE". Like the tools it
 // takes service names for single ports and for the base only, and asks for the
 // protocol in front of it.
 func (a *argument) natPorts(s string, d *xt.NAT) error {
-	switch p := a.p.proto; p {
-	case protoTCP, protoUDP, protoSCTP, protoDCCP, protoICMP:
-	default:
+	if !a.p.f.alone && !slices.Contains(natPortProtos, a.p.proto) {
 		return fmt.Errorf("ports need -p tcp, udp, sctp, dccp or icmp before it")
 	}
 	if n, err := parsePort(s); err == nil {

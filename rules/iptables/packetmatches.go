@@ -1,8 +1,8 @@
 package iptables
 
-// Matches on headers of either family, and on what the system says of the
-// packet in one number (processor, device group, realm): those that are
-// compiled into the tree like ports are.
+// Matches on headers of either family, which are compiled into the tree like
+// ports are, and on what the system says of the packet in one number
+// (processor, device group, realm).
 
 import (
 	"fmt"
@@ -34,7 +34,7 @@ var packetMatches = append([]module{
 	{kind: "match", name: "tcpmss", summary: "maximum segment size option of TCP", modelled: true, protos: []uint8{protoTCP}, reads: uint32(packet.BrokenMSS),
 		options: []option{{name: "mss", words: 1, not: true, required: true, parse: parseMSS, help: "value of the option; packets without it match the negation", form: rangeForm("SIZE", 65535)}}},
 	{kind: "match", name: "cpu", summary: "the processor that handles the packet", class: Environment, modelled: true,
-		options: []option{{name: "cpu", words: 1, not: true, required: true, parse: parseNumberOf("cpu", 1<<32-1), help: "number of the processor", form: numberForm("NUMBER", 1<<32-1, "")}}},
+		options: []option{{name: "cpu", words: 1, not: true, required: true, parse: parseCPU, help: "number of the processor", form: numberForm("NUMBER", 1<<32-1, "")}}},
 	{kind: "match", name: "devgroup", summary: "groups of the packet's interfaces", class: Environment, modelled: true, needs: needAny,
 		options: []option{
 			{name: "src-group", words: 1, not: true, parse: parseGroup, help: "group of the interface that it came in by", form: maskedForm("default")},
@@ -215,6 +215,16 @@ func (a *argument) named(names []rules.Symbol) (v, m uint64, err error) {
 	return v, m, nil
 }
 
+func parseCPU(a *argument) error {
+	n, err := parseNumber(a.vals[0].text, 1<<32-1)
+	if err != nil {
+		return err
+	}
+	a.addSupplied(rules.In(field("cpu"), rules.Point(n)), "cpu")
+	a.writeNumber(n)
+	return nil
+}
+
 func parseGroup(a *argument) error {
 	v, m, err := a.named([]rules.Symbol{{Name: "default", Value: 0}})
 	if err != nil {
@@ -224,7 +234,7 @@ func parseGroup(a *argument) error {
 	if a.opt.name == "dst-group" {
 		f = field("outgroup")
 	}
-	a.add(rules.Masked(f, rules.U64(v&m), rules.U64(m))) // bits outside the mask do not count
+	a.addSupplied(rules.Masked(f, rules.U64(v&m), rules.U64(m)), "devgroup") // bits outside the mask do not count
 	return nil
 }
 
@@ -245,7 +255,7 @@ func parseRealm(a *argument) error {
 	if err != nil {
 		return err
 	}
-	a.add(rules.Masked(field("realm"), rules.U64(v), rules.U64(m))) // with bits outside the mask, never
+	a.addSupplied(rules.Masked(field("realm"), rules.U64(v), rules.U64(m)), "realm") // with bits outside the mask, never
 	return nil
 }
 

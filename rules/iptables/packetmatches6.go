@@ -124,7 +124,7 @@ func parseRoutingAddrs(a *argument) error {
 // behindRoutingType is parse for an option that stands behind --rt-type 0.
 func behindRoutingType(parse func(*argument) error) func(*argument) error {
 	return func(a *argument) error {
-		if g := a.m.option("rt-type"); g == nil || g.not || string(a.p.scratch[g.from:g.to]) != "0" {
+		if g := a.m.option("rt-type"); !a.p.f.alone && (g == nil || g.not || string(a.p.scratch[g.from:g.to]) != "0") {
 			return a.p.f.errorAt(a.at, "--%s needs --rt-type 0 in front of it", a.opt.name)
 		}
 		return parse(a)

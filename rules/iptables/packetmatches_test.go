@@ -224,6 +224,8 @@ func TestPacketMatchesMeetWhatTheKernelMeets(t *testing.T) {
 		{"-s ::1 -p tcp", 6, ip6(t, 0, "2b 09 0502 0000 0100"), "no"},
 		{"-m mark --mark 0", 6, ip6(t, 0, "2b 09 0502 0000 0100"), "yes"},
 		{"-m hbh", 6, ip6(t, 0, "06"), "drop"},
+		{"-m hashlimit --hashlimit-upto 9/s --hashlimit-mode dstport --hashlimit-name a", 6, ip6(t, 59, "2755 27d3 5e73 20d0 d576 d9f7 7d9a d68f 2b"), "drop"}, // no protocol, no ports
+		{"-m hashlimit --hashlimit-upto 9/s --hashlimit-mode srcip --hashlimit-name a", 6, ip6(t, 59, "2755 27d3"), "yes"},
 	} {
 		require.Equal(t, c.want, outcome(t, c.rule, c.family, c.packet, nil), "%s on %x", c.rule, c.packet)
 	}
@@ -251,10 +253,29 @@ func TestMatchesOnWhatTheSystemSaysNeedItSaid(t *testing.T) {
 		{"-m devgroup ! --dst-group 4", packet.Env{Has: packet.HasOutGroup, OutGroup: 5}, "yes"},
 		{"-m realm --realm 5/3", packet.Env{Has: packet.HasRealm, Realm: 5}, "no"}, // bits outside the mask: never
 		{"-m realm --realm 1/3", packet.Env{Has: packet.HasRealm, Realm: 5}, "yes"},
-		{"-m realm ! --realm 1", packet.Env{}, "no"}, // a packet without a route
+		{"-m realm --realm 1", packet.Env{}, "realm"},
+		{"-m realm ! --realm 1", packet.Env{}, "realm"},
+		{"-m cpu --cpu 1", packet.Env{}, "cpu"},
+		{"-m cpu ! --cpu 1", packet.Env{}, "cpu"},
+		{"-m devgroup --src-group 1", packet.Env{Has: packet.HasOutGroup, OutGroup: 1}, "devgroup"},
+		{"-m devgroup ! --dst-group 1", packet.Env{Has: packet.HasInGroup, InGroup: 1}, "devgroup"},
+		{"-m devgroup --src-group 1 --dst-group 1", packet.Env{Has: packet.HasOutGroup, OutGroup: 2}, "no"}, // whatever the other is
+		{"-m cpu ! --cpu 1 -m mark --mark 1", packet.Env{}, "no"},
+		// Without a connection or an Ethernet header there is nothing to ask.
+		{"-m conntrack ! --ctstate NEW", packet.Env{}, "no"},
+		{"-m connmark ! --mark 1", packet.Env{}, "no"},
+		{"-m helper ! --helper ftp", packet.Env{}, "yes"}, // as the kernel has it
+		{"-m connlabel ! --label 1", packet.Env{}, "yes"},
+		{"-m mac ! --mac-source 02:00:00:00:00:01", packet.Env{}, "no"},
 	} {
 		require.Equal(t, c.want, outcome(t, c.rule, 4, data, env(c.env)), c.rule)
 	}
+	for name, reads := range map[string][]string{"cpu": {"cpu"}, "devgroup": {"ingroup", "outgroup"}, "realm": {"realm"}} {
+		e := Describe().Find("match", name)
+		require.Equal(t, []string{name}, e.Supply)
+		require.Equal(t, reads, e.Reads)
+	}
+	require.Equal(t, []string{"addrtype"}, Describe().Find("match", "addrtype").Supply)
 	looped := func(p *packet.Packet) { p.PktType, p.Has = packet.Loopback, p.Has|packet.HasPktType }
 	multi := ip4(t, 17, 0, udpPlain)
 	multi[16] = 224

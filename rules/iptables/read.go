@@ -57,6 +57,7 @@ type fileReader struct {
 	done     []*tableReader // tables that have their COMMIT
 	call     call           // of the line
 	terse    bool           // errors of values say no more than the reason
+	alone    bool           // a value is read without its rule: what other options say is not asked
 	looked   int            // rules that commands have looked at
 	absent   []absence      // chains that rules name and that there are not
 	named    map[string]any // what rules share by a name: lists of recent, tables of hashlimit

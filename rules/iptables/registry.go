@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/xt"
 )
 
 // module is a match ("-m NAME"), a target ("-j NAME") or, nameless, the
@@ -34,6 +35,9 @@ type module struct {
 	reads uint32
 	// decides is what a modelled target does with a packet.
 	decides rules.Action
+	// supply is what the caller supplies for some values of the options only;
+	// what all need is found out by asking.
+	supply []string
 	// writes names the fields that a target, or asking a match, may change.
 	writes []string
 	// finish checks the options together and adds what the module asks for
@@ -141,6 +145,8 @@ type item struct {
 	// reads are headers that the condition reads beyond those of the module,
 	// and only if all in front of it hold: bits of the field "hotdrop".
 	reads uint32
+	// asks names the field that the test asks, where it asks one.
+	asks string
 	// writes is the field of the packet that asking the test may change.
 	writes string
 }
@@ -156,6 +162,18 @@ func (m *instance) addEither(lists ...[]rules.Cond) { m.items = append(m.items, 
 // caller says of it.
 func (m *instance) addTest(t rules.Test) {
 	m.items = append(m.items, item{test: func() rules.Test { return t }})
+}
+
+// addSupplied appends a condition, negated when the option is, on a field that
+// only the caller can know: without it the answer is unknown, for want of what
+// needs says.
+func (a *argument) addSupplied(c rules.Cond, needs string) {
+	if a.not {
+		c = c.Negate()
+	}
+	t := xt.SuppliedField(fieldIn(c.Field(), a.p.family()), c, needs)
+	a.m.addTest(t)
+	a.m.items[len(a.m.items)-1].asks = universe[c.Field()].Name
 }
 
 // addDropping appends a test that drops packets that it cannot read.

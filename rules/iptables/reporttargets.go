@@ -222,6 +222,7 @@ func finishRateEst(p *ruleParser, m *instance) error {
 	interval := uint32(quarter << steps)
 	p.print(m, "rateest-interval", formatMicros(interval))
 	p.print(m, "rateest-ewmalog", formatMicros(interval<<log)) // as far as it fits 32 bits, as the tools print it
+	*p.f.fed(d.name) = true
 	m.target = sharedTarget(&xt.RateEst{Estimator: xt.Estimator{Name: d.name, Interval: uint8(steps), EWMALog: uint8(log)}})
 	return nil
 }

@@ -101,6 +101,13 @@ func parsePacketRate(a *argument) error {
 	return number(0, math.MaxUint32, -1)(a)
 }
 
+// fed returns where it is kept whether a rule of the file feeds the estimator.
+// The kernel refuses a match whose estimator no rule has made; a file may be
+// one of several tables, so here it is read, and the match is unsure.
+func (f *fileReader) fed(name string) *bool {
+	return sharedInFile(f, "rateest "+name, func() *bool { return new(bool) })
+}
+
 func finishRateest(p *ruleParser, m *instance) error {
 	if err := m.exclusive("rateest-lt", "rateest-gt", "rateest-eq"); err != nil {
 		return err
@@ -183,6 +190,10 @@ func finishRateest(p *ruleParser, m *instance) error {
 	}
 	if text == "" {
 		return fmt.Errorf("match rateest needs --rateest-bps or --rateest-pps, or their forms for --rateest-delta")
+	}
+	r.Fed1 = p.f.fed(r.Name1)
+	if !numbers {
+		r.Fed2 = p.f.fed(r.Name2)
 	}
 	m.addStateful(func() rules.Test { return r.Test() })
 	m.printAll("%s --%s %s%s", pick(r.Delta, " --rateest-delta", ""), pick(numbers, "rateest", "rateest1"), name1, text)

@@ -104,18 +104,53 @@ func TestStatefulMatchesAnswerOverTime(t *testing.T) {
 		{"-m time --monthdays 7", "1 1@86400", "01", nil},
 		{"-m time ! --monthdays 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31", "1", "0", nil},
 		{"-m time --datestart 2024-05-06T12:00:05 --datestop 2024-05-06T12:00:06", "1 1@5 1@6 1@7", "0110", nil},
-		{"-m rateest --rateest none --rateest-gt --rateest-pps 0", "1", "0", nil},
-		{"-m rateest --rateest none --rateest-eq --rateest-bps 0", "1", "1", nil},
+		{"-m rateest --rateest none --rateest-gt --rateest-pps 0", "1", "?", nil},
+		{"-m rateest --rateest none --rateest-eq --rateest-bps 0", "1", "?", nil},
+		{"-m rateest --rateest none ! --rateest-eq --rateest-bps 0", "1", "?", nil},
 		{"-m rateest --rateest1 x --rateest-lt --rateest-bps --rateest2 y", "1", "1", func(tr *xt.Traversal) {
+			tr.State.Feed(xt.Estimator{Name: "x", EWMALog: 3}, 1)
 			for range 9 {
 				tr.State.Feed(xt.Estimator{Name: "y", EWMALog: 3}, 1e6)
 			}
 			now := tr.State.Now()
 			tr.State.Now = func() time.Time { return now.Add(time.Second) }
 		}},
+		{"-m rateest --rateest1 x --rateest-lt --rateest-bps --rateest2 y", "1", "?", func(tr *xt.Traversal) {
+			tr.State.Feed(xt.Estimator{Name: "x", EWMALog: 3}, 1)
+		}},
 		{"-p tcp -m osf --genre Linux", "1", "0", nil},
 	} {
 		require.Equal(t, c.want, play(t, c.rule, c.packets, c.prepare), "%s: %s", c.rule, c.packets)
+	}
+}
+
+func TestEstimatorsAreKnownOnceARuleFeedsThem(t *testing.T) {
+	ask := func(rules string) (needs string, matched bool) {
+		rs, err := Read(strings.NewReader("*mangle\n:c - [0:0]\n:d - [0:0]\n"+rules+"COMMIT\n"), Options{Family: 4})
+		require.NoError(t, err)
+		tr := xt.NewTraversal(rs.Tables[0].Schema)
+		tr.State = &xt.State{}
+		tr.Packet.SetAddrs(netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("192.0.2.1"))
+		result := rs.Tables[0].Run(tr, rs.Tables[0].Find("c"), nil)
+		return result.Needs, result.Verdict.String() == "DROP"
+	}
+	const zero = "-A c -m rateest --rateest x --rateest-eq --rateest-pps 0 -j DROP\n"
+	const below = "-A c -m rateest --rateest1 x --rateest-lt --rateest-pps --rateest2 y -j DROP\n"
+	const feeds = "-A d -j RATEEST --rateest-name x --rateest-interval 250ms --rateest-ewmalog 1s\n"
+	for _, c := range []struct {
+		rules, needs string
+		matched      bool
+	}{
+		{zero, "the estimator x", false},
+		{strings.ReplaceAll(zero, "x ", "y ") + feeds, "the estimator y", false},
+		{zero + feeds, "", true}, // before a packet has come to it
+		{feeds + zero, "", true},
+		{below + feeds, "the estimator y", false},
+		{below + feeds + strings.ReplaceAll(feeds, "x", "y"), "", false},
+	} {
+		needs, matched := ask(c.rules)
+		require.Equal(t, c.needs, needs, c.rules)
+		require.Equal(t, c.matched, matched, c.rules)
 	}
 }
 

@@ -13,6 +13,9 @@ type condTest struct {
 	schema *rules.Schema // of the one field
 	binder *packet.Binder
 	cond   rules.Cond
+	// needs is what packets without the field lack; "": they are without it, and
+	// the condition does not hold.
+	needs string
 }
 
 // FieldTest returns the test that condition c holds, whatever field of a
@@ -22,7 +25,7 @@ func FieldTest(f rules.Field, c rules.Cond) rules.Test {
 	// With the field hotdrop ports are there as soon as their bytes are, as the
 	// matches on ports have it; whether the header is whole is asked for apart.
 	s := rules.MustSchema(f, hotdropField)
-	return &condTest{s, packet.NewBinder(s), c.On(0)}
+	return &condTest{schema: s, binder: packet.NewBinder(s), cond: c.On(0)}
 }
 
 func (c *condTest) Ask(s rules.Subject) (rules.Outcome, string) {
@@ -35,7 +38,20 @@ func (c *condTest) Ask(s rules.Subject) (rules.Outcome, string) {
 	if !t.bindWith(c.binder, k) {
 		return rules.No, ""
 	}
-	return answer(c.cond.Holds(c.schema.Get(k, 0))), ""
+	v, ok := c.schema.Get(k, 0)
+	if !ok && c.needs != "" {
+		return rules.Unsure, c.needs
+	}
+	return answer(c.cond.Holds(v, ok)), ""
+}
+
+// SuppliedField is FieldTest for a field that every packet has on a machine and
+// only the caller can know: packets without it are Unsure, for want of what
+// needs says.
+func SuppliedField(f rules.Field, c rules.Cond, needs string) rules.Test {
+	t := FieldTest(f, c).(*condTest)
+	t.needs = needs
+	return t
 }
 
 func answer(yes bool) rules.Outcome {

@@ -4,7 +4,8 @@ package xt
 // what it says. An estimator looks at its counters every 250 ms times a power
 // of two, and keeps a moving average in which the last interval has the weight
 // 1/2^EWMALog; its numbers are the kernel's fixed-point ones. An estimator that
-// no packet has fed yet says 0. Source: iptables-extensions(8).
+// a rule feeds says 0 until a packet comes to that rule; of one that no rule
+// feeds and no packet has fed nothing is known. Source: iptables-extensions(8).
 
 import "github.com/hipac-go/classifier/rules"
 
@@ -60,14 +61,14 @@ func (s *State) feed(d Estimator, size uint64) {
 }
 
 // rates returns what the estimator with a memory of this name says, in bytes
-// and packets a second. The lock must be held.
-func (s *State) rates(name string) (bytes, packets uint64) {
+// and packets a second, and whether a packet has fed it. The lock must be held.
+func (s *State) rates(name string) (bytes, packets uint64, known bool) {
 	e, ok := s.named[name].(*estimate)
 	if !ok {
-		return 0, 0
+		return 0, 0, false
 	}
 	e.look(s.jiffies())
-	return e.avBytes >> 8, e.avPkts >> 8
+	return e.avBytes >> 8, e.avPkts >> 8, true
 }
 
 // Feed counts a packet of size bytes in an estimator, as the target RATEEST
@@ -78,11 +79,13 @@ func (s *State) Feed(d Estimator, size uint64) {
 	s.feed(d, size)
 }
 
-// Rates returns what the named estimator says, in bytes and packets a second.
+// Rates returns what the named estimator says, in bytes and packets a second;
+// 0 of one that no packet has fed.
 func (s *State) Rates(name string) (bytes, packets uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.rates(estimatorPrefix + name)
+	bytes, packets, _ = s.rates(estimatorPrefix + name)
+	return bytes, packets
 }
 
 // Compare is how rateest compares.
@@ -108,16 +111,20 @@ type RateTest struct {
 	Delta            bool
 	Bytes1, Packets1 uint64 // a second
 	Bytes2, Packets2 uint64
+	// Fed1 and Fed2 say whether a rule feeds the estimators; they may change
+	// until the first packet comes. nil: no rule does.
+	Fed1, Fed2 *bool
 }
 
 type rateTest struct {
 	RateTest
-	name1, name2 string // of the estimators' memory
+	name1, name2   string // of the estimators' memory
+	needs1, needs2 string
 }
 
 // Test returns the match as a test.
 func (r RateTest) Test() rules.Test {
-	return &rateTest{r, estimatorPrefix + r.Name1, estimatorPrefix + r.Name2}
+	return &rateTest{r, estimatorPrefix + r.Name1, estimatorPrefix + r.Name2, "the estimator " + r.Name1, "the estimator " + r.Name2}
 }
 
 func (r *rateTest) Ask(sub rules.Subject) (rules.Outcome, string) {
@@ -132,11 +139,16 @@ func (r *rateTest) Ask(sub rules.Subject) (rules.Outcome, string) {
 		}
 		return limit - min(rate, limit)
 	}
-	b, p := s.rates(r.name1)
+	b, p, known := s.rates(r.name1)
+	if !known && (r.Fed1 == nil || !*r.Fed1) {
+		return rules.Unsure, r.needs1
+	}
 	b1, p1 := below(r.Bytes1, b), below(r.Packets1, p)
 	b2, p2 := r.Bytes2, r.Packets2
 	if r.Name2 != "" {
-		b, p = s.rates(r.name2)
+		if b, p, known = s.rates(r.name2); !known && (r.Fed2 == nil || !*r.Fed2) {
+			return rules.Unsure, r.needs2
+		}
 		b2, p2 = below(r.Bytes2, b), below(r.Packets2, p)
 	}
 	holds := (!r.ByBytes || r.How.holds(b1, b2)) && (!r.ByPackets || r.How.holds(p1, p2))

@@ -240,6 +240,7 @@ func TestRateEstimatorsFollowTheRate(t *testing.T) {
 	s := newStage(t)
 	st := s.tr.State
 	e := Estimator{Name: "e", Interval: 0, EWMALog: 1}
+	fed := true
 	bytes, packets := st.Rates("e")
 	require.Zero(t, bytes+packets)
 	for range 400 { // 10 packets of 1000 bytes a second, for 40 seconds
@@ -253,9 +254,14 @@ func TestRateEstimatorsFollowTheRate(t *testing.T) {
 	require.True(t, s.ask(above.Test()))
 	above.Packets2 = 50
 	require.False(t, s.ask(above.Test()), "both have to hold")
-	require.True(t, s.ask(RateTest{Name1: "none", Name2: "e", How: Less, ByBytes: true}.Test()))
-	require.False(t, s.ask(RateTest{Name1: "none", Name2: "e", How: Less, ByBytes: true, Not: true}.Test()))
-	require.False(t, s.ask(RateTest{Name1: "none", Name2: "e", How: Equal, ByPackets: true}.Test()))
+	require.True(t, s.ask(RateTest{Name1: "none", Name2: "e", Fed1: &fed, How: Less, ByBytes: true}.Test()))
+	require.False(t, s.ask(RateTest{Name1: "none", Name2: "e", Fed1: &fed, How: Less, ByBytes: true, Not: true}.Test()))
+	require.False(t, s.ask(RateTest{Name1: "none", Name2: "e", Fed1: &fed, How: Equal, ByPackets: true}.Test()))
+	for _, r := range []RateTest{{Name1: "none", Name2: "e"}, {Name1: "e", Name2: "none"}, {Name1: "none", Fed1: new(bool), Not: true}} {
+		o, needs := r.Test().Ask(s.tr)
+		require.Equal(t, rules.Unsure, o)
+		require.Equal(t, "the estimator none", needs)
+	}
 	delta := RateTest{Name1: "e", How: Less, ByBytes: true, Delta: true, Bytes1: 15000, Bytes2: 9000} // 15000 - 10000
 	require.True(t, s.ask(delta.Test()))
 	delta.Bytes1 = 30000
@@ -406,9 +412,10 @@ func TestTestsWithAMemoryDoNotAllocateForAKnownPacket(t *testing.T) {
 	s.conn(1)
 	s.tr.State.SetAccount("a", Account{})
 	hash := hashTable(HashSource|HashDestPort, nil)
+	fed := true
 	for _, test := range []rules.Test{must(Limit(1, 1)), Quota(1<<40, false), Nth(2, 0, false), Random(5, false), Recent(recentList("x", 3), RecentRule{Op: RecentCheck, Hits: 3}),
 		Recent(recentList("x", 3), RecentRule{Op: RecentUpdate}), HashLimit(hash, false, false, false), Accounting("a"), ConnLimit{Mask: noMask}.Test(),
-		RateTest{Name1: "a", Name2: "b"}.Test(), TimeRule{}.Test(), ConnBytes{}.Test(), Cluster{Nodes: 1}.Test(), SetLabel(1, false)} {
+		RateTest{Name1: "a", Name2: "b", Fed1: &fed, Fed2: &fed}.Test(), TimeRule{}.Test(), ConnBytes{}.Test(), Cluster{Nodes: 1}.Test(), SetLabel(1, false)} {
 		s.ask(test)
 		require.Zero(t, testing.AllocsPerRun(100, func() { test.Ask(s.tr) }), "%T", test)
 	}

@@ -333,7 +333,8 @@ func unsureOf(a *rules.Answer) string {
 
 // saying are the words of a packet description that say what is missing.
 var saying = map[string]string{"owner": "uid=", "cgroup": "cgroup=", "physdev": "physin=", "rpfilter": "rpfilter=", "socket": "socket=", "policy": "ipsec=",
-	"ipvs": "ipvs=", "the path's MTU": "mtu=", "the packet's connection": "ctstate="}
+	"ipvs": "ipvs=", "the path's MTU": "mtu=", "the packet's connection": "ctstate=",
+	"cpu": "cpu=", "realm": "realm=", "devgroup": "ingroup= or outgroup=", "addrtype": "srctype= or dsttype="}
 
 // needed writes what is missing, and the word that says it.
 func needed(what string) string {

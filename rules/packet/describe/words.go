@@ -103,7 +103,7 @@ var words = []Word{
 	{Name: "vlan", Form: "ID", Help: "VLAN tag",
 		set: func(s *spec, v string) error { s.ethernet, s.hasVLAN = true, true; return setBits(v, &s.vlan, 12) },
 		get: func(s *spec) (string, bool) { return strconv.Itoa(int(s.vlan)), s.hasVLAN }},
-	{Name: "pkttype", Form: "NAME", Help: "unicast, broadcast, multicast; by dmac when not given, else unknown", Link: true,
+	{Name: "pkttype", Form: "NAME", Help: "unicast, broadcast, multicast; by dmac when not given; with neither, conditions on it do not hold", Link: true,
 		set: func(s *spec, v string) error { return s.setPktType(v) },
 		get: func(s *spec) (string, bool) {
 			f := rules.Field{Name: "pkttype", Bits: 3, Kind: rules.Enum, Symbols: rules.PacketTypes}
@@ -117,7 +117,7 @@ var words = []Word{
 	{Name: "out", Form: "NAME", Help: "interface that it leaves by; empty: none", Meta: true,
 		set: func(s *spec, v string) error { s.hasOut = true; return setName(v, &s.out) },
 		get: func(s *spec) (string, bool) { return s.out, s.hasOut }},
-	{Name: "ctstate", Form: "STATE,...", Help: "connection: NEW, ESTABLISHED, RELATED, INVALID, UNTRACKED, SNAT, DNAT; unknown when not given", Meta: true,
+	{Name: "ctstate", Form: "STATE,...", Help: "connection: NEW, ESTABLISHED, RELATED, INVALID, UNTRACKED, SNAT, DNAT; when not given, conditions on the connection do not hold", Meta: true,
 		set: func(s *spec, v string) error { s.hasState = true; return setSymbols(v, &s.state, rules.CTStates) },
 		get: func(s *spec) (string, bool) { return symbolText(uint64(s.state), rules.CTStates), s.hasState }},
 	{Name: "ctdir", Form: "ORIGINAL|REPLY", Help: "the packet's direction in its connection; ORIGINAL", Meta: true,
