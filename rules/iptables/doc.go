@@ -25,11 +25,14 @@
 //     (its mark, addresses, status) does not hold either for packets without
 //     one, but that "-m helper" and "-m connlabel" hold for them when negated,
 //     and that "-m conntrack" with --ctstate goes by the state alone.
+//   - What the system knows of every packet (processor, realm, device groups,
+//     owner, types of addresses) and nobody said makes the answer Unknown.
 //   - A match with a memory (limit, recent, quota ...) is asked of the packets
 //     that meet all that stands in front of it, and only of them: what is not
 //     reached is not charged. Each rule of the kernel has a memory of its own;
 //     lists of recent, tables of hashlimit, estimators and accounts are shared
-//     by name. Their memory is an xt.State's.
+//     by name. Their memory is an xt.State's. Of an estimator that no rule of
+//     the file feeds nothing is known; the kernel refuses such a rule.
 //   - "--icmp-type any" (255) is every type, but needs the header.
 //   - Conditions that can never hold stay in the rule as such: "! -i +",
 //     "! -s 0.0.0.0/0", "! --sport :", flags outside their mask.
