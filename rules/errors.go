@@ -69,12 +69,13 @@ type ParseError struct {
 	File   string
 	Line   int
 	Column int
+	Where  string // what the place is in: of a rule of a chain "INPUT/3", or ""
 	Token  string // the offending text, cut to a readable length
 	Reason string
 	Err    error // a sentinel such as ErrLimit or ErrUnsupported, or nil
 }
 
-// Error writes "file:line:column: reason: "token"".
+// Error writes "file:line:column: where: reason: "token"".
 func (e *ParseError) Error() string {
 	var b strings.Builder
 	b.WriteString(e.File)
@@ -86,6 +87,9 @@ func (e *ParseError) Error() string {
 		if e.Column > 0 {
 			fmt.Fprintf(&b, ":%d", e.Column)
 		}
+	}
+	if e.Where != "" {
+		b.WriteString(": " + Excerpt(e.Where))
 	}
 	b.WriteString(": ")
 	b.WriteString(e.Reason)

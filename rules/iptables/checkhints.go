@@ -121,7 +121,7 @@ func notModelledReason(feature string) string {
 // does not say it.
 func (a *argument) hint(reason string) string {
 	f := &a.opt.form
-	if len(a.vals) == 0 || a.p.f.terse || strings.Contains(reason, "did you mean") || strings.Contains(reason, "may be") {
+	if len(a.vals) == 0 || a.p.f.terse || a.p.f.quiet() || strings.Contains(reason, "did you mean") || strings.Contains(reason, "may be") {
 		return ""
 	}
 	var near []string

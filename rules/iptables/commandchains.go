@@ -19,6 +19,9 @@ func (f *fileReader) newChain(c *call) error {
 		return err
 	}
 	if f.cur.byName[w.text] != 0 {
+		if f.doomed() {
+			return nil // a chain may stand that -X would have deleted
+		}
 		return f.errorAt(w, "-N: there is a chain of this name")
 	}
 	return f.addChain(w)
@@ -52,6 +55,9 @@ func (f *fileReader) renameChain(c *call) error {
 	}
 	t := f.cur
 	if t.byName[to.text] != 0 {
+		if f.doomed() {
+			return nil
+		}
 		return f.errorAt(to, "-E: there is a chain of this name")
 	}
 	if err := f.checkChainName(to); err != nil {
@@ -155,6 +161,7 @@ func (f *fileReader) flush(c *call) error {
 			}
 		}
 		f.cur.rules -= n
+		t.skipped = 0
 		t.rules, t.lines, t.limited, t.calls, t.order = nil, nil, nil, nil, nil
 		return nil
 	})

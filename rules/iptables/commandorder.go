@@ -201,7 +201,9 @@ func (c *chainReader) settle() {
 	}
 	lines := make([]ruleLine, 0, c.order.n)
 	list := make([]rawRule, 0, len(c.rules))
+	places := make([]int, len(c.lines))
 	c.order.all(func(place int, id int32) bool {
+		places[id] = place
 		from, to := c.rulesOf(int(id))
 		for i := from; i < to; i++ {
 			r := c.rules[i]
@@ -215,6 +217,7 @@ func (c *chainReader) settle() {
 	for _, l := range c.limited {
 		for id := l.from; id < l.to; id++ {
 			if c.lines[id].line != deletedLine {
+				l.from = places[id]
 				limited = append(limited, l)
 				break
 			}

@@ -138,6 +138,9 @@ func (p *ruleParser) unknownOption(w word, name string) error {
 	case "-w", "--wait", "-W", "--wait-interval", "-n", "--numeric", "-v", "--verbose", "-x", "--exact", "-M", "--modprobe", "--line-numbers":
 		return p.f.errorAt(w, "an option of the program iptables, not of a rule")
 	}
+	if p.f.quiet() {
+		return p.f.errorAt(w, "unknown option")
+	}
 	return p.f.errorAt(w, "%s", p.lacking(name))
 }
 
@@ -191,10 +194,11 @@ func (f *fileReader) chain(c *call) (at int, err error) {
 		return -1, err
 	}
 	if at = f.cur.byName[w.text] - 1; at < 0 {
+		defer func() { f.in = w.text }()
 		f.missing(w, "no chain of this name is declared", false)
 		return -1, nil
 	}
-	f.hook = f.cur.chains[at].hook
+	f.hook, f.in = f.cur.chains[at].hook, f.cur.chains[at].name
 	return at, nil
 }
 
@@ -222,7 +226,7 @@ func (f *fileReader) number(c *call, t *chainReader, must bool, more int) (n int
 // doomed reports whether the file is refused already, so that rules are only
 // looked at for further errors.
 func (f *fileReader) doomed() bool {
-	return len(f.found) > 0 && !f.allow || len(f.absent) > 0
+	return len(f.found) > 0 && !f.allow || len(f.absent) > 0 || f.failures.n > 0
 }
 
 // readSpec reads the rule of a command. Where there is no such chain, it is
@@ -242,7 +246,9 @@ func (f *fileReader) appendRule(c *call) error {
 		return err
 	}
 	p := &f.rule
+	f.ruleAt(at, 0)
 	if err := f.readSpec(at); err != nil || at < 0 {
+		f.skip(at)
 		return err
 	}
 	t := &f.cur.chains[at]
@@ -272,7 +278,9 @@ func (f *fileReader) insertRule(c *call) error {
 		return err
 	}
 	p := &f.rule
+	f.ruleAt(at, n)
 	if err := f.readSpec(at); err != nil || at < 0 {
+		f.skip(at)
 		return err
 	}
 	t := &f.cur.chains[at]
@@ -301,6 +309,7 @@ func (f *fileReader) replaceRule(c *call) error {
 		return err
 	}
 	p := &f.rule
+	f.ruleAt(at, n)
 	if err := f.readSpec(at); err != nil || at < 0 {
 		return err
 	}
@@ -311,6 +320,7 @@ func (f *fileReader) replaceRule(c *call) error {
 	t.edit()
 	id := len(t.lines)
 	if err := p.emit(at); err != nil || f.doomed() {
+		t.skipped = max(0, t.skipped-1)
 		return err
 	}
 	f.kill(t, n-1)

@@ -175,10 +175,10 @@ COMMIT
 	require.Equal(t, 3, pe.Line)
 	lines := strings.Split(err.Error(), "\n")
 	require.Equal(t, []string{
-		`f:3:13: neither a declared chain nor a known target (did you mean wehrwall?) (and 1 more): "wherwall"`,
+		`f:3:13: INPUT/1: neither a declared chain nor a known target (did you mean wehrwall?) (and 1 more): "wherwall"`,
 		`f:5:4: no chain of this name is declared (did you mean OUTPUT?): "out"`,
-		`f:5:11: neither a declared chain nor a known target (did you mean ACCEPT?): "ACEPT"`,
-		`f:9:18: no chain of this name is declared (did you mean PREROUTING?): "pre"`}, slices.DeleteFunc(lines, func(s string) bool { return strings.Contains(s, "limit") }))
+		`f:5:11: out: neither a declared chain nor a known target (did you mean ACCEPT?): "ACEPT"`,
+		`f:9:18: PREROUTING/1: no chain of this name is declared (did you mean PREROUTING?): "pre"`}, slices.DeleteFunc(lines, func(s string) bool { return strings.Contains(s, "limit") }))
 }
 
 func TestManyInsertionsAtTheHeadTakeLittle(t *testing.T) {

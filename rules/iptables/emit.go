@@ -26,6 +26,7 @@ type rawRule struct {
 func (p *ruleParser) emit(chain int) error {
 	action, target, err := p.action()
 	if err != nil {
+		p.f.skip(chain)
 		return err
 	}
 	f, t := p.f, p.f.cur
@@ -39,6 +40,7 @@ func (p *ruleParser) emit(chain int) error {
 		return f.limitError(fmt.Sprintf("table %s has more than %d rules", t.name, f.limits.MaxRules))
 	}
 	if f.doomed() {
+		c.skipped += len(src) * len(dst)
 		return nil // the file is refused: keep no more of it
 	}
 	r := rawRule{action: action, comment: p.comment}
@@ -322,6 +324,11 @@ func (p *ruleParser) action() (rules.Action, *instance, error) {
 		return a, m, nil
 	}
 	to := f.cur.byName[p.jump.text] - 1
+	if to < 0 && f.allow && !p.isGoto && p.jump.text != "" && !f.cur.broken[p.jump.text] {
+		p.unheard("target", p.jump)
+		p.target = len(p.insts) - 1
+		return p.action()
+	}
 	if to < 0 {
 		if p.isGoto {
 			f.missing(p.jump, "no chain of this name is declared", false)

@@ -26,7 +26,8 @@ type Options struct {
 	// -4 or -6 for the other family are passed over, as the tools do it.
 	Family int
 	// AllowUnknown keeps rules that ask for something not modelled as unknown
-	// ones, instead of failing.
+	// ones, instead of failing. A -j whose name is neither that of a chain nor
+	// of a target is one to an unknown target then.
 	AllowUnknown bool
 	// ReversedRanges takes ranges of numbers whose first end is above their last
 	// ("--dport 60000:29") for ranges that hold for nothing, as iptables up to

@@ -100,7 +100,7 @@ func TestBadDocumentsAreRefusedWithPlaceAndReason(t *testing.T) {
 		{head + `{"name": "raw", "chains": [{}]}]}`, "the chain has no name"},
 		{rule(`{"packets": -1}`), "f:3: tables[0].chains[0].rules[0].packets: not a number in 0..18446744073709551615"},
 		{rule(`{"rule": 1}`), "unknown key: expected packets, bytes"},
-		{rule(`{}, {"jump": "c"}`), `f:3: tables[0].chains[0].rules[1]: neither a declared chain nor a known target`},
+		{rule(`{}, {"jump": "c"}`), `f:3: INPUT/2: tables[0].chains[0].rules[1]: neither a declared chain nor a known target`},
 		{rule(`{"jump": "LOG"}`), `the name of a target, not of a chain: "LOG"`},
 		{rule(`{"jump": "LOG", "goto": "c"}`), "a rule has one of target, jump and goto"},
 		{rule(`{"target": {"name": "INPUT"}}`), "a chain is gone to by jump or goto, not by target"},

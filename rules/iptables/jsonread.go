@@ -68,7 +68,7 @@ func (d *jsonReader) line() int {
 
 // fail returns an error at the value that is read.
 func (d *jsonReader) fail(format string, args ...any) error {
-	d.f.line, d.f.path = d.line(), d.place()
+	d.f.line, d.f.path, d.f.in = d.line(), d.place(), ""
 	return d.f.errorLine(fmt.Sprintf(format, args...), "")
 }
 
@@ -289,6 +289,11 @@ func (d *jsonReader) table() error {
 				return err
 			}
 			f.line, f.path = d.line(), d.place()
+			for _, t := range f.done {
+				if t.name == name {
+					return f.errorLine("table appears twice", name)
+				}
+			}
 			return f.beginTable(name)
 		case "chains":
 			if f.cur == nil {
@@ -312,13 +317,13 @@ func (d *jsonReader) table() error {
 	for _, c := range chains {
 		for i, r := range c.rules {
 			f.line, f.path = r.line, fmt.Sprintf("%s.rules[%d]: ", c.path, i)
-			if err := f.jsonRule(c.name, r); err != nil {
+			if err := f.jsonRule(c.name, r); err != nil && !f.goOn(err) {
 				return err
 			}
 			c.rules[i] = nil
 		}
 	}
-	f.line, f.path = end, d.place()
+	f.line, f.path, f.in = end, d.place(), ""
 	return f.commit()
 }
 

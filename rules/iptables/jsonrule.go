@@ -14,6 +14,23 @@ func (f *fileReader) jsonRule(chain string, r *jsonRule) error {
 	p := &f.rule
 	p.reset()
 	p.packets, p.bytes = r.packets, r.bytes
+	at := f.cur.byName[chain] - 1
+	f.hook, f.in = f.cur.chains[at].hook, f.cur.chains[at].name
+	f.ruleAt(at, 0)
+	if err := f.jsonWords(r); err != nil {
+		f.skip(at)
+		return err
+	}
+	if err := p.parse(); err != nil {
+		f.skip(at)
+		return err
+	}
+	return p.emit(at)
+}
+
+// jsonWords makes the words of a rule.
+func (f *fileReader) jsonWords(r *jsonRule) error {
+	p := &f.rule
 	long := 0
 	add := func(w word) {
 		p.words = append(p.words, w)
@@ -69,12 +86,7 @@ func (f *fileReader) jsonRule(chain string, r *jsonRule) error {
 	if long > f.limits.MaxLine {
 		return f.limitError(fmt.Sprintf("the rule is longer than %d bytes", f.limits.MaxLine))
 	}
-	at := f.cur.byName[chain] - 1
-	f.hook = f.cur.chains[at].hook
-	if err := p.parse(); err != nil {
-		return err
-	}
-	return p.emit(at)
+	return nil
 }
 
 // checkJSONOption refuses an option that module m, or every rule when of is

@@ -26,19 +26,22 @@ type fileReader struct {
 	// told is true when the caller said which family the file is for.
 	told bool
 	// reversed takes reversed ranges for empty ones.
-	reversed bool
-	users    func(string) (uint32, bool)
-	groups   func(string) (uint32, bool)
-	lines    *lines.Reader
-	line     int
-	rs       *Ruleset
-	path     string // of the rule in a JSON document, with ": " behind it
-	sets     *ipset.Sets
-	changes  map[string]bool // sets that rules of the file change
-	routes   *route.Table
-	matches  map[string]func([]string) (rules.Test, error)
-	targets  map[string]func([]string) (RegisteredTarget, error)
-	typed    map[route.Type][]rules.Interval // addresses of types, by routes
+	reversed   bool
+	users      func(string) (uint32, bool)
+	groups     func(string) (uint32, bool)
+	lines      *lines.Reader
+	line       int
+	rs         *Ruleset
+	path       string // of the rule in a JSON document, with ": " behind it
+	in         string // the chain that the line works on; "" outside of rules
+	ruleNumber int    // that the line's rule has in it; 0: none
+	failures   failures
+	sets       *ipset.Sets
+	changes    map[string]bool // sets that rules of the file change
+	routes     *route.Table
+	matches    map[string]func([]string) (rules.Test, error)
+	targets    map[string]func([]string) (RegisteredTarget, error)
+	typed      map[route.Type][]rules.Interval // addresses of types, by routes
 
 	cur  *tableReader // between *TABLE and COMMIT
 	hook hook         // of the current rule's chain when it is built-in
@@ -80,6 +83,8 @@ type tableReader struct {
 	rules  int            // in all chains
 	// deleted says that some of the chains are deleted.
 	deleted bool
+	// broken are names of chains whose declaration is in error.
+	broken map[string]bool
 }
 
 type chainReader struct {
@@ -94,6 +99,8 @@ type chainReader struct {
 	calls          []int     // chains that its rules go to
 	order          *sequence // of the lines, once commands have changed it
 	deleted        bool
+	skipped        int  // rules that are not kept, since the file is refused
+	set            bool // the policy is given
 }
 
 // limitedRule is a rule that is not valid on every hook.
@@ -102,15 +109,21 @@ type limitedRule struct {
 	title string
 	line  int
 	at    word
-	// from and to are its lines in the chain, from 0.
+	// from and to are its lines in the chain, from 0; once the table has its
+	// COMMIT, from is the place of the first in the order of the rules.
 	from, to int
 }
 
 // Read reads a whole file. Nothing is returned from a file with an error in
-// it. Errors are *rules.ParseError with file, line, column and the offending
-// word, or an *UnsupportedError that lists all that is not modelled; a file
-// with both gives both, joined. It takes time linear in the length of the
-// file and the number of rules that its address lists make.
+// it. Errors are *rules.ParseError with file, line, column, rule and the
+// offending word, or an *UnsupportedError that lists all that is not modelled.
+// The file is read to its end, but for limits: several errors, of which the
+// first ten are kept, are joined in the order of their lines, what is not
+// modelled behind them. A table that stands twice is replaced by the second, as
+// iptables-restore does it; where the first gives a chain the policy DROP and
+// the second gives it none, the tools differ, and the file is refused. It takes
+// time linear in the length of the file and the number of rules that its
+// address lists make.
 func Read(src io.Reader, o Options) (*Ruleset, error) {
 	f := newFileReader(o)
 	if len(o.Sets.All()) > 0 {
@@ -143,11 +156,10 @@ func newFileReader(o Options) *fileReader {
 }
 
 // end returns the rules when all has been read, or all that is wrong: err, if
-// any, what is missing, and what is not modelled.
+// any, which ended the reading, the errors before it, what is missing, and what
+// is not modelled.
 func (f *fileReader) end(err error) (*Ruleset, error) {
-	if absent := f.absences(); absent != nil {
-		err = errors.Join(append(absent, err)...)
-	}
+	err = f.allErrors(err)
 	if len(f.found) > 0 && !f.allow {
 		unsupported := &UnsupportedError{f.found}
 		if err != nil {
@@ -180,11 +192,12 @@ func (f *fileReader) readAll(next func() (string, int, error)) error {
 		if err != nil {
 			return err
 		}
-		f.line = n
-		if err := f.readLine(line); err != nil {
+		f.line, f.in, f.ruleNumber = n, "", 0
+		if err := f.readLine(line); err != nil && !f.goOn(err) {
 			return err
 		}
 	}
+	f.in = ""
 	if f.cur != nil {
 		return f.errorLine("table "+f.cur.name+" has no COMMIT; nothing is taken from an incomplete file", "")
 	}
@@ -202,8 +215,14 @@ func (f *fileReader) readLine(line string) error {
 	}
 	switch c := text[start]; {
 	case c == '*':
-		return f.beginTable(text[start+1:])
+		f.failures.lost = false
+		err := f.beginTable(text[start+1:])
+		f.failures.lost = err != nil && f.cur == nil
+		return err
+	case f.cur == nil && f.failures.lost:
+		return nil // it goes with an error that has been noted
 	case f.cur == nil:
+		f.failures.lost = true
 		return f.errorLine("outside of a table: expected *TABLE", text[start:])
 	case c == ':':
 		return f.declareChain(text, start+1)
@@ -215,17 +234,13 @@ func (f *fileReader) readLine(line string) error {
 
 func (f *fileReader) beginTable(name string) error {
 	if f.cur != nil {
-		return f.errorLine("table "+f.cur.name+" has no COMMIT", "*"+name)
+		f.goOn(f.errorLine("table "+f.cur.name+" has no COMMIT", "*"+name))
+		f.cur = nil
 	}
 	name = strings.TrimLeft(name, " \t")
 	hooks, ok := builtin[name]
 	if !ok {
 		return f.errorLine("not a table: raw, mangle, nat, filter or security", name)
-	}
-	for _, t := range f.done {
-		if t.name == name {
-			return f.errorLine("table appears twice", name)
-		}
 	}
 	t := &tableReader{name: name, byName: map[string]int{}}
 	for i, n := range hookNames {
@@ -263,6 +278,7 @@ func (f *fileReader) declareChain(line string, start int) error {
 			return err
 		}
 		if policy.text != "-" {
+			t.broke(name.text)
 			return f.errorAt(policy, "user chain %s cannot have a policy: expected -", name.text)
 		}
 		return f.addChain(name) // whose counters the kernel does not keep
@@ -283,11 +299,20 @@ func (c *chainReader) setPolicy(f *fileReader, policy word) error {
 	if verdict != rules.Accept && verdict != rules.Drop {
 		return f.errorAt(policy, "built-in chain %s needs the policy ACCEPT or DROP", c.name)
 	}
-	c.policy = verdict
+	c.policy, c.set = verdict, true
 	return nil
 }
 
+// checkChainName refuses a name that a user chain cannot have.
 func (f *fileReader) checkChainName(w word) error {
+	err := f.chainNameError(w)
+	if err != nil {
+		f.cur.broke(w.text)
+	}
+	return err
+}
+
+func (f *fileReader) chainNameError(w word) error {
 	switch name := w.text; {
 	case name == "" || strings.ContainsAny(name, " \t\r\v\f\"") || name[0] == '-' || name[0] == '!':
 		return f.errorAt(w, "not a chain name")
@@ -316,12 +341,15 @@ func (f *fileReader) readRule(line string, start int) error {
 		}
 		var err error
 		if packets, bytes, err = parseCounterPair(counters.text); err != nil {
+			words, _, _ := splitWords(p.words, line, start+len(counters.text))
+			f.guess(words)
 			return f.errorAt(counters, "%s", err.Error())
 		}
 		start += len(counters.text)
 	}
 	words, column, err := splitWords(p.words, line, start)
 	if p.words = words; err != nil {
+		f.guess(words)
 		return f.errorAt(word{text: line[column-1:], column: column}, "%s", err.Error())
 	}
 	if len(words) == 0 {
@@ -342,7 +370,10 @@ func (f *fileReader) readRule(line string, start int) error {
 func (f *fileReader) commit() error {
 	t := f.cur
 	f.cur = nil
-	t.line = f.line
+	t.line, f.in = f.line, ""
+	if err := f.replace(t); err != nil {
+		return err
+	}
 	f.done = append(f.done, t)
 	if t.settle(); f.doomed() {
 		return nil
@@ -499,8 +530,8 @@ func (f *fileReader) checkLoops(t *tableReader) error {
 				}
 				for j := range c.rules {
 					if a := &c.rules[j].action; (a.Kind == rules.Jump || a.Kind == rules.Goto) && a.Chain == to {
-						f.line = c.lines[a.Number-1].line
-						return f.errorLine(fmt.Sprintf("table %s: rule %d of chain %s closes a loop: %s", t.name, a.Number, c.name, loopPath(names)), "")
+						f.line, f.in, f.ruleNumber = c.lines[a.Number-1].line, c.name, a.Number
+						return f.errorLine(fmt.Sprintf("the rule closes a loop in table %s: %s", t.name, loopPath(names)), "")
 					}
 				}
 			}
@@ -521,6 +552,9 @@ func loopPath(names []string) string {
 // missing notes a name that is not a chain, or neither that nor a target. They
 // are reported together when the file has been read.
 func (f *fileReader) missing(at word, reason string, orTarget bool) {
+	if f.cur.broken[at.text] {
+		return
+	}
 	for i := range f.absent {
 		if a := &f.absent[i]; a.name == at.text && a.table == f.cur.name {
 			a.lines++
@@ -542,24 +576,12 @@ func (f *fileReader) missing(at word, reason string, orTarget bool) {
 		}
 		slices.Sort(names)
 	}
-	f.absent = append(f.absent, absence{f.cur.name, at.text, &rules.ParseError{File: f.file, Line: f.line, Column: at.column, Token: at.text,
+	f.absent = append(f.absent, absence{f.cur.name, at.text, &rules.ParseError{File: f.file, Line: f.line, Column: at.column, Where: f.where(), Token: at.text,
 		Reason: f.path + reason + didYouMean(nearest(at.text, names))}, 1})
 }
 
 // maxAbsent is how many missing chains are reported.
 const maxAbsent = 100
-
-// absences returns the errors of missing chains.
-func (f *fileReader) absences() []error {
-	var errs []error
-	for _, a := range f.absent {
-		if a.lines > 1 {
-			a.first.Reason += fmt.Sprintf(" (and %d more)", a.lines-1)
-		}
-		errs = append(errs, a.first)
-	}
-	return errs
-}
 
 // checkHooks refuses rules that are reached from a hook where they are not
 // valid, as the kernel does. The chains have no loops.
@@ -592,7 +614,7 @@ func (f *fileReader) checkHooks(t *tableReader) error {
 	for i := range t.chains {
 		for _, r := range t.chains[i].limited {
 			if bad := reached[i] &^ r.hooks; bad != 0 {
-				f.line = r.line
+				f.line, f.in, f.ruleNumber = r.line, t.chains[i].name, r.from+1
 				return f.errorAt(r.at, "%s cannot be used in chain %s, which is reached from %s", r.title, t.chains[i].name, bad)
 			}
 		}
@@ -636,9 +658,13 @@ func (f *fileReader) unsupported(name string, at word) {
 	if !ok {
 		i = len(f.found)
 		f.features[name] = i
+		reason := name + " is not modelled"
+		if i < maxAbsent {
+			reason = notModelledReason(name)
+		}
 		f.foundAt = append(f.foundAt, 0)
-		f.found = append(f.found, Feature{Name: name, First: &rules.ParseError{File: f.file, Line: f.line, Column: at.column,
-			Reason: f.path + notModelledReason(name), Err: rules.ErrUnsupported}})
+		f.found = append(f.found, Feature{Name: name, First: &rules.ParseError{File: f.file, Line: f.line, Column: at.column, Where: f.where(),
+			Reason: f.path + reason, Err: rules.ErrUnsupported}})
 	}
 	if f.foundAt[i] != f.line {
 		f.foundAt[i] = f.line
@@ -678,13 +704,13 @@ func (f *fileReader) keep(b []byte) string {
 }
 
 func (f *fileReader) errorAt(w word, format string, args ...any) error {
-	return &rules.ParseError{File: f.file, Line: f.line, Column: w.column, Token: w.text, Reason: f.path + fmt.Sprintf(format, args...)}
+	return &rules.ParseError{File: f.file, Line: f.line, Column: w.column, Where: f.where(), Token: w.text, Reason: f.path + fmt.Sprintf(format, args...)}
 }
 
 func (f *fileReader) errorLine(reason, token string) error {
-	return &rules.ParseError{File: f.file, Line: f.line, Token: token, Reason: f.path + reason}
+	return &rules.ParseError{File: f.file, Line: f.line, Where: f.where(), Token: token, Reason: f.path + reason}
 }
 
 func (f *fileReader) limitError(reason string) error {
-	return &rules.ParseError{File: f.file, Line: f.line, Reason: f.path + reason, Err: rules.ErrLimit}
+	return &rules.ParseError{File: f.file, Line: f.line, Where: f.where(), Reason: f.path + reason, Err: rules.ErrLimit}
 }

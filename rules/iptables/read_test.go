@@ -110,8 +110,8 @@ COMMIT
 	require.Len(t, unsupported.Features, 3)
 	require.Equal(t, "match quuxs", unsupported.Features[0].Name)
 	require.Equal(t, 2, unsupported.Features[0].Rules)
-	require.Equal(t, "fw.v4:2:13: match quuxs is not modelled (and 1 more)\n"+
-		"fw.v4:3:34: match quota2 is not modelled (did you mean quota?)\nfw.v4:3:68: target SAME is not modelled", err.Error())
+	require.Equal(t, "fw.v4:2:13: INPUT/1: match quuxs is not modelled (and 1 more)\n"+
+		"fw.v4:3:34: INPUT/2: match quota2 is not modelled (did you mean quota?)\nfw.v4:3:68: INPUT/2: target SAME is not modelled", err.Error())
 	var first *rules.ParseError
 	require.ErrorAs(t, err, &first)
 	require.Equal(t, 2, first.Line)
@@ -300,4 +300,56 @@ func TestPolicyOfADashIsLeftAsItWas(t *testing.T) {
 	rs, err := Read(strings.NewReader("*filter\n:INPUT - [0:0]\n:OUTPUT DROP [0:0]\n:OUTPUT - [0:0]\nCOMMIT\n"), Options{Family: 4})
 	require.NoError(t, err)
 	require.Contains(t, printed(t, rs, false), ":INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT DROP [0:0]\n")
+}
+
+func TestATableThatStandsTwiceIsReplacedByTheSecond(t *testing.T) {
+	const head = "# Written by hipac as by iptables-save\n"
+	rs, err := Read(strings.NewReader("*filter\n:INPUT DROP [5:50]\n:c - [0:0]\n-A INPUT -j c\n-A c -j ACCEPT\nCOMMIT\n*nat\nCOMMIT\n"+
+		"*filter\n:INPUT ACCEPT [7:8]\n[3:4] -A FORWARD -j DROP\nCOMMIT\n"), Options{})
+	require.NoError(t, err)
+	require.Equal(t, head+"*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n"+
+		head+"*filter\n:INPUT ACCEPT [7:8]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[3:4] -A FORWARD -j DROP\nCOMMIT\n", printed(t, rs, true))
+	require.Equal(t, -1, rs.Table("filter").Find("c"))
+}
+
+func TestUndeclaredTargetsAreUnknownWhenThatIsAllowed(t *testing.T) {
+	const text = "# Written by hipac as by iptables-save\n*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT -p tcp -m tcp --dport 23 -j TARPIT\n-A INPUT -j TARPIT\nCOMMIT\n"
+	_, err := Read(strings.NewReader(text), Options{File: "f"})
+	require.EqualError(t, err, `f:6:38: INPUT/1: neither a declared chain nor a known target (and 1 more): "TARPIT"`)
+	rs, err := Read(strings.NewReader(text), Options{File: "f", AllowUnknown: true})
+	require.NoError(t, err)
+	require.Equal(t, text, printed(t, rs, false))
+	require.Len(t, rs.Unknown, 1)
+	require.Equal(t, "target TARPIT", rs.Unknown[0].Name)
+	require.Equal(t, 2, rs.Unknown[0].Rules)
+	first := rs.Tables[0].Chains[0].Rules.At(0)
+	require.Equal(t, rules.Unknown, first.Value.Verdict)
+	require.Equal(t, "target TARPIT", first.Unknown)
+	var b strings.Builder
+	require.NoError(t, WriteJSON(&b, rs, false))
+	again, err := ReadJSON(strings.NewReader(b.String()), Options{AllowUnknown: true})
+	require.NoError(t, err)
+	require.Equal(t, text, printed(t, again, false))
+	_, err = Read(strings.NewReader("*filter\n-A INPUT -g TARPIT\nCOMMIT\n"), Options{AllowUnknown: true})
+	require.ErrorContains(t, err, "no chain of this name is declared")
+}
+
+func TestErrorsOfOneFileAreBoundedInNumber(t *testing.T) {
+	_, err := Read(strings.NewReader("*filter\n"+strings.Repeat("-A INPUT --dprot 5\n", 20000)+"COMMIT\n"), Options{File: "f"})
+	lines := strings.Split(err.Error(), "\n")
+	require.Len(t, lines, maxFailures+1)
+	require.Equal(t, "f: and 19990 more errors", lines[maxFailures])
+	var placed *rules.ParseError
+	require.ErrorAs(t, err, &placed)
+	require.Equal(t, "INPUT/1", placed.Where)
+}
+
+func TestReadingGoesOnBehindAnErrorOfAJSONRule(t *testing.T) {
+	_, err := ReadJSON(strings.NewReader(`{"format": "hipac-iptables", "version": 1, "family": 4, "tables": [{"name": "filter", "chains": [{"name": "INPUT", "rules": [
+		{"options": [{"name": "protocol", "values": ["999"]}]},
+		{"matches": [{"name": "quuxs"}]},
+		{"jump": "nowhere"}]}]}]}`), Options{File: "f"})
+	require.EqualError(t, err, `f:2: INPUT/1: tables[0].chains[0].rules[0]: --protocol: not in 0..255: "999"
+f:4: INPUT/3: tables[0].chains[0].rules[2]: neither a declared chain nor a known target: "nowhere"
+f:3: INPUT/2: tables[0].chains[0].rules[1]: match quuxs is not modelled`)
 }

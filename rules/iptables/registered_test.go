@@ -84,8 +84,8 @@ COMMIT
 	require.Equal(t, 3, made, "one for each rule of the kernel")
 
 	for rule, want := range map[string]string{
-		"-m weather -j DROP": "f:2:13: match weather: needs --sunny or ! --sunny",
-		"-j LEAP":            "f:2:13: target LEAP: its action is to be Pass, Return or Decide",
+		"-m weather -j DROP": "f:2:13: INPUT/1: match weather: needs --sunny or ! --sunny",
+		"-j LEAP":            "f:2:13: INPUT/1: target LEAP: its action is to be Pass, Return or Decide",
 		"-m snow --deep":     "match snow is not modelled",
 	} {
 		o.File = "f"

@@ -87,7 +87,7 @@ func (a *argument) addresses(list []address, field int) ([]address, error) {
 			a.p.f.unsupported(addr.host, a.vals[0])
 		}
 		if len(list) >= a.p.f.limits.MaxElements {
-			return list, &rules.ParseError{File: a.p.f.file, Line: a.p.f.line, Column: a.vals[0].column,
+			return list, &rules.ParseError{File: a.p.f.file, Line: a.p.f.line, Column: a.vals[0].column, Where: a.p.f.where(),
 				Reason: fmt.Sprintf("more than %d addresses", a.p.f.limits.MaxElements), Err: rules.ErrLimit}
 		}
 		list = append(list, addr)
