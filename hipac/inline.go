@@ -89,8 +89,8 @@ const spareEntries = 1024
 // beyond that.
 const copyDepth = 16
 
-// layOut lays out a table that has no loops. Without copies every chain is a
-// unit.
+// layOut lays out a table of which no chain that packets come to leads back to
+// itself. Without copies every such chain is a unit.
 func layOut(t *rules.Table, copies bool) *layout {
 	n := len(t.Chains)
 	l := &layout{t: t, copied: make([]bool, n), writes: make([]uint32, n), units: make([]unit, n)}
@@ -111,8 +111,8 @@ func layOut(t *rules.Table, copies bool) *layout {
 			}
 		}
 	}
-	for i := range t.Chains {
-		if t.Chains[i].Policy == rules.NoVerdict && copied[i] && !called[i] {
+	for i, reached := range reachable(t) {
+		if !reached || t.Chains[i].Policy == rules.NoVerdict && copied[i] && !called[i] {
 			continue
 		}
 		u := &l.units[i]
@@ -122,6 +122,26 @@ func layOut(t *rules.Table, copies bool) *layout {
 		u.compiled, u.copies = true, int(u.to-u.from) != t.Chains[i].Rules.Len()
 	}
 	return l
+}
+
+// reachable says of each chain whether packets come to it.
+func reachable(t *rules.Table) []bool {
+	reached := make([]bool, len(t.Chains))
+	todo := t.Roots()
+	for _, c := range todo {
+		reached[c] = true
+	}
+	for len(todo) > 0 {
+		c := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, r := range t.Chains[c].Rules.All() {
+			if leads(r) && !reached[r.Value.Chain] {
+				reached[r.Value.Chain] = true
+				todo = append(todo, r.Value.Chain)
+			}
+		}
+	}
+	return reached
 }
 
 // leads reports whether the rule leads to another chain.

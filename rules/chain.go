@@ -105,13 +105,28 @@ func (t *Table) Find(name string) int {
 	return -1
 }
 
+// Roots returns the chains that packets enter at: those with a policy, or all
+// of a table in which none has one.
+func (t *Table) Roots() []int {
+	var with, all []int
+	for i := range t.Chains {
+		if all = append(all, i); t.Chains[i].Policy != NoVerdict {
+			with = append(with, i)
+		}
+	}
+	if with == nil {
+		return all
+	}
+	return with
+}
+
 // Check reports the first rule whose Continue does not fit its action (it is
 // true for Pass and for nothing else), or the first chain whose rules are of
-// another schema than the table's, that jumps to a missing one, that can come
-// back to itself, that nests deeper than limits.MaxDepth, or that could make a
-// packet walk more than limits.MaxWalk rules (chains that call the next one
-// twice double the walk at every step). It takes time linear in the number of
-// rules.
+// another schema than the table's, or that jumps to a missing one; and of the
+// chains that packets can come to (see Roots) the first that can come back to
+// itself, that nests deeper than limits.MaxDepth, or that could make a packet
+// walk more than limits.MaxWalk rules (chains that call the next one twice
+// double the walk at every step). It takes time linear in the number of rules.
 func (t *Table) Check(limits Limits) error {
 	limits = limits.OrDefault()
 	if t.Schema == nil {
@@ -120,6 +135,18 @@ func (t *Table) Check(limits Limits) error {
 	for i := range t.Chains {
 		if c := &t.Chains[i]; c.Rules == nil || c.Rules.Schema() != t.Schema {
 			return fmt.Errorf("table %s: chain %s: its rules are not of the table's schema", t.Name, c.Name)
+		}
+	}
+	for i := range t.Chains {
+		c := &t.Chains[i]
+		for n, r := range c.Rules.All() {
+			a := &r.Value
+			if a.Kind > Return || r.Continue != (a.Kind == Pass) {
+				return fmt.Errorf("table %s: chain %s: rule %d: only a rule that passes packets on continues", t.Name, c.Name, n+1)
+			}
+			if (a.Kind == Jump || a.Kind == Goto) && (a.Chain < 0 || a.Chain >= len(t.Chains)) {
+				return fmt.Errorf("table %s: chain %s: rule %d goes to a chain that does not exist", t.Name, c.Name, a.Number)
+			}
 		}
 	}
 	const (
@@ -131,7 +158,7 @@ func (t *Table) Check(limits Limits) error {
 	depth := make([]int, len(t.Chains))  // chains below, this one included
 	walk := make([]int64, len(t.Chains)) // rules that a packet may meet from here
 	type frame struct{ chain, rule int }
-	for root := range t.Chains {
+	for _, root := range t.Roots() {
 		if state[root] != unseen {
 			continue
 		}
@@ -162,14 +189,8 @@ func (t *Table) Check(limits Limits) error {
 			r := c.Rules.At(top.rule)
 			a := &r.Value
 			top.rule++
-			if a.Kind > Return || r.Continue != (a.Kind == Pass) {
-				return fmt.Errorf("table %s: chain %s: rule %d: only a rule that passes packets on continues", t.Name, c.Name, top.rule)
-			}
 			if a.Kind != Jump && a.Kind != Goto {
 				continue
-			}
-			if a.Chain < 0 || a.Chain >= len(t.Chains) {
-				return fmt.Errorf("table %s: chain %s: rule %d goes to a chain that does not exist", t.Name, c.Name, a.Number)
 			}
 			switch state[a.Chain] {
 			case active:

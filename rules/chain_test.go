@@ -171,7 +171,7 @@ func TestCheckRefusesTablesThatCannotBeWalked(t *testing.T) {
 		"table test: chain C1: rule 1 goes to a chain that does not exist": {{}, {{action: jumpG(-1)}}},
 		"table test: chain C0: rule 1: loop: C0 is reached from itself":    {{{action: jump(0)}}},
 		"table test: chain C2: rule 2: loop: C1 is reached from itself":    {{{action: jump(1)}}, {{action: jump(2)}}, {{action: pass()}, {action: jumpG(1)}}},
-		"table test: chain C2: rule 1: loop: C2 is reached from itself":    {{}, {}, {{port: 5, action: jumpG(2)}}},
+		"table test: chain C2: rule 1: loop: C2 is reached from itself":    {{{action: jump(2)}}, {}, {{port: 5, action: jumpG(2)}}},
 	} {
 		require.EqualError(t, tableOf(t, chains...).Check(Limits{}), want)
 	}
@@ -180,6 +180,24 @@ func TestCheckRefusesTablesThatCannotBeWalked(t *testing.T) {
 	require.EqualError(t, table.Check(Limits{}), "table test: chain C1: its rules are not of the table's schema")
 	table.Chains[1].Rules, _ = NewList[Action](IPv6Tuple)
 	require.Error(t, table.Check(Limits{}))
+}
+
+func TestLoopsThatNoPacketComesToAreLeftAlone(t *testing.T) {
+	for _, kind := range []func(int) Action{jump, jumpG} {
+		table := tableOf(t, []chainRule{{port: 1, action: jump(1)}, {action: accept()}}, nil, []chainRule{{port: 7, action: kind(3)}}, []chainRule{{action: kind(2)}})
+		require.NoError(t, table.Check(Limits{}))
+		k := Tuple4{DstPort: 7}.Key()
+		require.Equal(t, Accept, table.Evaluate(k[:], 0, nil).Verdict)
+		r := table.Evaluate(k[:], 2, nil)
+		require.Equal(t, Unknown, r.Verdict, "a walk that begins in the loop ends")
+		require.Contains(t, r.Needs, "reached from itself")
+		k = Tuple4{DstPort: 8}.Key()
+		require.Equal(t, NoVerdict, table.Evaluate(k[:], 2, nil).Verdict)
+		for i := range table.Chains {
+			table.Chains[i].Policy = NoVerdict
+		}
+		require.ErrorContains(t, table.Check(Limits{}), "loop", "any chain may be entered where none has a policy")
+	}
 }
 
 // line makes n chains of which each calls the next one calls times.
@@ -207,7 +225,9 @@ func TestCheckKeepsToMaxDepth(t *testing.T) {
 	for i := 1; i < 11; i++ {
 		chains[i] = []chainRule{{action: jump(i - 1)}}
 	}
-	require.EqualError(t, tableOf(t, chains...).Check(Limits{MaxDepth: 10}), "table test: chain C10 nests 11 chains: limit exceeded: at most 10")
+	table := tableOf(t, chains...)
+	table.Chains[0].Policy, table.Chains[10].Policy = NoVerdict, Drop
+	require.EqualError(t, table.Check(Limits{MaxDepth: 10}), "table test: chain C10 nests 11 chains: limit exceeded: at most 10")
 }
 
 func TestCheckRefusesChainsThatMultiplyTheWalk(t *testing.T) {

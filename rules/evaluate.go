@@ -49,8 +49,12 @@ func (t *Table) Run(s Subject, chain int, trace func(Place)) Result {
 	type frame struct{ chain, next int }
 	var stack []frame
 	entry, next := chain, 0
+	deep := 0 // chains that led here: more than there are is a loop, of chains that no root leads to
 	k := s.Key()
 	for {
+		if deep > len(t.Chains) {
+			return Result{Verdict: Unknown, By: Place{chain, -1}, Needs: "an end: the chain is reached from itself"}
+		}
 		c := &t.Chains[chain]
 		if next >= c.Rules.Len() {
 			if len(stack) == 0 {
@@ -58,6 +62,7 @@ func (t *Table) Run(s Subject, chain int, trace func(Place)) Result {
 			}
 			chain, next = stack[len(stack)-1].chain, stack[len(stack)-1].next
 			stack = stack[:len(stack)-1]
+			deep = len(stack)
 			continue
 		}
 		here := Place{chain, next}
@@ -115,8 +120,10 @@ func (t *Table) Run(s Subject, chain int, trace func(Place)) Result {
 		case Jump:
 			stack = append(stack, frame{chain, next})
 			chain, next = r.Value.Chain, 0
+			deep++
 		case Goto:
 			chain, next = r.Value.Chain, 0
+			deep++
 		case Return:
 			next = c.Rules.Len()
 		}

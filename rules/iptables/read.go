@@ -491,8 +491,10 @@ func (f *fileReader) placeFields(r *rawRule, place []int) {
 	r.action.Ext = e
 }
 
-// checkLoops refuses chains that are reached from themselves, and names the way.
-// It takes time linear in the rules that go to chains.
+// checkLoops refuses chains that a built-in one leads to and that are reached
+// from themselves, and names the way. As in the kernel, loops that no packet
+// comes to are nobody's harm. It takes time linear in the rules that go to
+// chains.
 func (f *fileReader) checkLoops(t *tableReader) error {
 	const (
 		unseen = iota
@@ -503,7 +505,7 @@ func (f *fileReader) checkLoops(t *tableReader) error {
 	type frame struct{ chain, call int }
 	var path []frame
 	for root := range t.chains {
-		if state[root] != unseen {
+		if state[root] != unseen || t.chains[root].hook == 0 {
 			continue
 		}
 		state[root] = active

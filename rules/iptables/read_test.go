@@ -144,8 +144,8 @@ func TestLimitsStopHostileFiles(t *testing.T) {
 		"choices":     {"-A INPUT -p tcp" + many(200, " -m multiport --ports %d") + "\n", rules.Limits{}},
 		"line":        {"-A INPUT -m comment --comment " + strings.Repeat("x", 1000) + "\n", rules.Limits{MaxLine: 500}},
 		"input":       {many(100, "-A INPUT -m mark --mark %d\n"), rules.Limits{MaxInput: 500}},
-		"depth":       {many(51, ":c%d - [0:0]\n") + deep(50, "-A c%d -j c%d\n"), rules.Limits{MaxDepth: 40}},
-		"walk":        {many(51, ":c%d - [0:0]\n") + strings.Repeat(deep(50, "-A c%d -j c%d\n"), 2), rules.Limits{}},
+		"depth":       {many(51, ":c%d - [0:0]\n") + deep(50, "-A c%d -j c%d\n") + "-A INPUT -j c0\n", rules.Limits{MaxDepth: 40}},
+		"walk":        {many(51, ":c%d - [0:0]\n") + strings.Repeat(deep(50, "-A c%d -j c%d\n"), 2) + "-A INPUT -j c0\n", rules.Limits{}},
 		"unknown too": {many(101, "-A INPUT -m quuxs --limit %d/s\n"), rules.Limits{MaxRules: 100}},
 	} {
 		_, err := Read(strings.NewReader("*filter\n"+c.text+"COMMIT\n"), Options{Limits: c.limits, AllowUnknown: true})
