@@ -216,3 +216,85 @@ func TestCopiesStayBelowAboutTheSizeOfTheTable(t *testing.T) {
 	require.Greater(t, st.Entries, st.Rules, "some are copied")
 	require.Less(t, st.Entries, 2*st.Rules+1024+100)
 }
+
+func TestPacketsThatMeetManyRulesAgreeWithTheWalk(t *testing.T) {
+	longest := 0
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		pool := pools(r, marked)
+		table := &rules.Table{Schema: marked}
+		const chains = 4
+		for c := range chains {
+			b := rules.NewBuilder[rules.Action](marked)
+			for i := range 120 {
+				rule := rules.Rule[rules.Action]{}
+				for f := range 3 {
+					if r.IntN(6) == 0 {
+						rule.Conds = append(rule.Conds, randomCond(r, marked, f, pool[f]))
+					}
+				}
+				a := rules.Action{Number: i + 1}
+				switch n := r.IntN(40); {
+				case n < 2 && c+1 < chains:
+					a.Kind, a.Chain = rules.Jump, c+1+r.IntN(chains-c-1)
+				case n == 6 && c+1 < chains && len(rule.Conds) > 0:
+					a.Kind, a.Chain = rules.Goto, c+1+r.IntN(chains-c-1)
+				case n == 7 && len(rule.Conds) > 0:
+					a.Kind = rules.Return
+				case n < 20:
+					rule.Continue = true
+				default:
+					rule.Continue = true
+					a.Ext = &rules.Extension{Target: &marker{-1, rules.Yes}}
+					if r.IntN(3) == 0 {
+						a.Ext = &rules.Extension{Target: &marker{r.IntN(4), rules.Yes}, Writes: []string{"mark"}}
+					}
+				}
+				rule.Value = a
+				_, err := b.Add(rule)
+				require.NoError(t, err)
+			}
+			table.Chains = append(table.Chains, rules.Chain{Name: fmt.Sprint("c", c), Rules: b.List()})
+		}
+		table.Chains[0].Policy = rules.Accept
+		if table.Check(rules.Limits{MaxWalk: 1 << 17}) != nil {
+			continue
+		}
+		for _, opts := range []*hipac.Options{nil, {Engine: hipac.Index}} {
+			c, err := hipac.BuildTable(context.Background(), table, opts)
+			require.NoError(t, err)
+			for i := range 6 {
+				k := marked.NewKey()
+				randomKey(r, marked, pool, k)
+				marked.Set(k, 3, rules.U64(0))
+				var want, got []rules.Place
+				one, two := &subject{key: append(rules.Key{}, k...)}, &subject{key: append(rules.Key{}, k...)}
+				w := table.Run(one, 0, func(p rules.Place) { want = append(want, p) })
+				g := c.Run(two, 0, func(p rules.Place) { got = append(got, p) })
+				require.Equal(t, w, g, "seed %d packet %d", seed, i)
+				require.Equal(t, want, got, "seed %d packet %d", seed, i)
+				require.Equal(t, one, two, "seed %d packet %d", seed, i)
+				longest = max(longest, len(one.log))
+			}
+		}
+	}
+	require.Greater(t, longest, 2000, "enough rules found")
+}
+
+func TestRulesBehindOneThatWritesAreNotHiddenByRulesInFrontOfIt(t *testing.T) {
+	b := rules.NewBuilder[rules.Action](marked)
+	for _, r := range []rules.Rule[rules.Action]{
+		{Conds: marked.MustConds("mark=1"), Value: rules.Action{Kind: rules.Decide, Verdict: rules.Drop}},
+		{Value: rules.Action{Ext: &rules.Extension{Target: &marker{1, rules.Yes}, Writes: []string{"mark"}}}, Continue: true},
+		{Conds: marked.MustConds("mark=1 a=2"), Value: rules.Action{Kind: rules.Decide, Verdict: rules.Accept}},
+	} {
+		_, err := b.Add(r)
+		require.NoError(t, err)
+	}
+	table := &rules.Table{Schema: marked, Chains: []rules.Chain{{Name: "A", Policy: rules.Reject, Rules: b.List()}}}
+	c, err := hipac.BuildTable(context.Background(), table, nil)
+	require.NoError(t, err)
+	k := marked.NewKey()
+	marked.Set(k, 0, rules.U64(2))
+	require.Equal(t, rules.Accept, c.Run(&subject{key: k}, 0, nil).Verdict)
+}

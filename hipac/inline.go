@@ -31,28 +31,53 @@ type entry struct {
 	chain int32
 	rule  int32 // position in the chain; endOfGoto for the entry behind one
 	// next is the rank that a Return leads to, or where evaluation goes on
-	// behind the chain of a goto; returned when the unit ends there.
+	// behind the chain of a goto; returned when the unit ends there. Of a jump or
+	// goto whose chain is copied it is the rank behind the copy.
 	next uint32
 }
 
 // action is what an entry does, small enough that those of 100,000 lie in a
-// cache, where the rules themselves do not: bits 0-2 a rules.ActionKind, 3-5 a
-// rules.Verdict.
+// cache, where the rules themselves do not: bits 0-3 a rules.ActionKind, or
+// decides plus a rules.Verdict.
 type action uint8
 
-// hasMore marks entries whose rule has tests, a target or something unknown.
-const hasMore action = 1 << 6
+const (
+	decides action = 4
+	what    action = 15
+	// hasMore marks entries whose rule has tests, a target or something unknown.
+	hasMore action = 1 << 4
+	// isCopied marks jumps and gotos whose chain stands right behind them.
+	isCopied action = 1 << 5
+)
 
-func actionOf(r *rules.Rule[rules.Action]) action {
-	a := action(r.Value.Kind) | action(r.Value.Verdict)<<3
+func actionOf(r *rules.Rule[rules.Action], copied bool) action {
+	a := action(r.Value.Kind)
+	switch r.Value.Kind {
+	case rules.Decide:
+		a = decides + action(r.Value.Verdict)
+	case rules.Jump:
+		a = 1
+	case rules.Goto:
+		a = 2
+	case rules.Return:
+		a = 3
+	}
 	if r.Unknown != "" || !r.Value.Ext.Plain() {
 		a |= hasMore
+	}
+	if copied {
+		a |= isCopied
 	}
 	return a
 }
 
-func (a action) kind() rules.ActionKind { return rules.ActionKind(a & 7) }
-func (a action) verdict() rules.Verdict { return rules.Verdict(a >> 3 & 7) }
+// kind returns what the rule does.
+func (a action) kind() rules.ActionKind { return kinds[min(a&what, decides)] }
+
+var kinds = [...]rules.ActionKind{rules.Pass, rules.Jump, rules.Goto, rules.Return, rules.Decide}
+
+// verdict returns that of an entry that decides.
+func (a action) verdict() rules.Verdict { return rules.Verdict(a&what - decides) }
 
 const endOfGoto = -1
 
@@ -119,9 +144,27 @@ func layOut(t *rules.Table, copies bool) *layout {
 		u.from = uint32(len(l.entries))
 		l.place(i, nil, returned, false)
 		u.to = uint32(len(l.entries))
+		l.unhide(u, l.writes[i])
 		u.compiled, u.copies = true, int(u.to-u.from) != t.Chains[i].Rules.Len()
 	}
 	return l
+}
+
+// unhide takes back that entries of a unit hide later ones where they ask for a
+// field that rules of the unit write: a packet that did not match may have
+// become one that does.
+func (l *layout) unhide(u *unit, writes uint32) {
+	if writes == 0 {
+		return
+	}
+	for rank := u.from; rank < u.to; rank++ {
+		for i := range l.conds[rank] {
+			if writes>>l.conds[rank][i].Field()&1 != 0 {
+				l.hides[rank] = false
+				break
+			}
+		}
+	}
 }
 
 // reachable says of each chain whether packets come to it.
@@ -270,8 +313,12 @@ func (l *layout) place(chain int, ctx []rules.Cond, behind uint32, skipped bool)
 		conds := l.join(ctx, r.Conds)
 		copied := leads(r) && l.copies(r)
 		kind := r.Value.Kind
-		l.actions = append(l.actions, actionOf(r))
-		l.add(entry{int32(chain), int32(i), behind}, conds, copied || onlyCounts(r), !skipped && ends(r, behind))
+		l.actions = append(l.actions, actionOf(r, copied))
+		rank, next := len(l.entries), behind
+		if copied {
+			next = 0 // set below
+		}
+		l.add(entry{int32(chain), int32(i), next}, conds, copied || onlyCounts(r), !skipped && ends(r, behind))
 		if (kind == rules.Goto || kind == rules.Return) && behind != returned {
 			skipped = true
 		}
@@ -283,10 +330,12 @@ func (l *layout) place(chain int, ctx []rules.Cond, behind uint32, skipped bool)
 				l.entries[p].next = uint32(len(l.entries))
 			}
 			l.pending = l.pending[:mark]
+			l.entries[rank].next = uint32(len(l.entries))
 		case copied:
 			l.place(r.Value.Chain, conds, behind, skipped)
-			l.actions = append(l.actions, action(rules.Return))
+			l.actions = append(l.actions, 3) // as a Return
 			l.add(entry{int32(chain), endOfGoto, behind}, conds, false, behind == returned)
+			l.entries[rank].next = uint32(len(l.entries))
 		}
 	}
 }

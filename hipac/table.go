@@ -227,7 +227,7 @@ const returned = ^uint32(0)
 // manyFound is the number of rules found on one visit to a unit after which all
 // of its entries that match are looked up at once, rather than one by one from
 // where evaluation stands: the one costs a lookup each, the other memory.
-const manyFound = 32
+const manyFound = 16
 
 // frame is where evaluation of a chain stands.
 type frame struct {
@@ -241,6 +241,8 @@ type frame struct {
 type walk struct {
 	*Table
 	executed func(rules.Place)  // or nil
+	finds    int                // rules found
+	scanning bool               // from here on, see manyFinds
 	lists    [][]uint32         // flow-changing rules that match, of some visits
 	passing  map[int32][]uint32 // counting rules that match, by chain
 }
@@ -251,7 +253,7 @@ func onlyCounts(r *rules.Rule[rules.Action]) bool { return r.Continue && r.Value
 // Evaluate sends a packet through the table from the chain at index entry,
 // 0 <= entry < len(Chains), and returns what rules.Table.Evaluate does; it
 // panics on an entry that there is not. It allocates nothing unless
-// jumps nest deeper than 16, or a packet takes more than 32 of them in one
+// jumps nest deeper than 16, or a packet finds more than 16 rules in one
 // chain.
 func (t *Table) Evaluate(k rules.Key, entry int) rules.Result {
 	return t.Trace(k, entry, nil)
@@ -296,7 +298,7 @@ func (w *walk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 	at := w.enter(entry)
 	for {
 		rank := w.next(k, &at)
-		if w.executed != nil && at.next != returned {
+		if w.executed != nil && at.next != returned && !w.scans(&at) {
 			w.passed(k, &at, rank)
 		}
 		if rank == tree.NoMatch {
@@ -315,6 +317,9 @@ func (w *walk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 		}
 		at.next = rank + 1
 		at.found++
+		if w.finds++; w.finds == manyFinds {
+			w.scanning = true
+		}
 		switch {
 		case here.Rule == endOfGoto:
 			at.next = w.entries[rank].next
@@ -413,6 +418,9 @@ func (w *walk) extended(r *rules.Rule[rules.Action], s rules.Subject, here rules
 // forget drops the lists of matching rules that were made before the packet
 // changed.
 func (w *walk) forget(stack []frame, at *frame) {
+	if len(w.lists) > 0 {
+		w.scanning = true // lists would have to be made again and again
+	}
 	w.lists = w.lists[:0]
 	at.ahead = 0
 	for i := range stack {
@@ -442,6 +450,9 @@ func (w *walk) next(k rules.Key, at *frame) uint32 {
 	if at.next == returned {
 		return tree.NoMatch
 	}
+	if w.scans(at) {
+		return w.scan(k, at)
+	}
 	if at.ahead == 0 {
 		if w.indexes == nil && at.found < manyFound {
 			u := &w.units[at.chain]
@@ -460,6 +471,55 @@ func (w *walk) next(k rules.Key, at *frame) uint32 {
 		return tree.NoMatch
 	}
 	return list[i]
+}
+
+// smallUnit is the size up to which a unit is scanned rather than looked up: a
+// lookup costs as much as some conditions.
+const smallUnit = 4
+
+// manyFinds is the number of rules found by lookups, in all units, after which
+// the rest of an evaluation scans: so many rules match that a lookup for each
+// costs more than to look at all.
+const manyFinds = 64
+
+// scans reports whether evaluation goes on in the unit by looking at one entry
+// after the other. It does not change on a visit but from no to yes, between
+// one rule found and the next.
+func (w *walk) scans(at *frame) bool {
+	u := &w.units[at.chain]
+	return w.scanning || u.to-u.from <= smallUnit
+}
+
+// scan is next by looking at one entry after the other. It reports the rules
+// that only count on the way.
+func (w *walk) scan(k rules.Key, at *frame) uint32 {
+	u := &w.units[at.chain]
+	for rank := at.next; rank < u.to; {
+		e := &w.entries[rank]
+		if e.rule == endOfGoto {
+			if rank = e.next; rank == returned {
+				break
+			}
+			continue
+		}
+		r := w.ruleAt(rank)
+		copied := w.actions[rank]&isCopied != 0
+		switch {
+		case r.Matches(w.source.Schema, k):
+			if !copied && !onlyCounts(r) {
+				return rank
+			}
+			if w.executed != nil {
+				w.report(rules.Place{Chain: int(e.chain), Rule: int(e.rule)})
+			}
+			rank++
+		case copied:
+			rank = e.next
+		default:
+			rank++
+		}
+	}
+	return tree.NoMatch
 }
 
 // matching returns the ranks of the entries of a unit that match, in order:
