@@ -19,8 +19,8 @@ var _ = register(
 		"-m ah --ahlen 24", "-m ah ! --ahlen 24", "-m ah --ahlen 48", "-m ah --ahres", "-m ah --ahspi 0:500 ! --ahlen 40 --ahres",
 	}},
 	extension{kind: "match", name: "ipcomp", rules: []string{
-		"-p ipcomp -m ipcomp --ipcompspi 500", "-p ipcomp -m ipcomp ! --ipcompspi 500", "-p ipcomp -m ipcomp --ipcompspi 0", "-p ipcomp -m ipcomp --ipcompspi 1:500", "-p ipcomp -m ipcomp ! --ipcompspi 501:65535", "-p ipcomp -m ipcomp --ipcompspi 65535", "-p ipcomp -m ipcomp --ipcompspi 0:65535", "-p ipcomp -m ipcomp --ipcompspi 500 --compres",
-	}},
+		"-p ipcomp -m ipcomp --ipcompspi 500", "-p ipcomp -m ipcomp ! --ipcompspi 500", "-p ipcomp -m ipcomp --ipcompspi 0", "-p ipcomp -m ipcomp --ipcompspi 1:500", "-p ipcomp -m ipcomp ! --ipcompspi 501:65535", "-p ipcomp -m ipcomp --ipcompspi 65535", "-p ipcomp -m ipcomp --ipcompspi 0:65535", "-p ipcomp -m ipcomp --ipcompspi 500 --compres", "-p ipcomp -m ipcomp --ipcompspi 0:", "-p ipcomp -m ipcomp ! --ipcompspi 0: --compres",
+	}, shots: laterFragments(108)},
 	extension{kind: "match", name: "frag", family: 6, rules: []string{
 		"-m frag", "-m frag --fraglen 8", "-m frag ! --fraglen 8", "-m frag --fraglen 0", "-m frag --fragid 9", "-m frag ! --fragid 9", "-m frag --fragid 0:500", "-m frag ! --fragid 501:4294967295", "-m frag --fragid 4294967295", "-m frag --fragres", "-m frag --fragfirst", "-m frag --fragmore", "-m frag --fraglast", "-m frag --fragfirst --fragmore", "-m frag --fragid 77 --fragres --fragfirst", "-m frag --fragid 0:4294967295 --fraglast",
 	}, shots: func(int) []shot {
@@ -73,8 +73,30 @@ var _ = register(
 		}
 		return append(list, shot{name: "behind options", raw: head{proto: 17, ext: []ext{options(dstOpts), srh(0, 1, 1, 7, "2001:db8::a1", "2001:db8::a2")}}.ip(6, udp(1, 2, 0))})
 	}},
+	// Tests that may drop a packet in front of conditions, and tests with a
+	// memory in front of headers that are cut.
+	extension{kind: "match", name: "in front of conditions", rules: []string{
+		"-p sctp -m sctp --chunk-types any DATA -m length --length 0:1", "-p sctp -m sctp --chunk-types all DATA -m length --length 40:", "-p dccp -m dccp ! --dccp-option 2 -m length --length 0:1",
+		"-p tcp -m limit --limit 1/hour --limit-burst 10000 -m multiport --dports 80", "-p udp -m limit --limit 1/hour --limit-burst 10000 -m multiport --ports 1:65535", "-p tcp -m limit --limit 1/hour --limit-burst 10000 -m tcp --dport 80", "-p sctp -m limit --limit 1/hour --limit-burst 10000 -m multiport ! --sports 80",
+	}, shots: func(family int) (list []shot) {
+		for _, cut := range []int{2, 3, 4, 8, 13, 19} {
+			list = append(list, shot{name: "cut tcp", raw: head{proto: 6, cut: cut}.ip(family, tcp(5, 80, syn))}, shot{name: "cut sctp", raw: head{proto: 132, cut: min(cut, 12)}.ip(family, []byte{0xe3, 0xf5, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0})})
+		}
+		return append(list, shot{name: "a chunk of nothing", raw: head{tos: 2, proto: 132}.ip(family, []byte{0xe3, 0xf5, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0})})
+	}},
 	extension{kind: "match", name: "eui64", family: 6, rules: []string{"-m eui64", "-m eui64 -p tcp"}},
 )
+
+// laterFragments are fragments of a protocol that are not the first.
+func laterFragments(proto uint8) func(int) []shot {
+	return func(family int) []shot {
+		h := head{proto: proto, frag: 100 / 8, id: 0xb948}
+		if family == 6 {
+			h = head{proto: proto, ext: []ext{frag6(100/8, true, 9)}}
+		}
+		return []shot{{name: "a later fragment", raw: h.ip(family, make([]byte, 12))}}
+	}
+}
 
 // optionShots are packets with a header of options.
 func optionShots(number uint8) func(int) []shot {

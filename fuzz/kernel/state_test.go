@@ -76,7 +76,17 @@ var _ = register(
 	}, rules6: []string{
 		"-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-srcmask 64 --hashlimit-name a7", "-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 5 --hashlimit-mode dstip,srcip --hashlimit-srcmask 32 --hashlimit-dstmask 127 --hashlimit-name a8",
 	}},
-	extension{kind: "match", name: "hashlimit by ports", rules: []string{"-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 2 --hashlimit-mode srcport,dstport --hashlimit-name b1", "-m hashlimit --hashlimit-above 1/hour --hashlimit-burst 2 --hashlimit-mode srcip,dstport --hashlimit-name b2"}},
+	extension{kind: "match", name: "hashlimit by ports", rules: []string{"-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 2 --hashlimit-mode srcport,dstport --hashlimit-name b1", "-m hashlimit --hashlimit-above 1/hour --hashlimit-burst 2 --hashlimit-mode srcip,dstport --hashlimit-name b2"}, shots: func(family int) (list []shot) {
+		if family == 6 {
+			for _, first := range []int{0, 3} {
+				for _, second := range []int{0, 5} {
+					two := []ext{frag6(first, true, 9), frag6(second, true, 9)}
+					list = append(list, shot{name: "two fragment headers", raw: head{proto: 17, ext: two}.ip(6, udp(7, 8, 0))}, shot{name: "two fragment headers", raw: head{proto: 6, ext: two}.ip(6, tcp(9, 10, syn))})
+				}
+			}
+		}
+		return list
+	}},
 	extension{kind: "match", name: "recent", shots: talk, noPool: true, rules: []string{
 		"-m recent --set --name r1 --rsource", "-m recent --rcheck --name r1 --rsource", "-m recent --rcheck --hitcount 3 --name r1 --rsource", "-m recent ! --rcheck --hitcount 5 --name r1 --rsource", "-m recent ! --set --name r2 --rdest", "-m recent --update --name r2 --rdest", "-m recent --rcheck --seconds 3600 --hitcount 10 --name r2 --rdest",
 		"-p tcp -m recent --set --name r3 --rsource", "-m recent --update --seconds 3600 --hitcount 4 --name r3 --rsource", "-p udp -m udp --dport 54 -m recent --remove --name r3 --rsource", "-m recent --rcheck --name r3 --rsource", "-m recent --rcheck --name r9 --rsource", "-m recent ! --rcheck --name r9 --rsource",

@@ -4,13 +4,18 @@ package vectors
 // the same text. Where NAME.save lies beside NAME, it is what iptables-save
 // 1.8.9 printed once the file was loaded.
 //
-//	go test ./fuzz/vectors -v -dumps DIR
+//	go test ./fuzz/vectors -v -dumps DIR [-refused 'NAME: REASON; NAME: REASON']
+//
+// Files that the real tool refuses too are named with the reason: they must be
+// refused here as well.
 
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,7 +23,36 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var dumpDir = flag.String("dumps", "", "folder of *.v4 and *.v6 files")
+var (
+	dumpDir = flag.String("dumps", "", "folder of *.v4 and *.v6 files")
+	refused = flag.String("refused", "", "files of -dumps that the tools refuse, and why: NAME: REASON; NAME: REASON")
+)
+
+// reasons reads the flag -refused.
+func reasons(text string) (map[string]string, error) {
+	m := map[string]string{}
+	for _, part := range strings.Split(text, ";") {
+		if strings.TrimSpace(part) == "" {
+			continue
+		}
+		name, why, _ := strings.Cut(part, ":")
+		if name, why = strings.TrimSpace(name), strings.TrimSpace(why); name == "" || why == "" {
+			return nil, fmt.Errorf("-refused: %q: want NAME: REASON", strings.TrimSpace(part))
+		}
+		m[name] = why
+	}
+	return m, nil
+}
+
+func TestRefusedFilesAreGivenWithTheReason(t *testing.T) {
+	m, err := reasons(" a.v4: no such target; b.v6: a chain: twice ;")
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"a.v4": "no such target", "b.v6": "a chain: twice"}, m)
+	for _, bad := range []string{"a.v4", "a.v4:", ": why"} {
+		_, err := reasons(bad)
+		require.ErrorContains(t, err, "want NAME: REASON", bad)
+	}
+}
 
 func TestRuleFilesLoadAndPrintBack(t *testing.T) {
 	if *dumpDir == "" {
@@ -30,6 +64,11 @@ func TestRuleFilesLoadAndPrintBack(t *testing.T) {
 		require.NoError(t, err)
 		files = append(files, list...)
 	}
+	why, err := reasons(*refused)
+	require.NoError(t, err)
+	for name := range why {
+		require.True(t, slices.ContainsFunc(files, func(f string) bool { return filepath.Base(f) == name }), "-refused: %s is not in %s", name, *dumpDir)
+	}
 	require.NotEmpty(t, files, "no *.v4 or *.v6 files in %s", *dumpDir)
 	for _, f := range files {
 		t.Run(filepath.Base(f), func(t *testing.T) {
@@ -40,6 +79,10 @@ func TestRuleFilesLoadAndPrintBack(t *testing.T) {
 			text, err := os.ReadFile(f)
 			require.NoError(t, err)
 			rs, err := iptables.Read(bytes.NewReader(text), o)
+			if reason := why[filepath.Base(f)]; reason != "" {
+				require.Error(t, err, "the tools refuse it: %s", reason)
+				t.Skipf("refused, by the tools too: %s: %v", reason, err)
+			}
 			require.NoError(t, err)
 			printed := write(t, rs)
 			again, err := iptables.Read(strings.NewReader(printed), o)

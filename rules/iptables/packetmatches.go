@@ -166,6 +166,8 @@ func finishIPComp(p *ruleParser, m *instance) error {
 		from := len(p.scratch)
 		p.scratch = append(p.scratch, '0')
 		m.given = append(m.given, givenOption{opt: m.mod.find("ipcompspi"), from: from, to: len(p.scratch)})
+	} else if len(m.items) == 0 { // any index, which only packets with the header have
+		m.add(present(field("cpi"), p.family()))
 	}
 	return nil
 }

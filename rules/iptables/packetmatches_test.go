@@ -116,6 +116,13 @@ func TestPacketMatchesMeetWhatTheKernelMeets(t *testing.T) {
 		{"-p tcp -m multiport --sports 8080", 4, ip4(t, 6, 0, "1f90 00"), "drop"},
 		{"-p tcp -m tcp", 4, ip4(t, 6, 1, tcpPlain), "drop"},
 		{"-p tcp -m tcp", 4, ip4(t, 6, 2, tcpPlain), "no"},
+		{"-p tcp -m limit --limit 5/s -m multiport --sports 8080", 4, ip4(t, 6, 0, "1f90 0050 0000 0000"), "yes"},
+		{"-p tcp -m limit --limit 5/s -m multiport --sports 8080", 4, ip4(t, 6, 0, "1f90 00"), "drop"},
+		{"-p tcp -m limit --limit 5/s -m tcp --sport 8080", 4, ip4(t, 6, 0, "1f90 0050 0000 0000"), "drop"},
+		{"-p sctp -m sctp --chunk-types any DATA -m length --length 0:1", 4, ip4(t, 132, 0, "e3f5 0000 00000001 00000000"), "drop"},
+		{"-m length --length 0:1 -p sctp -m sctp --chunk-types any DATA", 4, ip4(t, 132, 0, "e3f5 0000 00000001 00000000"), "no"},
+		{"-m hashlimit --hashlimit-upto 1/hour --hashlimit-mode dstport --hashlimit-name h", 6, ip6(t, 44, "2c 00 0019 00000009 11 00 0001 00000009"+udpPlain), "yes"}, // no further than the first fragment header
+		{"-m hashlimit --hashlimit-upto 1/hour --hashlimit-mode dstport --hashlimit-name h", 6, ip6(t, 44, "2c 00 0001 00000009 11 00"), "drop"},
 		{"-p udp --sport 8080", 4, ip4(t, 17, 0, udpPlain), "yes"},
 		{"-p udp --sport 8080", 4, ip4(t, 17, 0, "1f90 0050 00"), "drop"},
 		{"-p icmp --icmp-type any", 4, ip4(t, 1, 0, "0800 0000"), "drop"},
@@ -148,6 +155,8 @@ func TestPacketMatchesMeetWhatTheKernelMeets(t *testing.T) {
 		{"-m ah", 6, ip6(t, 6, tcpPlain), "no"},
 		{"-p ipcomp -m ipcomp --ipcompspi 18", 4, ip4(t, 108, 0, "06 00 0012"), "yes"},
 		{"-p ipcomp -m ipcomp", 4, ip4(t, 108, 0, "06 00 0012"), "no"},
+		{"-p ipcomp -m ipcomp --ipcompspi 0:", 4, ip4(t, 108, 0, "06 00 0012"), "yes"},
+		{"-p ipcomp -m ipcomp --compres --ipcompspi 0:", 4, ip4(t, 108, 12, "06 00 0012"), "no"}, // a later fragment
 		{"-p ipcomp -m ipcomp --compres", 4, ip4(t, 108, 0, "06 01 0000"), "yes"},
 		{"-p ipcomp -m ipcomp --ipcompspi 0:70000", 4, ip4(t, 108, 0, "06 00 0012"), "yes"},
 		{"-p ipcomp -m ipcomp --ipcompspi 70000", 4, ip4(t, 108, 0, "06 00 0012"), "no"},
@@ -298,4 +307,18 @@ func TestFullRangeOfIPCompIsPrintedAsNothing(t *testing.T) {
 	require.NoError(t, err)
 	text, _ := rs.Rule("filter", "INPUT", 1)
 	require.Equal(t, "-p ipcomp -m ipcomp", text)
+}
+
+func TestARuleWithoutADCCPOptionCountsWhereItDrops(t *testing.T) {
+	broken := ip4(t, 33, 0, "1f90 0050 09 00 0000 00 000001 00000000 05040000")
+	rs, err := Read(strings.NewReader("*raw\n-A PREROUTING -p dccp -m dccp ! --dccp-option 6\n-A PREROUTING -j ACCEPT\nCOMMIT\n"), Options{Family: 4})
+	require.NoError(t, err)
+	table := rs.Tables[0]
+	tr := xt.NewTraversal(table.Schema)
+	require.NoError(t, tr.Packet.Decode(broken, packet.LinkRaw))
+	chain := table.Find("PREROUTING")
+	var executed []rules.Place
+	r := table.Run(tr, chain, func(p rules.Place) { executed = append(executed, p) })
+	require.Equal(t, rules.Result{Verdict: rules.Drop, By: rules.Place{Chain: chain}}, r)
+	require.Equal(t, []rules.Place{{Chain: chain}}, executed)
 }

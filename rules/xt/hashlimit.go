@@ -299,7 +299,8 @@ func (m *hashMemory) key(t *Traversal) (k hashKey, o rules.Outcome, missing stri
 	if m.Parts&(HashSourcePort|HashDestPort) == 0 {
 		return k, rules.Yes, ""
 	}
-	if p.Has&packet.HasProto == 0 {
+	// The kernel looks no further than a fragment header of a later fragment.
+	if p.Has&packet.HasProto == 0 && !p.Frag() {
 		return k, rules.DropNow, ""
 	}
 	src, dst, o := t.ports()

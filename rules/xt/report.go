@@ -38,7 +38,9 @@ func quiet(s rules.Subject, at rules.Place, target, unsure string) *Traversal {
 // RateEst is the target RATEEST: it counts the packet for an estimator.
 type RateEst struct{ Estimator }
 
-// Apply counts the packet.
+// Apply counts the packet. Without a State there is nothing to count in; the
+// effect says so, and the packet goes on all the same, since no verdict depends
+// on the counting: it is the match rateest that is unsure then.
 func (r *RateEst) Apply(s rules.Subject, at rules.Place, unsure string) (rules.Outcome, string) {
 	t := quiet(s, at, "RATEEST", unsure)
 	if t == nil {

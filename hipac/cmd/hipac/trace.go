@@ -51,7 +51,8 @@ Examples:
 The packet's way follows from its interfaces: with in= it comes to this machine
 (PREROUTING, INPUT), with in= and out= it is forwarded (PREROUTING, FORWARD,
 POSTROUTING), with out= alone it comes from here (OUTPUT, POSTROUTING). Without
-either, --hook says it; --table and --chain look at one table alone.
+either, --hook says it; --table and --chain look at one table alone. Neither is
+needed when one built-in chain alone has rules or a policy other than ACCEPT.
 
 A packet is described by PROTOCOL SOURCE[:PORT] > DESTINATION[:PORT], addresses
 of IPv6 with ports in brackets, and words:
@@ -241,10 +242,30 @@ func (t *tracing) path(p *packet.Packet) (rules.Path, error) {
 		case out:
 			way.Hook = "output"
 		default:
+			if stop, ok := t.only(); ok {
+				return rules.Path{stop}, nil
+			}
 			return nil, files.BadUsage("where does the packet go? in=NAME: to this machine, out=NAME: from it, both: through it; or --hook, or --table and --chain")
 		}
 	}
 	return way.way(&files.Rules{Name: t.rulesName, Format: files.Iptables, Tables: t.set})
+}
+
+// only returns the built-in chain that has rules when there is but one: then
+// nothing else is to be seen of a packet's way.
+func (t *tracing) only() (stop rules.Stop, ok bool) {
+	for _, table := range t.set.Tables {
+		for i := range table.Chains {
+			if c := &table.Chains[i]; c.Policy == rules.NoVerdict || c.Rules.Len() == 0 && c.Policy == rules.Accept {
+				continue
+			}
+			if ok {
+				return rules.Stop{}, false
+			}
+			stop, ok = rules.Stop{Table: table, Chain: i}, true
+		}
+	}
+	return stop, ok
 }
 
 // set1 makes a packet the one under way.

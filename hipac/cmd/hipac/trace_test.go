@@ -46,6 +46,24 @@ func TestATraceSaysWhatIsNotKnown(t *testing.T) {
 	golden(t, "trace-unknown.text", out)
 }
 
+func TestAPacketGoesToTheOneChainThatHasRules(t *testing.T) {
+	const web = "tcp 198.51.100.1:4242 > 192.0.2.7:80"
+	r := file(t, "r", "*nat\n:PREROUTING ACCEPT\nCOMMIT\n*filter\n:INPUT ACCEPT\n:OUTPUT ACCEPT\n:web -\n-A OUTPUT -p tcp -j web\n-A web -p tcp --dport 80 -j DROP\nCOMMIT\n")
+	out := output(t, "", "trace", "--rules", r, "--packet", web)
+	require.Contains(t, out, "OUTPUT")
+	require.Contains(t, out, "DROP")
+	for _, rules := range []string{
+		"*filter\n-A INPUT -p tcp -j DROP\n-A OUTPUT -p tcp -j DROP\nCOMMIT\n",
+		"*raw\n-A OUTPUT -p tcp -j ACCEPT\nCOMMIT\n*filter\n-A OUTPUT -p tcp -j DROP\nCOMMIT\n",
+		"*filter\n:FORWARD DROP\n-A INPUT -p tcp -j DROP\nCOMMIT\n",
+		"*filter\n:web -\n-A web -p tcp -j DROP\nCOMMIT\n",
+	} {
+		got := invoke(t, "", "trace", "--rules", file(t, "two", rules), "--packet", web)
+		require.Equal(t, exitUsage, got.code, rules)
+		require.Contains(t, got.stderr, "where does the packet go?", rules)
+	}
+}
+
 func TestRulesRememberThePacketsTracedBefore(t *testing.T) {
 	var lines []traceJSON
 	for _, line := range strings.Split(strings.TrimSpace(traced(t, "--output", "json", "--near", "9", "--packet", newWeb, "--packet", newWeb)), "\n") {
