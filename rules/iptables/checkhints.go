@@ -42,7 +42,11 @@ func (p *ruleParser) lacking(name string) string {
 		return "--" + name + " needs " + joinNames(modules) + " before it"
 	}
 	if name == "" {
-		return "unknown option"
+		var short []string
+		for i := range ruleOptions {
+			short = append(short, "-"+string(ruleOptions[i].short))
+		}
+		return "unknown option: with one dash there are " + strings.Join(short, " ")
 	}
 	var near []string
 	for i := range p.insts {
@@ -64,6 +68,9 @@ func (p *ruleParser) lacking(name string) string {
 	}
 	for i := range found {
 		found[i] = "--" + found[i]
+	}
+	if found == nil {
+		return "unknown option: no match or target has it"
 	}
 	return "unknown option" + didYouMean(found)
 }
@@ -132,6 +139,9 @@ func (a *argument) hint(reason string) string {
 			}
 		}
 	}
+	if n := a.opt.name; (n == "dport" || n == "sport") && strings.Contains(a.vals[0].text, ",") {
+		return "; a list of ports needs -m multiport --" + n + "s"
+	}
 	h := didYouMean(near[:min(3, len(near))])
 	said := false
 	for _, words := range []string{"..", " or ", " than ", " only ", "never match", f.Syntax} {
@@ -143,4 +153,38 @@ func (a *argument) hint(reason string) string {
 		}
 	}
 	return h
+}
+
+// nameReason says that a name in an option is not modelled, and what would be
+// acceptable.
+func (a *argument) nameReason(name, acceptable string) string {
+	option := a.at.text
+	if strings.HasPrefix(option, "--") {
+		option = "--" + a.opt.name
+	}
+	return option + ": " + name + " is not modelled; expected " + acceptable
+}
+
+// wanted says what a value looks like, as the end of a message.
+func (f *Form) wanted() string {
+	switch {
+	case f.Syntax != "":
+		return ": " + f.Syntax
+	case len(f.Symbols) > 0 && len(f.Symbols) <= 8:
+		return ": " + joinNames(f.Symbols)
+	}
+	return ""
+}
+
+// place returns the option of the instance that a reason begins with, or else
+// the instance itself.
+func (m *instance) place(reason string) word {
+	name, ok := strings.CutPrefix(reason, "--")
+	if ok {
+		name, _, _ = strings.Cut(name, " ")
+		if g := m.option(name); g != nil && g.column > 0 {
+			return word{text: "--" + name, column: g.column}
+		}
+	}
+	return m.at
 }

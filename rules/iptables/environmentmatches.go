@@ -81,7 +81,7 @@ func parseOwner(a *argument) error {
 			id, ok = lookup(s)
 		}
 		if !ok {
-			a.p.note(kind+" name "+s, a.vals[0])
+			a.p.noteAs(kind+" name "+s, a.nameReason(kind+" name "+s, "a number, or a name whose number is given"), a.vals[0])
 			a.write(s)
 			return nil
 		}
@@ -252,7 +252,7 @@ func (a *argument) parseMaskedAddr() (*xt.MaskedAddr, error) {
 		if !isHostName(text) {
 			return nil, err
 		}
-		a.p.note("host name "+text, a.vals[0])
+		a.p.noteAs("host name "+text, a.nameReason("host name "+text, "an address"), a.vals[0])
 		a.write(s)
 		return &xt.MaskedAddr{Not: a.not}, nil
 	}

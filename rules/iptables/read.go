@@ -654,15 +654,19 @@ func parseDecimal(s string) (uint64, error) {
 	return n, nil
 }
 
-// unsupported counts a line's use of a feature that is not modelled.
-func (f *fileReader) unsupported(name string, at word) {
+// unsupported counts a line's use of a feature that is not modelled. Without a
+// reason it says so.
+func (f *fileReader) unsupported(name, reason string, at word) {
 	i, ok := f.features[name]
 	if !ok {
 		i = len(f.found)
 		f.features[name] = i
-		reason := name + " is not modelled"
-		if i < maxAbsent {
+		switch {
+		case reason != "":
+		case i < maxAbsent:
 			reason = notModelledReason(name)
+		default:
+			reason = name + " is not modelled"
 		}
 		f.foundAt = append(f.foundAt, 0)
 		f.found = append(f.found, Feature{Name: name, First: &rules.ParseError{File: f.file, Line: f.line, Column: at.column, Where: f.where(),

@@ -199,6 +199,7 @@ type givenOption struct {
 	silent   bool
 	printAs  string
 	from, to int // of its value in ruleParser.scratch
+	column   int // of the option in the line
 }
 
 func (m *instance) has(name string) bool { return m.option(name) != nil }

@@ -6,6 +6,7 @@ package iptables
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/hipac-go/classifier/rules"
@@ -214,11 +215,14 @@ func (p *ruleParser) unheard(kind string, at word) {
 }
 
 // note records a feature that is not modelled, for the rule and for the file.
-func (p *ruleParser) note(feature string, at word) {
+func (p *ruleParser) note(feature string, at word) { p.noteAs(feature, "", at) }
+
+// noteAs is note with the reason, "" for the usual one.
+func (p *ruleParser) noteAs(feature, reason string, at word) {
 	feature = p.f.intern(feature)
 	if !contains(p.unknown, feature) {
 		p.unknown = append(p.unknown, feature)
-		p.f.unsupported(feature, at)
+		p.f.unsupported(feature, reason, at)
 	}
 }
 
@@ -306,7 +310,7 @@ func (p *ruleParser) take(m *instance, o *option, w word, not bool, glued string
 	}
 	for ; n < words; n++ {
 		if p.pos == len(p.words) {
-			return p.f.errorAt(w, "%s needs a value", title)
+			return p.f.errorAt(w, "%s needs a value%s", title, o.form.wanted())
 		}
 		vals[n] = p.words[p.pos]
 		p.pos++
@@ -329,7 +333,7 @@ func (p *ruleParser) take(m *instance, o *option, w word, not bool, glued string
 		return a.explain(title, err)
 	}
 	if m != nil {
-		m.given = append(m.given, givenOption{o, not, a.silent, a.printAs, from, len(p.scratch)})
+		m.given = append(m.given, givenOption{o, not, a.silent, a.printAs, from, len(p.scratch), w.column})
 	}
 	return nil
 }
@@ -340,11 +344,21 @@ func (a *argument) explain(title string, err error) error {
 	if errors.As(err, &placed) {
 		return err
 	}
-	at := a.at
+	at, reason := a.at, err.Error()
 	if len(a.vals) > 0 {
 		at = a.vals[0]
 	}
-	return a.p.f.errorAt(at, "%s: %s%s", title, err.Error(), a.hint(err.Error()))
+	for _, v := range a.vals { // the one that the reason quotes, which need not do it again
+		if strings.HasPrefix(reason, strconv.Quote(rules.Excerpt(v.text))+": ") {
+			at, reason = v, reason[len(strconv.Quote(rules.Excerpt(v.text)))+2:]
+			break
+		}
+		if quoted, _, ok := strings.Cut(strings.TrimPrefix(reason, "\""), "\""); ok && reason[0] == '"' && strings.Contains(v.text, quoted) {
+			at = v
+			break
+		}
+	}
+	return a.p.f.errorAt(at, "%s: %s%s", title, reason, a.hint(reason))
 }
 
 func (p *ruleParser) notModelled(m *instance, o *option, w word) {
@@ -398,7 +412,7 @@ func (p *ruleParser) finish() error {
 // says, of one of its options.
 func (p *ruleParser) only(hooks hook, m *instance, title string) error {
 	if p.f.hook&^hooks != 0 {
-		return p.f.errorAt(m.at, "%s cannot be used in chain %s, only in %s", title, p.f.hook, hooks)
+		return p.f.errorAt(m.place(title), "%s cannot be used in chain %s, only in %s", title, p.f.hook, hooks)
 	}
 	if p.hooks == 0 {
 		p.hooks = ^hook(0)
@@ -423,7 +437,7 @@ func (p *ruleParser) finishModule(m *instance) error {
 		}
 	}
 	if mod.tables != nil && !contains(mod.tables, p.f.cur.name) {
-		return p.f.errorAt(m.at, "%s cannot be used in table %s", mod.title(), p.f.cur.name)
+		return p.f.errorAt(m.at, "%s cannot be used in table %s, only in %s", mod.title(), p.f.cur.name, joinNames(mod.tables))
 	}
 	if mod.hooks != 0 {
 		if err := p.only(mod.hooks, m, mod.title()); err != nil {
@@ -439,12 +453,12 @@ func (p *ruleParser) finishModule(m *instance) error {
 		o := m.given[i].opt
 		for _, other := range o.excludes {
 			if m.has(other) {
-				return p.f.errorAt(m.at, "--%s cannot be used with --%s", o.name, other)
+				return p.f.errorAt(m.place("--"+o.name), "--%s cannot be used with --%s", o.name, other)
 			}
 		}
 		for _, other := range o.requires {
 			if !m.has(other) {
-				return p.f.errorAt(m.at, "--%s needs --%s", o.name, other)
+				return p.f.errorAt(m.place("--"+o.name), "--%s needs --%s", o.name, other)
 			}
 		}
 	}
@@ -465,7 +479,7 @@ func (p *ruleParser) finishModule(m *instance) error {
 			if errors.As(err, &placed) {
 				return err
 			}
-			return p.f.errorAt(m.at, "%s", err.Error())
+			return p.f.errorAt(m.place(err.Error()), "%s", err.Error())
 		}
 	}
 	return nil

@@ -84,7 +84,7 @@ func (a *argument) addresses(list []address, field int) ([]address, error) {
 		}
 		if addr.host != "" {
 			addr.host = a.p.f.intern("host name " + addr.host)
-			a.p.f.unsupported(addr.host, a.vals[0])
+			a.p.f.unsupported(addr.host, a.nameReason(addr.host, "an address"), a.vals[0])
 		}
 		if len(list) >= a.p.f.limits.MaxElements {
 			return list, &rules.ParseError{File: a.p.f.file, Line: a.p.f.line, Column: a.vals[0].column, Where: a.p.f.where(),

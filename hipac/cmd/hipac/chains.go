@@ -22,9 +22,20 @@ import (
 
 // wayFlags say what of an iptables file packets are sent through.
 type wayFlags struct {
-	Table string `placeholder:"NAME" help:"iptables: the table; filter when not given." group:"Rules"`
-	Chain string `placeholder:"NAME" help:"iptables: the built-in chain that packets enter at; when not given FORWARD, or the table's first." group:"Rules"`
-	Hook  string `enum:",input,forward,output" default:"" placeholder:"WAY" help:"iptables: all tables on the way of a packet, in the kernel's order: to this machine (input), through it (forward), from it (output)." group:"Rules"`
+	Table string  `placeholder:"NAME" help:"iptables: the table; filter when not given." group:"Rules"`
+	Chain string  `placeholder:"NAME" help:"iptables: the built-in chain that packets enter at; when not given FORWARD, or the table's first." group:"Rules"`
+	Hook  wayName `placeholder:"WAY" help:"iptables: all tables on the way of a packet, in the kernel's order: to this machine (input), through it (forward), from it (output)." group:"Rules"`
+}
+
+// wayName is "input", "forward" or "output"; "" when it is not given.
+type wayName string
+
+// UnmarshalText refuses other names.
+func (w *wayName) UnmarshalText(text []byte) error {
+	if *w = wayName(text); iptables.Hooks(string(*w)) == nil {
+		return fmt.Errorf("must be one of input, forward and output, not %q", text)
+	}
+	return nil
 }
 
 // way returns the stops that the flags ask for; nil for a list.
@@ -42,7 +53,7 @@ func (f *wayFlags) way(file *files.Rules) (rules.Path, error) {
 	if f.Table != "" || f.Chain != "" {
 		return nil, files.BadUsage("--hook goes through all tables: it does not go with --table and --chain")
 	}
-	path, err := file.Tables.Path(iptables.Hooks(f.Hook)...)
+	path, err := file.Tables.Path(iptables.Hooks(string(f.Hook))...)
 	if err == nil && len(path) == 0 {
 		err = fmt.Errorf("%s: no table in the file is on the way %s", file.Name, f.Hook)
 	}

@@ -103,6 +103,9 @@ func describeWords(c *iptables.Catalog, words []string) (string, any, error) {
 	kind, rest := words[0], words[1:]
 	if !slices.Contains(describeKinds, kind) {
 		if c.Find("", kind) == nil {
+			if kinds := kindsOf(c, rest); kinds != nil {
+				return "", nil, unknownWord("match or target", kind, kinds)
+			}
 			return "", nil, unknownWord("match or target", kind, append(c.Nearest("", kind), near(kind, describeKinds)...))
 		}
 		kind, rest = "", words
@@ -140,6 +143,46 @@ func describeWords(c *iptables.Catalog, words []string) (string, any, error) {
 		return "", nil, err
 	}
 	return describeParam(e.Kind+" "+e.Name+" ", p), p, nil
+}
+
+// kindsOf returns the kinds of which there is one with the first name.
+func kindsOf(c *iptables.Catalog, names []string) (kinds []string) {
+	for _, kind := range describeKinds[:2] {
+		if len(names) > 0 && c.Find(kind, names[0]) != nil {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+// withoutDashes takes the dashes from words of a describe command that name an
+// option of rules, such as -s and --dport, where they are not its own.
+func withoutDashes(args []string) []string {
+	if len(args) == 0 || args[0] != "describe" {
+		return args
+	}
+	c := iptables.Describe()
+	known := func(name string) bool {
+		for _, list := range [][]*iptables.Extension{c.Matches, c.Targets} {
+			for _, e := range list {
+				if e.Find(name) != nil {
+					return true
+				}
+			}
+		}
+		return c.Option(name) != nil
+	}
+	own := []string{"--output", "--schema", "--value", "--not", "--family", "--help", "-h"}
+	out := slices.Clone(args)
+	for i := 1; i < len(out) && out[i] != "--"; i++ {
+		switch name := out[i]; {
+		case name == "--value" || name == "--output" || name == "--family":
+			i++
+		case strings.HasPrefix(name, "-") && !slices.Contains(own, name) && known(name):
+			out[i] = strings.TrimLeft(name, "-")
+		}
+	}
+	return out
 }
 
 // near returns the names that begin like word.

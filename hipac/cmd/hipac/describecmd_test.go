@@ -67,6 +67,8 @@ func TestDescribeKnowsWhatIsMeant(t *testing.T) {
 		{"tpc", `there is no match or target "tpc": did you mean tcp or`},
 		{"match tcp dprot", `there is no option of match tcp "dprot": did you mean dport?`},
 		{"match tcp dport x", `"x" is one word too many`},
+		{"matc tcp", `there is no match or target "matc": did you mean match?`},
+		{"option -k", "unknown flag -k"},
 		{"table x", `there is no table "x": the tables are raw, mangle, nat, filter, security`},
 		{"hook raw", `there is no hook "raw"`},
 		{"option x", `there is no option of every rule "x"`},
@@ -76,6 +78,14 @@ func TestDescribeKnowsWhatIsMeant(t *testing.T) {
 		require.Equal(t, exitUsage, r.code, c.args)
 		require.Empty(t, r.stdout)
 		require.Contains(t, r.stderr, c.want)
+	}
+}
+
+func TestDescribeTakesOptionsAsTheyStandInRules(t *testing.T) {
+	for _, c := range [][2]string{{"option -s", "option source"}, {"match tcp --dport", "match tcp dport"}, {"tcp --dport --output json", "tcp dport --output json"},
+		{"option --source --value 1.2.3.4", "option source --value 1.2.3.4"}} {
+		want := output(t, "", append([]string{"describe"}, strings.Fields(c[1])...)...)
+		require.Equal(t, want, output(t, "", append([]string{"describe"}, strings.Fields(c[0])...)...), c[0])
 	}
 }
 

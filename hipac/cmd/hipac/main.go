@@ -103,7 +103,7 @@ func (a *app) run(args []string) (code int) {
 	if err != nil {
 		panic(err) // the struct tags above are wrong
 	}
-	command, err := parser.Parse(args)
+	command, err := parser.Parse(withoutDashes(args))
 	if err != nil {
 		if errors.Is(err, syscall.EPIPE) { // the help went to a reader that is gone
 			return exitOK

@@ -106,7 +106,7 @@ func (a *app) compile(file *files.Rules, e engine, way *wayFlags, seed uint64) (
 		return nil, err
 	}
 	if p, ok := c.program.(*tableProgram); ok {
-		p.hook = way.Hook
+		p.hook = string(way.Hook)
 	}
 	return c, nil
 }

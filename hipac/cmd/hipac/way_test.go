@@ -62,7 +62,7 @@ func TestUsageErrorsOfWays(t *testing.T) {
 	for args, want := range map[string]string{
 		"--hook input --table raw --rules " + r + " --packets " + p: "--hook goes through all tables",
 		"--hook input --rules " + list + " --packets " + p:          "--hook is for iptables rules",
-		"--hook sideways --rules " + r + " --packets " + p:          "--hook must be one of",
+		"--hook sideways --rules " + r + " --packets " + p:          `--hook: must be one of input, forward and output, not "sideways"`,
 		"--meta uid=1 --rules " + list + " --packets " + p:          "--meta is for iptables rules",
 		"--meta uid=x --rules " + r + " --packets " + p:             `--meta: column 1: "uid=x": not a number`,
 		"--meta ttl=5 --rules " + r + " --packets " + p:             "a word about a packet's bytes",

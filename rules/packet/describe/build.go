@@ -38,7 +38,7 @@ func (p *Packet) build() error {
 	case least > most:
 		return &Error{Text: "payload", Reason: fmt.Sprintf("the packet would be %d bytes long; at most %d", least, most)}
 	case s.hasLength && (int(s.length) < least || int(s.length) > most):
-		return &Error{Text: fmt.Sprintf("length=%d", s.length), Reason: fmt.Sprintf("headers and payload take %d bytes; at most %d can be", least, most)}
+		return &Error{Text: "length", Reason: fmt.Sprintf("headers and payload take %d bytes; at most %d can be: length is in %d..%d", least, most, least, most)}
 	}
 	h.Length = uint32(least)
 	if s.hasLength {

@@ -75,9 +75,24 @@ func Parse(text string) (*Packet, error) {
 		return nil, err
 	}
 	if err := p.build(); err != nil {
-		return nil, err
+		return nil, placed(err, tokens)
 	}
 	return p, nil
+}
+
+// placed gives an error about the packet as a whole the place of the word that
+// it names.
+func placed(err error, tokens []token) error {
+	e, ok := err.(*Error)
+	if !ok || e.Text == "" {
+		return err
+	}
+	for _, t := range tokens {
+		if w, _, err := findWord(t); err == nil && w.Name == e.Text {
+			return &Error{Text: t.raw, Offset: t.offset, Reason: e.Reason}
+		}
+	}
+	return err
 }
 
 // Meta is what words say of packets besides their bytes. It is immutable.

@@ -134,7 +134,7 @@ func findWord(t token) (*Word, string, error) {
 	if isFlags(t.raw) {
 		return wordFlags, t.raw, nil
 	}
-	best, most := "", 3
+	best, most := "", max(1, len(name)/3)+1
 	for i := range words {
 		if d := distance(name, words[i].Name); d < most && d < len(words[i].Name) {
 			best, most = words[i].Name, d
