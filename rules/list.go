@@ -56,7 +56,7 @@ func (l *List[T]) Position(id ID) int {
 func (l *List[T]) SequentialIDs() bool { return l.byID == nil }
 
 // Builder collects rules for a List. It copies what it is given, so that the
-// caller may reuse slices at once. A Builder is for one goroutine.
+// caller may reuse slices at once, but see Own. A Builder is for one goroutine.
 type Builder[T any] struct {
 	schema *Schema
 	limits Limits
@@ -64,6 +64,7 @@ type Builder[T any] struct {
 	byID   map[ID]int
 	free   ID     // no smaller identity above the number of rules is free
 	conds  []Cond // chunk that rules' conditions are copied into
+	owns   bool   // conditions are kept as they are given
 	bytes  int64  // taken by the rules, as Limits.MaxMemory counts
 }
 
@@ -104,6 +105,10 @@ func (b *Builder[T]) Schema() *Schema { return b.schema }
 // Grow makes room for n more rules, to be added at one time.
 func (b *Builder[T]) Grow(n int) { b.rules = slices.Grow(b.rules, n) }
 
+// Own has Add keep the conditions of rules instead of copying them: the caller
+// does not change them any more.
+func (b *Builder[T]) Own() { b.owns = true }
+
 // Add appends a rule and returns its identity. On an error nothing is added:
 // a condition that does not fit the schema, a used identity (ErrDuplicateID),
 // too many rules or bytes of them (ErrLimit).
@@ -139,12 +144,14 @@ func (b *Builder[T]) Add(r Rule[T]) (ID, error) {
 	if b.byID != nil {
 		b.byID[r.ID] = pos
 	}
-	if cap(b.conds)-len(b.conds) < len(r.Conds) {
-		b.conds = make([]Cond, 0, max(len(r.Conds), min(4096, 4+2*len(b.rules))))
+	if !b.owns {
+		if cap(b.conds)-len(b.conds) < len(r.Conds) {
+			b.conds = make([]Cond, 0, max(len(r.Conds), min(4096, 4+2*len(b.rules))))
+		}
+		start := len(b.conds)
+		b.conds = append(b.conds, r.Conds...)
+		r.Conds = slices.Clip(b.conds[start:])
 	}
-	start := len(b.conds)
-	b.conds = append(b.conds, r.Conds...)
-	r.Conds = slices.Clip(b.conds[start:])
 	if len(b.rules) == cap(b.rules) {
 		b.rules = slices.Grow(b.rules, len(b.rules)+1) // doubled: append grows long slices by a quarter
 	}

@@ -106,7 +106,7 @@ func (r *rawRule) bytes() int64 {
 // append grows long slices by a quarter, and copies them often.
 func room[T any](s []T) []T {
 	if len(s) == cap(s) {
-		s = slices.Grow(s, len(s)+1)
+		s = slices.Grow(s, max(8, len(s)))
 	}
 	return s
 }

@@ -429,6 +429,7 @@ func (f *fileReader) table(t *tableReader, schema *rules.Schema, place []int) (*
 		}
 		list := rules.NewBuilder[rules.Action](schema)
 		list.SetLimits(limits)
+		list.Own()
 		list.Grow(len(c.rules))
 		for j := range c.rules {
 			r := &c.rules[j]
