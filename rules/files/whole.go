@@ -19,6 +19,9 @@ var columns = func() *rules.Schema {
 	return rules.MustSchema(append(fields, rules.Field{Name: "tos", Bits: 8, Kind: rules.Hex}, rules.Field{Name: "ctmark", Bits: 32, Kind: rules.Hex})...)
 }()
 
+// IsColumn reports whether CSV packets for tables may have a column of the name.
+func IsColumn(name string) bool { return columns.Index(name) >= 0 }
+
 // whole makes packets of what a file has.
 type whole struct {
 	schema   *rules.Schema

@@ -6,9 +6,11 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/capture"
+	"github.com/hipac-go/classifier/rules/files"
 )
 
 // asked counts, per field, the rules with a condition on it. rule numbers the
@@ -94,30 +96,44 @@ var ofHeaders = map[string]bool{
 
 // absentFields returns a line for each field that rules ask for and no packet
 // has; absent has a bit for each field that all packets were without.
-func absentFields(s *rules.Schema, asks []int, absent uint32, format string) (lines []error) {
+// Packets of tables can be given some by --meta.
+func absentFields(s *rules.Schema, asks []int, absent uint32, format string, tables bool) (lines []error) {
 	isCapture := format == capture.Pcap.String() || format == capture.Pcapng.String()
 	for i, n := range asks {
 		name := s.Field(i).Name
-		if n == 0 || absent>>i&1 == 0 || isCapture && ofHeaders[name] {
+		if n == 0 || absent>>i&1 == 0 || isCapture && (ofHeaders[name] || tables && !outside(name)) {
 			continue
 		}
-		lines = append(lines, fmt.Errorf("%s for %s, which no packet has%s", verb(n, "rule", "asks", "ask"), name, hint(name, format)))
+		lines = append(lines, fmt.Errorf("%s for %s, which no packet has%s", verb(n, "rule", "asks", "ask"), name, hint(name, format, tables)))
 	}
 	return lines
 }
 
+// outside reports whether a field of iptables rules is not in the packet's bytes.
+func outside(field string) bool {
+	return field == "iif" || field == "oif" || strings.HasPrefix(field, "ct") || said(label(field))
+}
+
 // hint says what would give packets the field.
-func hint(field, format string) string {
+func hint(field, format string, tables bool) string {
 	flag := map[string]string{"iif": "--in-interface", "oif": "--out-interface", "ctstate": "--ctstate"}[field]
+	if word := label(field); tables && flag == "" && said(word) {
+		flag = "--meta '" + word + "=...'"
+	}
+	if tables && flag == "" && strings.HasPrefix(field, "ct") {
+		flag = "--ctstate"
+	}
 	switch format {
 	case capture.Pcapng.String():
 		if flag != "" && flag != "--ctstate" {
 			flag += ", --capture-interface"
 		}
 	case capture.CSVFlows.String():
-		if flag != "" {
+		column := !tables || files.IsColumn(field)
+		switch {
+		case flag != "" && column:
 			flag += ", or a column " + field
-		} else {
+		case flag == "" && column:
 			return ": a column of that name would give it"
 		}
 	case capture.ClassBench.String():

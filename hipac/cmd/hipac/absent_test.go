@@ -57,3 +57,24 @@ func TestTheSixthColumnOfATraceIsSaidToCountForNothing(t *testing.T) {
 	require.Equal(t, result{exitOK, "0\n0\n0\n2\n", "hipac: 1 rule asks for flags, which no packet has: the trace's sixth column is informational\n"}, got)
 	output(t, trace, "--rules", file(t, "r", classbenchRules), "--packets", "-", "--output", "id")
 }
+
+func TestMetaGivesPacketsWhatTheirLinkLayerDidNot(t *testing.T) {
+	r := file(t, "r", "*filter\n:INPUT ACCEPT\n-A INPUT -m pkttype --pkt-type broadcast -j DROP\n-A INPUT -m mac --mac-source 02:00:00:00:00:09 -j DROP\n"+
+		"-A INPUT -m cpu --cpu 1 -j DROP\n-A INPUT -p tcp -m tcp --tcp-option 5 -j DROP\nCOMMIT\n")
+	bare := described(t, "udp 10.0.0.1 > 10.0.0.2:5")
+	args := []string{"--rules", r, "--packets", bare, "--output", "id"}
+	for _, table := range [][]string{{"--chain", "INPUT"}, {"--hook", "input"}} {
+		got := invoke(t, "", append(args, table...)...)
+		require.Equal(t, "hipac: 1 rule asks for smac, which no packet has: see --meta 'mac=...'\n"+
+			"hipac: 1 rule asks for pkttype, which no packet has: see --meta 'pkttype=...'\n"+
+			"hipac: 1 rule asks for cpu, which no packet has: see --meta 'cpu=...'\n", got.stderr)
+	}
+	require.Equal(t, "DROP\tINPUT/1\n", invoke(t, "", append(args, "--chain", "INPUT", "--meta", "pkttype=broadcast")...).stdout)
+	require.Equal(t, "DROP\tINPUT/2\n", invoke(t, "", append(args, "--chain", "INPUT", "--meta", "pkttype=unicast mac=02:00:00:00:00:09")...).stdout)
+	trace := output(t, "", "trace", "--rules", r, "--packets", bare, "--hook", "input")
+	require.Contains(t, trace, "no: pkttype= is not given, the rule wants broadcast\n")
+	require.Contains(t, trace, "no: mac= is not given, the rule wants 02:00:00:00:00:09\n")
+	// What the frames say goes before.
+	framed := file(t, "f", pcap(t, frame(udp(1, 5))))
+	require.Equal(t, "ACCEPT\tINPUT/policy\n", invoke(t, "", "--rules", r, "--packets", framed, "--output", "id", "--chain", "INPUT", "--meta", "pkttype=broadcast mac=02:00:00:00:00:09").stdout)
+}

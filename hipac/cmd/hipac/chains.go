@@ -267,7 +267,7 @@ func (p *tableProgram) what() string {
 		names = append(names, t.Name)
 	}
 	if p.hook != "" {
-		return fmt.Sprintf("%s in %s of %s on the way %s", plural(n, "rule"), plural(chains, "chain"), "tables "+strings.Join(names, ", "), p.hook)
+		return fmt.Sprintf("%s in %s of %s %s on the way %s", plural(n, "rule"), plural(chains, "chain"), map[bool]string{true: "table", false: "tables"}[len(names) == 1], strings.Join(names, ", "), p.hook)
 	}
 	return fmt.Sprintf("%s in %s of table %s, from chain %s", plural(n, "rule"), plural(chains, "chain"),
 		names[0], p.path[0].Table.Chains[p.path[0].Chain].Name)

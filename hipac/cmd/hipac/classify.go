@@ -353,7 +353,8 @@ func (r *classification) warn() {
 		r.app.complain(fmt.Errorf("%s short or broken headers: %s", have(n, "packet"), what))
 	}
 	if r.sum.keys {
-		for _, line := range absentFields(r.prog.schema(), r.prog.asks(), r.sum.absent, r.sum.format) {
+		_, tables := r.prog.program.(*tableProgram)
+		for _, line := range absentFields(r.prog.schema(), r.prog.asks(), r.sum.absent, r.sum.format, tables) {
 			r.app.complain(line)
 		}
 	}

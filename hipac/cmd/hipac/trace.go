@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 
@@ -305,6 +306,9 @@ func (t *tracing) packet(number int, p *packet.Packet, at time.Time, text string
 	case "json":
 		err = w.json(t.out)
 	case "kernel":
+		for _, u := range w.unsure {
+			t.app.complain(u)
+		}
 		if _, err = t.out.Write(w.lines); w.trace.Left > 0 {
 			t.app.complain(fmt.Errorf("packet %d: %s left out", number, were(w.trace.Left, "more step")))
 		}
@@ -330,6 +334,7 @@ type packetWay struct {
 	before    []int // effects in front of each step, and in the end
 	dropped   dropReason
 	lines     []byte
+	unsure    []error // about rules without a line
 }
 
 // rule returns the text of a rule of a stop, its number and its line.
@@ -358,6 +363,12 @@ func (w *packetWay) kernel(stop int, s *hipac.Step, p *packet.Packet) {
 	case hipac.Executed:
 		var text string
 		text, number, _ = w.rule(stop, s.At)
+		for i := range s.Answers {
+			if a := &s.Answers[i]; a.Outcome == rules.Unsure {
+				w.unsure = append(w.unsure, fmt.Errorf("packet %d: no line of %s %s, which may match or not: needs %s", w.number, t.Name, place(c.Name, strconv.Itoa(number)), needed(a.Needs)))
+				return
+			}
+		}
 		// What the kernel takes for the end of a chain: a verdict without a
 		// condition, which is how it keeps policies.
 		switch text {

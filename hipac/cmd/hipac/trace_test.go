@@ -44,6 +44,8 @@ func TestATraceSaysWhatIsNotKnown(t *testing.T) {
 	out := output(t, "", "trace", "--rules", r, "--allow-unknown", "--packet", "tcp 10.0.0.1:1 > 10.0.0.2:2 out=eth0",
 		"--packet", "tcp 10.0.0.1:1 > 10.0.0.2:2 out=eth0 uid=7")
 	golden(t, "trace-unknown.text", out)
+	got := invoke(t, "", "trace", "--rules", r, "--allow-unknown", "--output", "kernel", "--packet", "tcp 10.0.0.1:1 > 10.0.0.2:2 out=eth0")
+	require.Equal(t, result{stderr: "hipac: packet 1: no line of filter OUTPUT/1, which may match or not: needs owner: say uid=\n"}, got)
 }
 
 func TestAPacketGoesToTheOneChainThatHasRules(t *testing.T) {

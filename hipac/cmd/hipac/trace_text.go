@@ -4,13 +4,16 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/files"
+	"github.com/hipac-go/classifier/rules/packet/describe"
 )
 
 // wayLine is a line of a trace: what stands on its left, the rule or what came
@@ -317,8 +320,10 @@ func failure(a *rules.Answer) string {
 		return unsureOf(a)
 	case a.Field == "":
 		return a.Wanted + " does not hold"
+	case !a.Present && said(label(a.Field)):
+		return fmt.Sprintf("%s= is not given, the rule wants %s", label(a.Field), wanted(a))
 	case !a.Present:
-		return fmt.Sprintf("the packet has no %s, the rule wants %s", label(a.Field), wanted(a))
+		return fmt.Sprintf("the packet has no %s, the rule wants %s", cmp.Or(interfaces[a.Field], label(a.Field)), wanted(a))
 	}
 	return fmt.Sprintf("%s is %s, the rule wants %s", label(a.Field), a.Got, wanted(a))
 }
@@ -331,15 +336,30 @@ func unsureOf(a *rules.Answer) string {
 	return a.Wanted + ": unknown, needs " + needed(a.Needs)
 }
 
-// saying are the words of a packet description that say what is missing.
+// interfaces are the fields that packets on some hooks are without.
+var interfaces = map[string]string{"iif": "in-interface", "oif": "out-interface"}
+
+// said reports whether packets have a field only where a description, a
+// capture's link layer or --meta says it.
+func said(field string) bool {
+	return slices.ContainsFunc(describe.Words(), func(w describe.Word) bool {
+		return w.Name == field && (w.Meta && field != "in" && field != "out" || w.Link)
+	})
+}
+
+// saying are the words of a packet description, and flags, that say what is
+// missing.
 var saying = map[string]string{"owner": "uid=", "cgroup": "cgroup=", "physdev": "physin=", "rpfilter": "rpfilter=", "socket": "socket=", "policy": "ipsec=",
-	"ipvs": "ipvs=", "the path's MTU": "mtu=", "the packet's connection": "ctstate=",
-	"cpu": "cpu=", "realm": "realm=", "devgroup": "ingroup= or outgroup=", "addrtype": "srctype= or dsttype="}
+	"ipvs": "ipvs=", "the path's MTU": "mtu=", "the packet's connection": "ctstate=", "addrtype": "srctype= or dsttype=, or give --routes",
+	"the interface": "in= or out=", "cpu": "cpu=", "realm": "realm=", "devgroup": "ingroup= or outgroup="}
 
 // needed writes what is missing, and the word that says it.
 func needed(what string) string {
 	if w, ok := saying[what]; ok {
 		return what + ": say " + w
+	}
+	if strings.HasPrefix(what, "set ") {
+		return what + ": give --sets"
 	}
 	return what
 }
