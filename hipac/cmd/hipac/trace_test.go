@@ -170,3 +170,11 @@ func TestTheRulesOfTheTraceTestsAreCanonical(t *testing.T) {
 	}
 	require.Equal(t, 6, n)
 }
+
+func TestTheReadmeShowsWhatTraceShows(t *testing.T) {
+	text, err := os.ReadFile("../../../README.md")
+	require.NoError(t, err)
+	const packet = "tcp 192.0.2.9:4242 > 198.51.100.2:22 in=wan0 out=dmz0"
+	require.Contains(t, string(text), "\nhipac trace --rules office.rules --packet '"+packet+"' --near 1\n```\n\n```\n"+
+		output(t, "", "trace", "--rules", "demo/office.rules", "--packet", packet, "--near", "1")+"```\n")
+}
