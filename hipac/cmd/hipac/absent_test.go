@@ -60,14 +60,13 @@ func TestTheSixthColumnOfATraceIsSaidToCountForNothing(t *testing.T) {
 
 func TestMetaGivesPacketsWhatTheirLinkLayerDidNot(t *testing.T) {
 	r := file(t, "r", "*filter\n:INPUT ACCEPT\n-A INPUT -m pkttype --pkt-type broadcast -j DROP\n-A INPUT -m mac --mac-source 02:00:00:00:00:09 -j DROP\n"+
-		"-A INPUT -m cpu --cpu 1 -j DROP\n-A INPUT -p tcp -m tcp --tcp-option 5 -j DROP\nCOMMIT\n")
+		"-A INPUT -p tcp -m tcp --tcp-option 5 -j DROP\nCOMMIT\n")
 	bare := described(t, "udp 10.0.0.1 > 10.0.0.2:5")
 	args := []string{"--rules", r, "--packets", bare, "--output", "id"}
 	for _, table := range [][]string{{"--chain", "INPUT"}, {"--hook", "input"}} {
 		got := invoke(t, "", append(args, table...)...)
 		require.Equal(t, "hipac: 1 rule asks for smac, which no packet has: see --meta 'mac=...'\n"+
-			"hipac: 1 rule asks for pkttype, which no packet has: see --meta 'pkttype=...'\n"+
-			"hipac: 1 rule asks for cpu, which no packet has: see --meta 'cpu=...'\n", got.stderr)
+			"hipac: 1 rule asks for pkttype, which no packet has: see --meta 'pkttype=...'\n", got.stderr)
 	}
 	require.Equal(t, "DROP\tINPUT/1\n", invoke(t, "", append(args, "--chain", "INPUT", "--meta", "pkttype=broadcast")...).stdout)
 	require.Equal(t, "DROP\tINPUT/2\n", invoke(t, "", append(args, "--chain", "INPUT", "--meta", "pkttype=unicast mac=02:00:00:00:00:09")...).stdout)
