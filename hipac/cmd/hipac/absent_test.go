@@ -77,3 +77,15 @@ func TestMetaGivesPacketsWhatTheirLinkLayerDidNot(t *testing.T) {
 	framed := file(t, "f", pcap(t, frame(udp(1, 5))))
 	require.Equal(t, "ACCEPT\tINPUT/policy\n", invoke(t, "", "--rules", r, "--packets", framed, "--output", "id", "--chain", "INPUT", "--meta", "pkttype=broadcast mac=02:00:00:00:00:09").stdout)
 }
+
+func TestWhatWouldDecideUnknownPacketsIsNamedInTheEnd(t *testing.T) {
+	r := file(t, "r", "*filter\n:OUTPUT ACCEPT\n-A OUTPUT -s 10.0.0.1 -m owner --uid-owner 5 -j DROP\n-A OUTPUT -s 10.0.0.2 -m addrtype --dst-type LOCAL -j DROP\n"+
+		"-A OUTPUT -s 10.0.0.3 -m set --match-set blocked dst -j DROP\n-A OUTPUT -s 10.0.0.4 -d a.example -j DROP\nCOMMIT\n")
+	csv := "src,dst\n10.0.0.1,10.0.0.9\n10.0.0.1,10.0.0.8\n10.0.0.2,10.0.0.9\n10.0.0.3,10.0.0.9\n10.0.0.4,10.0.0.9\n"
+	got := invoke(t, csv, "--rules", r, "--packets", "-", "--output", "id", "--chain", "OUTPUT", "--allow-unknown")
+	require.Equal(t, result{stdout: "UNKNOWN\tOUTPUT/1\nUNKNOWN\tOUTPUT/1\nUNKNOWN\tOUTPUT/2\nUNKNOWN\tOUTPUT/3\nUNKNOWN\tOUTPUT/4\n",
+		stderr: "hipac: 1 packet is UNKNOWN for lack of addrtype: say srctype= or dsttype= in --meta, or give --routes\n" +
+			"hipac: 2 packets are UNKNOWN for lack of owner: say uid= in --meta\n" +
+			"hipac: 1 packet is UNKNOWN for lack of set blocked: give --sets\n"}, got)
+	output(t, "src,dst\n10.0.0.1,10.0.0.9\n", "--rules", r, "--packets", "-", "--output", "id", "--chain", "OUTPUT", "--allow-unknown", "--meta", "uid=5")
+}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -320,6 +321,9 @@ func (r *classification) count(c *chunk) {
 		case noteShort:
 			r.sum.short++
 		}
+		if o.kind == unsure {
+			r.sum.needs[r.prog.unknown(o, &c.entries[i])]++
+		}
 		if o.kind != bad {
 			continue
 		}
@@ -352,8 +356,13 @@ func (r *classification) warn() {
 		}
 		r.app.complain(fmt.Errorf("%s short or broken headers: %s", have(n, "packet"), what))
 	}
+	_, tables := r.prog.program.(*tableProgram)
+	for _, what := range slices.Sorted(maps.Keys(r.sum.needs)) {
+		if how := needed(what, " in --meta"); tables && how != what {
+			r.app.complain(fmt.Errorf("%s UNKNOWN for lack of %s", are(r.sum.needs[what], "packet"), how))
+		}
+	}
 	if r.sum.keys {
-		_, tables := r.prog.program.(*tableProgram)
 		for _, line := range absentFields(r.prog.schema(), r.prog.asks(), r.sum.absent, r.sum.format, tables) {
 			r.app.complain(line)
 		}

@@ -25,13 +25,14 @@ type summary struct {
 	absent         uint32 // a bit for each field that no packet has
 	keys           bool   // there was a packet to look at fields of
 	counts         map[outcome]int
-	time           time.Duration // of classification alone
+	needs          map[string]int // packets without a verdict, by what is missing
+	time           time.Duration  // of classification alone
 	interrupted    bool
 	failure        string // of reading the packets
 }
 
 func newSummary(prog *compiled, file *files.Rules, in *packetReader) *summary {
-	return &summary{prog: prog, rulesFile: file.Name, rulesFormat: file.Format, packetsFile: in.Name(), format: in.Format().String(), counts: map[outcome]int{}, absent: ^uint32(0)}
+	return &summary{prog: prog, rulesFile: file.Name, rulesFormat: file.Format, packetsFile: in.Name(), format: in.Format().String(), counts: map[outcome]int{}, needs: map[string]int{}, absent: ^uint32(0)}
 }
 
 func (s *summary) add(o outcome) {

@@ -365,7 +365,7 @@ func (w *packetWay) kernel(stop int, s *hipac.Step, p *packet.Packet) {
 		text, number, _ = w.rule(stop, s.At)
 		for i := range s.Answers {
 			if a := &s.Answers[i]; a.Outcome == rules.Unsure {
-				w.unsure = append(w.unsure, fmt.Errorf("packet %d: no line of %s %s, which may match or not: needs %s", w.number, t.Name, place(c.Name, strconv.Itoa(number)), needed(a.Needs)))
+				w.unsure = append(w.unsure, fmt.Errorf("packet %d: no line of %s %s, which may match or not: needs %s", w.number, t.Name, place(c.Name, strconv.Itoa(number)), needed(a.Needs, "")))
 				return
 			}
 		}

@@ -210,7 +210,7 @@ func (w *packetWay) verdict() wayLine {
 		l.where = w.place(line)
 	}
 	if r.Needs != "" && t.Chains[r.By.Chain].Rules.At(r.By.Rule).Unknown == "" {
-		l.text += "  (needs " + files.Printable(needed(r.Needs)) + ")"
+		l.text += "  (needs " + files.Printable(needed(r.Needs, "")) + ")"
 	}
 	return l
 }
@@ -333,7 +333,7 @@ func unsureOf(a *rules.Answer) string {
 	if a.Wanted == a.Needs {
 		return a.Wanted + ": not modelled"
 	}
-	return a.Wanted + ": unknown, needs " + needed(a.Needs)
+	return a.Wanted + ": unknown, needs " + needed(a.Needs, "")
 }
 
 // interfaces are the fields that packets on some hooks are without.
@@ -347,19 +347,27 @@ func said(field string) bool {
 	})
 }
 
-// saying are the words of a packet description, and flags, that say what is
-// missing.
-var saying = map[string]string{"owner": "uid=", "cgroup": "cgroup=", "physdev": "physin=", "rpfilter": "rpfilter=", "socket": "socket=", "policy": "ipsec=",
-	"ipvs": "ipvs=", "the path's MTU": "mtu=", "the packet's connection": "ctstate=", "addrtype": "srctype= or dsttype=, or give --routes",
-	"the interface": "in= or out=", "cpu": "cpu=", "realm": "realm=", "devgroup": "ingroup= or outgroup="}
+// saying are the words of a packet description that say what is missing, and
+// giving the flags.
+var (
+	saying = map[string]string{"owner": "uid=", "cgroup": "cgroup=", "physdev": "physin=", "rpfilter": "rpfilter=", "socket": "socket=", "policy": "ipsec=",
+		"ipvs": "ipvs=", "the path's MTU": "mtu=", "the packet's connection": "ctstate=", "addrtype": "srctype= or dsttype=",
+		"the interface": "in= or out=", "cpu": "cpu=", "realm": "realm=", "devgroup": "ingroup= or outgroup="}
+	giving = map[string]string{"addrtype": "--routes", "set": "--sets"}
+)
 
-// needed writes what is missing, and the word that says it.
-func needed(what string) string {
-	if w, ok := saying[what]; ok {
-		return what + ": say " + w
-	}
-	if strings.HasPrefix(what, "set ") {
-		return what + ": give --sets"
+// needed writes what is missing, and the word or the flag that says it; where
+// is put behind the word.
+func needed(what, where string) string {
+	kind, _, _ := strings.Cut(what, " ")
+	word, flag := saying[what], giving[kind]
+	switch {
+	case word != "" && flag != "":
+		return what + ": say " + word + where + ", or give " + flag
+	case word != "":
+		return what + ": say " + word + where
+	case flag != "":
+		return what + ": give " + flag
 	}
 	return what
 }
