@@ -114,6 +114,9 @@ func (f *fileReader) deleteChains(c *call) error {
 		}
 		gone = []int{at}
 	} else {
+		if err := f.spend(len(t.chains)); err != nil {
+			return err
+		}
 		for i := range t.chains {
 			if t.chains[i].hook == 0 && !t.chains[i].deleted {
 				gone = append(gone, i)
@@ -190,6 +193,9 @@ func (f *fileReader) zero(c *call) error {
 // -Z may name a rule of the chain too.
 func (f *fileReader) eachChain(c *call, do func(*chainReader) error) error {
 	if !c.has && f.rule.pos == len(f.rule.words) {
+		if err := f.spend(len(f.cur.chains)); err != nil {
+			return err
+		}
 		for i := range f.cur.chains {
 			if err := do(&f.cur.chains[i]); err != nil {
 				return err

@@ -214,3 +214,13 @@ func TestUnknownNamesAreAnsweredWithTheNearest(t *testing.T) {
 		require.ErrorContains(t, err, want, rule)
 	}
 }
+
+func TestCommandsForAllChainsCountWhatTheyLookAt(t *testing.T) {
+	f := newFileReader(Options{Family: 4})
+	for _, line := range []string{"*filter", ":c - [0:0]", "-F", "-X"} {
+		require.NoError(t, f.readLine(line))
+	}
+	require.GreaterOrEqual(t, f.looked, 8)
+	f.looked = maxEdits
+	require.ErrorIs(t, f.readLine("-F"), rules.ErrLimit)
+}
