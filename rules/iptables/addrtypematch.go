@@ -16,10 +16,10 @@ var addrtypeMatch = module{kind: "match", name: "addrtype", summary: "types of a
 	options: []option{
 		{name: "src-type", words: 1, not: true, parse: parseAddrType, help: "type of the source address", form: addrTypeForm},
 		{name: "dst-type", words: 1, not: true, parse: parseAddrType, help: "type of the destination address", form: addrTypeForm},
-		{name: "limit-iface-in", parse: noValue, help: "asked of the interface that the packet came in by only"},
-		{name: "limit-iface-out", parse: noValue, help: "asked of the interface that the packet leaves by only"},
+		{name: "limit-iface-in", hooks: hookPrerouting | hookInput | hookForward, excludes: []string{"limit-iface-out"}, parse: noValue, help: "asked of the interface that the packet came in by only"},
+		{name: "limit-iface-out", hooks: laterHooks, parse: noValue, help: "asked of the interface that the packet leaves by only"},
 	},
-	finish: finishAddrType}
+	finish: finishAddrType, anyOf: [][]string{{"src-type", "dst-type"}}}
 
 var addrTypeForm = Form{Kind: "set", Syntax: "TYPE[,TYPE...]", Symbols: symbolNames(packet.AddrTypes)}
 
@@ -60,21 +60,7 @@ next:
 
 func finishAddrType(p *ruleParser, m *instance) error {
 	in, out := m.has("limit-iface-in"), m.has("limit-iface-out")
-	types, _ := m.data.(*[2]route.Type)
-	switch {
-	case types == nil:
-		return fmt.Errorf("match addrtype needs --src-type or --dst-type")
-	case in && out:
-		return fmt.Errorf("--limit-iface-in and --limit-iface-out exclude one another")
-	case in:
-		if err := p.only(hookPrerouting|hookInput|hookForward, m, "--limit-iface-in"); err != nil {
-			return err
-		}
-	case out:
-		if err := p.only(laterHooks, m, "--limit-iface-out"); err != nil {
-			return err
-		}
-	}
+	types := m.data.(*[2]route.Type)
 	for i, name := range [...]string{"src-type", "dst-type"} {
 		g := m.option(name)
 		if g == nil {

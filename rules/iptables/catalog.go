@@ -4,6 +4,7 @@ package iptables
 // and what values those take, from the registry that the parser works with.
 
 import (
+	"cmp"
 	"math/bits"
 	"slices"
 	"sort"
@@ -37,6 +38,8 @@ type Extension struct {
 	Class     Class `json:"class"`
 	// Protocols are those of which the rule's -p must name one; none: no matter.
 	Protocols []string `json:"protocols,omitempty"`
+	// ProtocolsFamily is the family whose rules Protocols is about; 0: both.
+	ProtocolsFamily int `json:"protocolsFamily,omitempty"`
 	// Tables and Hooks are all the places where it may stand: hooks that one of
 	// the tables has.
 	Tables []string `json:"tables"`
@@ -44,6 +47,8 @@ type Extension struct {
 	// Terminal targets end the packet's way through the chain.
 	Terminal bool   `json:"terminal,omitempty"`
 	Decides  string `json:"decides,omitempty"` // the verdict of a terminal target, or RETURN
+	// MayDrop says that a target which is not terminal drops some packets.
+	MayDrop bool `json:"mayDrop,omitempty"`
 	// Headers are those that a match reads, by the names of packet.BrokenNames:
 	// packets that are cut inside them are dropped.
 	Headers []string `json:"readsHeaders,omitempty"`
@@ -52,12 +57,19 @@ type Extension struct {
 	Reads  []string `json:"reads,omitempty"`
 	Writes []string `json:"writes,omitempty"`
 	// Supply is what the caller of an evaluation has to supply besides the
-	// packet's bytes; without it the answer is unknown.
-	Supply []string `json:"supply,omitempty"`
+	// packet's bytes, Without what follows when it is not supplied.
+	Supply  []string `json:"supply,omitempty"`
+	Without string   `json:"without,omitempty"`
 	// Needs is "at least one" or "exactly one" when so many of the options must
 	// be given, beyond the mandatory ones.
-	Needs  string  `json:"needs,omitempty"`
-	Params []Param `json:"params,omitempty"` // in the order of print
+	Needs string `json:"needs,omitempty"`
+	// OneOf are lists of options of which exactly one must be given, AnyOf lists
+	// of which at least one must.
+	OneOf [][]string `json:"oneOf,omitempty"`
+	AnyOf [][]string `json:"anyOf,omitempty"`
+	// Notes are what else is asked of a rule with it, in words.
+	Notes  []string `json:"notes,omitempty"`
+	Params []Param  `json:"params,omitempty"` // in the order of print
 
 	mod *module
 }
@@ -91,6 +103,13 @@ type Param struct {
 	// it.
 	Excludes []string `json:"excludes,omitempty"`
 	Requires []string `json:"requires,omitempty"`
+	// Families, Protocols (of -p, one of them) and Hooks are those that it is for,
+	// where they are fewer than those of the match or target.
+	Families  []int    `json:"families,omitempty"`
+	Protocols []string `json:"protocols,omitempty"`
+	Hooks     []string `json:"hooks,omitempty"`
+	// Notes are what else it asks of the rule, in words.
+	Notes []string `json:"notes,omitempty"`
 	// Reads are the fields that it asks of a packet.
 	Reads []string `json:"reads,omitempty"`
 
@@ -234,6 +253,7 @@ func describeModule(m *module) *Extension {
 		}
 	}
 	if m.kind == "target" && m.modelled {
+		e.MayDrop = m.mayDrop
 		switch d := m.decides; d.Kind {
 		case rules.Decide:
 			e.Terminal, e.Decides = true, d.Verdict.String()
@@ -250,8 +270,10 @@ func describeModule(m *module) *Extension {
 	for i := range m.options {
 		e.Params = append(e.Params, describeOption(m, &m.options[i]))
 	}
+	describeTogether(e, m)
 	var headers uint32
-	e.Reads, e.Supply, headers = probe(m)
+	var remembers bool
+	e.Reads, e.Supply, headers, remembers = probe(m)
 	e.Supply = union(e.Supply, m.supply)
 	for _, s := range packet.BrokenNames {
 		if uint64(headers|m.reads)&s.Value != 0 {
@@ -266,8 +288,14 @@ func describeModule(m *module) *Extension {
 			e.Supply = union(e.Supply, []string{s})
 		}
 	}
-	if m.class == Stateful {
+	if remembers || m.class == Stateful && m.kind == "target" {
 		e.Supply = union(e.Supply, []string{"a memory for what rules remember"})
+	}
+	if e.Supply != nil {
+		e.Without = "unknown"
+		if m.class == Native && m.kind == "match" {
+			e.Without = cmp.Or(m.without, "conditions on it do not hold, negated or not")
+		}
 	}
 	return e
 }
@@ -336,7 +364,7 @@ func describeForm(m *module, p *Param) {
 		_, p.Open = read(strconv.FormatUint(f.Min, 10) + p.Separator)
 	}
 	for _, name := range f.Symbols {
-		if s, ok := read(name); ok && s != name {
+		if s, ok := read(name); ok && s != name && s != "" {
 			p.Prints = append(p.Prints, SymbolPrint{name, s})
 		}
 	}

@@ -5,8 +5,10 @@ package iptables
 // a value of each.
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -232,7 +234,13 @@ func sampleValues(o *option, family int) [][]word {
 		return [][]word{nil}
 	}
 	f := &o.form
-	list := []string{f.Default}
+	var list []string
+	if o.sample != "" {
+		list = append(list, o.sample)
+	}
+	if f.Default != "" {
+		list = append(list, f.Default)
+	}
 	if f.Kind == "text" {
 		list = append(list, "NAME")
 	}
@@ -270,36 +278,51 @@ func trialFamily(m *module) int {
 	return 4
 }
 
-// probeOption returns the fields that option o of module m asks for.
+// probeOption returns the fields that option o of module m asks for: when it
+// is read, or else by what the whole match asks for more with it than without.
 func probeOption(m *module, o *option) []string {
-	t := newTrial(m, trialFamily(m))
+	family := cmp.Or(o.family, trialFamily(m))
+	t := newTrial(m, family)
 	if !t.sample(o) {
 		return nil
 	}
-	fields, _, _ := t.asks()
-	return fields
+	if fields, _, _ := t.asks(); fields != nil {
+		return fields
+	}
+	whole := func(o *option) (fields []string) {
+		if t := newTrial(m, family); t.complete(o) && t.p.finishModule(&t.p.insts[0]) == nil {
+			fields, _, _ = t.asks()
+		}
+		return fields
+	}
+	without := whole(nil)
+	var more []string
+	for _, f := range whole(o) {
+		if !slices.Contains(without, f) {
+			more = append(more, f)
+		}
+	}
+	return more
 }
 
 // probe returns the fields that module m asks for whatever its options, what
-// its tests lack when the caller supplies nothing, and the headers that they
-// read: of a rule with the options that it must have, and with each of the
-// others.
-func probe(m *module) (fields, supply []string, headers uint32) {
+// its tests lack when the caller supplies nothing, the headers that they read,
+// and whether one has a memory: of a rule with the options that it must have,
+// and with each of the others.
+func probe(m *module) (fields, supply []string, headers uint32, remembers bool) {
 	if !m.modelled {
-		return nil, nil, 0
+		return nil, nil, 0, false
 	}
 	try := func(extra *option) {
 		t := newTrial(m, trialFamily(m))
-		for i := range m.options {
-			if o := &m.options[i]; (o.required || o == extra) && !t.sample(o) {
-				return
-			}
-		}
-		if t.p.finishModule(&t.p.insts[0]) != nil {
+		if !t.complete(extra) || t.p.finishModule(&t.p.insts[0]) != nil {
 			return
 		}
 		f, s, h := t.asks()
 		fields, supply, headers = union(fields, f), union(supply, s), headers|h
+		for _, it := range t.p.insts[0].items {
+			remembers = remembers || it.stateful && it.writes == ""
+		}
 	}
 	try(nil)
 	for i := range m.options {
@@ -307,7 +330,47 @@ func probe(m *module) (fields, supply []string, headers uint32) {
 			try(&m.options[i])
 		}
 	}
-	return fields, supply, headers
+	return fields, supply, headers, remembers
+}
+
+// complete gives the options that the module must have, option extra, and what
+// that asks for.
+func (t *trial) complete(extra *option) bool {
+	var give func(o *option) bool
+	has := func(name string) bool { return t.p.insts[0].has(name) }
+	give = func(o *option) bool {
+		if has(o.name) {
+			return true
+		}
+		if o.protos != nil {
+			t.p.proto = int(o.protos[0])
+		}
+		if !t.sample(o) {
+			return false
+		}
+		for _, other := range o.requires {
+			if !give(t.m.find(other)) {
+				return false
+			}
+		}
+		return true
+	}
+	if extra != nil && !give(extra) {
+		return false
+	}
+	for i := range t.m.options {
+		if o := &t.m.options[i]; o.required && !give(o) {
+			return false
+		}
+	}
+	for _, groups := range [][][]string{t.m.oneOf, t.m.anyOf} {
+		for _, names := range groups {
+			if !slices.ContainsFunc(names, has) && !give(t.m.find(names[0])) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // asks returns the fields of the conditions that the rule has so far, what its

@@ -20,6 +20,8 @@ var (
 	ctPortForm  = Form{Kind: "range", Syntax: "PORT[:PORT]", Max: 65535}
 )
 
+const holdsNegated = "it does not hold, and negated it holds"
+
 var connMatches = []module{
 	{kind: "match", name: "state", summary: "the state of the packet's connection", modelled: true,
 		options: []option{{name: "state", words: 1, not: true, required: true, parse: parseState, help: "states, of which it has one",
@@ -45,36 +47,38 @@ var connMatches = []module{
 	{kind: "match", name: "connmark", summary: "the connection's mark", modelled: true, options: []option{
 		{name: "mark", words: 1, not: true, required: true, parse: parseConnMark, help: "value, and the bits that count",
 			form: Form{Kind: "masked", Syntax: "VALUE[/MASK]", Max: math.MaxUint32}}}},
-	{kind: "match", name: "helper", summary: "the helper that expected the connection", modelled: true, options: []option{
+	{kind: "match", name: "helper", summary: "the helper that expected the connection", modelled: true, without: holdsNegated, options: []option{
 		{name: "helper", words: 1, not: true, required: true, parse: parseHelper, help: "its name, which may go on (\"ftp-2121\"); empty: any helper",
 			form: Form{Kind: "text", Syntax: "NAME", MaxLen: maxHelper}}}},
-	{kind: "match", name: "connlabel", summary: "labels of the connection", modelled: true, finish: finishConnLabel, options: []option{
+	{kind: "match", name: "connlabel", summary: "labels of the connection", modelled: true, without: holdsNegated, finish: finishConnLabel, options: []option{
 		{name: "label", words: 1, not: true, required: true, parse: parseConnLabel, help: "number or name of a label",
 			form: Form{Kind: "number", Syntax: "N|NAME", Max: 127}},
 		{name: "set", parse: noValue, help: "give the connection the label"}}},
 	{kind: "match", name: "connbytes", summary: "what the connection has transferred", class: Stateful, modelled: true, finish: finishConnBytes, options: []option{
-		{name: "connbytes", words: 1, not: true, required: true, parse: parseConnBytes, help: "at least, and at most, so much",
+		{name: "connbytes", words: 1, not: true, required: true, parse: parseConnBytes, help: "at least, and at most, so much of what --connbytes-mode counts: packets, bytes, or bytes a packet",
 			form: Form{Kind: "range", Syntax: "FROM[:TO]", Max: math.MaxUint64}},
 		{name: "connbytes-mode", words: 1, required: true, parse: exactly("packets", "bytes", "avgpkt"), help: "what is counted",
 			form: Form{Kind: "enum", Symbols: []string{"packets", "bytes", "avgpkt"}}},
 		{name: "connbytes-dir", words: 1, required: true, parse: exactly("original", "reply", "both"), help: "in which direction",
 			form: Form{Kind: "enum", Symbols: []string{"original", "reply", "both"}}}}},
-	{kind: "match", name: "connlimit", summary: "how many connections an address has", class: Stateful, modelled: true, finish: finishConnLimit, options: []option{
-		{name: "connlimit-upto", words: 1, not: true, parse: number(0, math.MaxUint32, -1), help: "no more than so many",
-			form: Form{Kind: "number", Syntax: "N", Max: math.MaxUint32}},
-		{name: "connlimit-above", words: 1, not: true, parse: number(0, math.MaxUint32, -1), help: "more than so many",
-			form: Form{Kind: "number", Syntax: "N", Max: math.MaxUint32}},
-		{name: "connlimit-mask", words: 1, parse: parseConnLimitMask, help: "addresses that are counted together",
-			form: Form{Kind: "prefix", Syntax: "LENGTH|MASK", Default: "a single address"}},
-		{name: "connlimit-saddr", parse: noValue, help: "count by the source (the default)"},
-		{name: "connlimit-daddr", parse: noValue, help: "count by the destination"}}},
-	{kind: "match", name: "cluster", summary: "the node of a cluster that a connection belongs to", class: Stateful, modelled: true, finish: finishCluster, options: []option{
-		{name: "cluster-local-nodemask", words: 1, not: true, parse: parseNodeMask, help: "nodes that are meant, as bits, node 1 the lowest",
-			form: Form{Kind: "number", Syntax: "MASK", Min: 1, Max: math.MaxUint32}},
-		{name: "cluster-local-node", words: 1, not: true, parse: number(1, 32, -1), help: "the node that is meant", form: Form{Kind: "number", Syntax: "N", Min: 1, Max: 32}},
-		{name: "cluster-total-nodes", words: 1, required: true, parse: number(1, 32, -1), help: "how many there are", form: Form{Kind: "number", Syntax: "N", Min: 1, Max: 32}},
-		{name: "cluster-hash-seed", words: 1, required: true, parse: parseSeed, help: "what the hash begins with, the same on all nodes",
-			form: Form{Kind: "number", Syntax: "N", Max: math.MaxUint32}}}},
+	{kind: "match", name: "connlimit", summary: "how many connections an address has", class: Stateful, modelled: true, finish: finishConnLimit,
+		oneOf: [][]string{{"connlimit-upto", "connlimit-above"}}, options: []option{
+			{name: "connlimit-upto", words: 1, not: true, parse: number(0, math.MaxUint32, -1), help: "no more than so many",
+				form: Form{Kind: "number", Syntax: "N", Max: math.MaxUint32}},
+			{name: "connlimit-above", words: 1, not: true, parse: number(0, math.MaxUint32, -1), help: "more than so many",
+				form: Form{Kind: "number", Syntax: "N", Max: math.MaxUint32}},
+			{name: "connlimit-mask", words: 1, parse: parseConnLimitMask, help: "addresses that are counted together",
+				form: Form{Kind: "prefix", Syntax: "LENGTH|MASK", Default: "a single address"}},
+			{name: "connlimit-saddr", excludes: []string{"connlimit-daddr"}, parse: noValue, help: "count by the source (the default)"},
+			{name: "connlimit-daddr", parse: noValue, help: "count by the destination"}}},
+	{kind: "match", name: "cluster", summary: "the node of a cluster that a connection belongs to", class: Stateful, modelled: true, finish: finishCluster,
+		oneOf: [][]string{{"cluster-local-node", "cluster-local-nodemask"}}, options: []option{
+			{name: "cluster-local-nodemask", words: 1, notes: []string{"no node above --cluster-total-nodes"}, not: true, parse: parseNodeMask, help: "nodes that are meant, as bits, node 1 the lowest",
+				form: Form{Kind: "number", Syntax: "MASK", Min: 1, Max: math.MaxUint32}},
+			{name: "cluster-local-node", words: 1, notes: []string{"not above --cluster-total-nodes"}, not: true, parse: number(1, 32, -1), help: "the node that is meant", form: Form{Kind: "number", Syntax: "N", Min: 1, Max: 32}},
+			{name: "cluster-total-nodes", words: 1, required: true, parse: number(1, 32, -1), help: "how many there are", form: Form{Kind: "number", Syntax: "N", Min: 1, Max: 32}},
+			{name: "cluster-hash-seed", words: 1, required: true, parse: parseSeed, help: "what the hash begins with, the same on all nodes",
+				form: Form{Kind: "number", Syntax: "N", Max: math.MaxUint32}}}},
 }
 
 var (
@@ -394,21 +398,6 @@ func (m *instance) printAll(format string, args ...any) {
 	m.extra = fmt.Appendf(m.extra[:0], format, args...)
 }
 
-// exclusive says that two options of a module exclude each other.
-func (m *instance) exclusive(names ...string) error {
-	first := ""
-	for _, n := range names {
-		if !m.has(n) {
-			continue
-		}
-		if first != "" {
-			return fmt.Errorf("--%s and --%s exclude each other", first, n)
-		}
-		first = n
-	}
-	return nil
-}
-
 func finishConnBytes(p *ruleParser, m *instance) error {
 	c := *m.data.(*xt.ConnBytes)
 	c.Mode = map[string]xt.ConnBytesMode{"packets": xt.Packets, "bytes": xt.Bytes, "avgpkt": xt.BytesPerPacket}[p.value(m, "connbytes-mode")]
@@ -448,17 +437,8 @@ func wordsOf(mask rules.Value, family int) [4]uint32 {
 }
 
 func finishConnLimit(p *ruleParser, m *instance) error {
-	if err := m.exclusive("connlimit-upto", "connlimit-above"); err != nil {
-		return err
-	}
-	if err := m.exclusive("connlimit-saddr", "connlimit-daddr"); err != nil {
-		return err
-	}
 	upto := m.has("connlimit-upto")
 	limit := p.value(m, "connlimit-upto") + p.value(m, "connlimit-above")
-	if limit == "" {
-		return fmt.Errorf("match connlimit needs --connlimit-upto or --connlimit-above")
-	}
 	n, err := parseNumber(limit, math.MaxUint32)
 	if err != nil {
 		return err
@@ -503,9 +483,6 @@ func parseSeed(a *argument) error {
 }
 
 func finishCluster(p *ruleParser, m *instance) error {
-	if err := m.exclusive("cluster-local-node", "cluster-local-nodemask"); err != nil {
-		return err
-	}
 	total, _ := parseNumber(p.value(m, "cluster-total-nodes"), 32)
 	seed, _ := parseNumber(p.value(m, "cluster-hash-seed"), math.MaxUint32)
 	mask := uint64(0)
@@ -513,8 +490,6 @@ func finishCluster(p *ruleParser, m *instance) error {
 		mask, _ = parseNumber(text, math.MaxUint32)
 	} else if node, _ := parseNumber(p.value(m, "cluster-local-node"), 32); node > 0 {
 		mask = 1 << (node - 1)
-	} else {
-		return fmt.Errorf("match cluster needs --cluster-local-node or --cluster-local-nodemask")
 	}
 	if mask >= 1<<total {
 		return fmt.Errorf("--cluster-local-nodemask %#x names nodes above --cluster-total-nodes %d", mask, total)

@@ -133,10 +133,10 @@ var hmarkOptions = []option{
 	{name: "hmark-dst-prefix", words: 1, help: "bits of the destination address", form: Form{Kind: "text", Syntax: "LENGTH|MASK", Max: 128}, parse: hmarkPrefix(false)},
 	{name: "hmark-sport-mask", words: 1, help: "these bits of the source port", form: formPortBits, parse: hmarkNumber(0xffff, func(d *hmark, n uint32) { d.PortMask, d.sport = d.PortMask&0xffff|n<<16, true })},
 	{name: "hmark-dport-mask", words: 1, help: "these bits of the destination port", form: formPortBits, parse: hmarkNumber(0xffff, func(d *hmark, n uint32) { d.PortMask, d.dport = d.PortMask&^0xffff|n, true })},
-	{name: "hmark-spi-mask", words: 1, help: "these bits of the SPI", form: formMark, parse: hmarkNumber(1<<32-1, func(d *hmark, n uint32) { d.PortMask, d.spi = n, true })},
+	{name: "hmark-spi-mask", words: 1, excludes: []string{"hmark-sport-mask", "hmark-dport-mask"}, help: "these bits of the SPI", form: formMark, parse: hmarkNumber(1<<32-1, func(d *hmark, n uint32) { d.PortMask, d.spi = n, true })},
 	{name: "hmark-sport", words: 1, help: "set these bits of the source port", form: formPortBits, parse: hmarkNumber(0xffff, func(d *hmark, n uint32) { d.PortSet, d.sportSet = d.PortSet&0xffff|n<<16, true })},
 	{name: "hmark-dport", words: 1, help: "set these bits of the destination port", form: formPortBits, parse: hmarkNumber(0xffff, func(d *hmark, n uint32) { d.PortSet, d.dportSet = d.PortSet&^0xffff|n, true })},
-	{name: "hmark-spi", words: 1, help: "set these bits of the SPI", form: formMark, parse: hmarkNumber(1<<32-1, func(d *hmark, n uint32) { d.PortSet, d.spiSet = n, true })},
+	{name: "hmark-spi", words: 1, excludes: []string{"hmark-sport", "hmark-dport"}, help: "set these bits of the SPI", form: formMark, parse: hmarkNumber(1<<32-1, func(d *hmark, n uint32) { d.PortSet, d.spiSet = n, true })},
 	{name: "hmark-proto-mask", words: 1, help: "these bits of the protocol", form: formPortBits, parse: hmarkNumber(0xffff, func(d *hmark, n uint32) { d.ProtoMask, d.proto = uint16(n), true })},
 	{name: "hmark-rnd", words: 1, required: true, help: "seed of the hash", form: formMark, parse: hmarkNumber(1<<32-1, func(d *hmark, n uint32) { d.Seed = n })},
 	{name: "hmark-mod", words: 1, required: true, help: "number of marks", form: Form{Kind: "number", Syntax: "NUMBER", Min: 1, Max: 1<<32 - 1}, parse: hmarkNumber(1<<32-1, func(d *hmark, n uint32) { d.Modulus = n })},
@@ -233,10 +233,6 @@ func finishHMARK(p *ruleParser, m *instance) error {
 	switch {
 	case d.spi && (d.sport || d.dport):
 		return fmt.Errorf("the SPI and ports exclude one another")
-	case d.spiSet && (d.sportSet || d.dportSet):
-		return fmt.Errorf("--hmark-spi and --hmark-sport or --hmark-dport exclude one another")
-	case !d.ByConn && !d.src && !d.dst && !d.spi && !d.sport && !d.dport && !d.proto && !d.spiSet && !d.sportSet && !d.dportSet:
-		return fmt.Errorf("target HMARK needs --hmark-tuple, or an option for one of its parts")
 	}
 	offset := m.has("hmark-offset")
 	m.given = m.given[:0]

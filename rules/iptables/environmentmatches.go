@@ -43,8 +43,8 @@ var environmentMatches = []module{
 		finish: finishPhysdev, options: []option{
 			{name: "physdev-is-in", not: true, parse: parsePhysdevFlag, help: "it came in by a port"},
 			{name: "physdev-in", words: 1, not: true, parse: parsePhysdevName, help: "the port that it came in by", form: portNames},
-			{name: "physdev-is-out", not: true, parse: parsePhysdevFlag, help: "it leaves by a port"},
-			{name: "physdev-out", words: 1, not: true, parse: parsePhysdevName, help: "the port that it leaves by", form: portNames},
+			{name: "physdev-is-out", not: true, notes: []string{bridgedInOutput}, parse: parsePhysdevFlag, help: "it leaves by a port"},
+			{name: "physdev-out", words: 1, not: true, notes: []string{bridgedInOutput}, parse: parsePhysdevName, help: "the port that it leaves by", form: portNames},
 			{name: "physdev-is-bridged", not: true, parse: parsePhysdevFlag, help: "it is bridged, not routed"},
 		}},
 	{kind: "match", name: "rpfilter", summary: "the way back to the packet's source", modelled: true, class: Environment,
@@ -181,6 +181,8 @@ func finishSocket(_ *ruleParser, m *instance) error {
 	}
 	return nil
 }
+
+const bridgedInOutput = "in chain OUTPUT only with --physdev-is-bridged"
 
 func parsePhysdevFlag(a *argument) error {
 	is := !a.not

@@ -85,12 +85,13 @@ var mangleTargets = []module{
 	{kind: "target", name: "MARK", summary: "set the packet's mark", modelled: true, needs: needOne, writes: []string{"mark"},
 		options: markOptions("the mark", setMark)},
 	{kind: "target", name: "CONNMARK", summary: "set the connection's mark, or copy it from or to the packet's", class: Environment, modelled: true,
-		writes: []string{"mark", "ctmark"}, finish: finishConnMark, options: append(markOptions("the connection's mark", setConnMark), []option{
+		writes: []string{"mark", "ctmark"}, finish: finishConnMark,
+		oneOf: [][]string{{"set-xmark", "set-mark", "and-mark", "or-mark", "xor-mark", "save-mark", "restore-mark"}}, options: append(markOptions("the connection's mark", setConnMark), []option{
 			{name: "save-mark", help: "copy the packet's mark to the connection", parse: connMarkMode(xt.ConnMarkSave)},
 			{name: "restore-mark", help: "copy the connection's mark to the packet", parse: connMarkMode(xt.ConnMarkRestore)},
 			{name: "nfmask", words: 1, help: "bits of the packet's mark", form: formMark, parse: connMask(false, true)},
 			{name: "ctmask", words: 1, help: "bits of the connection's mark", form: formMark, parse: connMask(true, false)},
-			{name: "mask", words: 1, help: "bits of both marks", form: formMark, parse: connMask(true, true)},
+			{name: "mask", words: 1, excludes: []string{"ctmask", "nfmask"}, help: "bits of both marks", form: formMark, parse: connMask(true, true)},
 			{name: "left-shift-mark", words: 1, help: "shift to the left before it is stored", form: formShift, parse: connShift(false)},
 			{name: "right-shift-mark", words: 1, help: "shift to the right before it is stored", form: formShift, parse: connShift(true)},
 		}...)},
@@ -114,14 +115,14 @@ var mangleTargets = []module{
 		{name: "set-dscp", words: 1, help: "code point", form: Form{Kind: "number", Syntax: "VALUE", Max: 63}, parse: parseSetDSCP},
 		{name: "set-dscp-class", words: 1, help: "class", form: Form{Kind: "enum", Syntax: "CLASS", Symbols: dscpClassNames}, parse: parseSetDSCPClass},
 	}},
-	{kind: "target", name: "ECN", summary: "change the bits of congestion notification", family: 4, modelled: true, tables: mangleTables, needs: needAny,
+	{kind: "target", name: "ECN", summary: "change the bits of congestion notification", mayDrop: true, family: 4, modelled: true, tables: mangleTables, needs: needAny,
 		writes: []string{"ecn", "tcpflags"}, finish: finishECNTarget, options: []option{
-			{name: "ecn-tcp-remove", help: "clear ECE and CWR of the TCP header", parse: func(a *argument) error {
+			{name: "ecn-tcp-remove", protos: []uint8{protoTCP}, excludes: []string{"ecn-tcp-ece", "ecn-tcp-cwr"}, help: "clear ECE and CWR of the TCP header", parse: func(a *argument) error {
 				dataOf[ecn](a.m).ECN = xt.ECN{TCPMask: 0xc0}
 				return nil
 			}},
-			{name: "ecn-tcp-ece", words: 1, help: "set ECE to this", form: Form{Kind: "number", Syntax: "0|1", Max: 1}, parse: ecnFlag(0x40)},
-			{name: "ecn-tcp-cwr", words: 1, help: "set CWR to this", form: Form{Kind: "number", Syntax: "0|1", Max: 1}, parse: ecnFlag(0x80)},
+			{name: "ecn-tcp-ece", words: 1, protos: []uint8{protoTCP}, help: "set ECE to this", form: Form{Kind: "number", Syntax: "0|1", Max: 1}, parse: ecnFlag(0x40)},
+			{name: "ecn-tcp-cwr", words: 1, protos: []uint8{protoTCP}, help: "set CWR to this", form: Form{Kind: "number", Syntax: "0|1", Max: 1}, parse: ecnFlag(0x80)},
 			{name: "ecn-ip-ect", words: 1, help: "set the two bits of the IP header", form: Form{Kind: "number", Syntax: "VALUE", Max: 3}, parse: func(a *argument) error {
 				n, err := parseNumber(a.vals[0].text, 3)
 				d := dataOf[ecn](a.m)
@@ -132,15 +133,15 @@ var mangleTargets = []module{
 		}},
 	{kind: "target", name: "TTL", summary: "change the time to live", family: 4, modelled: true, tables: mangleTables, needs: needOne, writes: []string{"ttl"}, options: ttlTargetOptions("ttl", "TTL")},
 	{kind: "target", name: "HL", summary: "change the hop limit", family: 6, modelled: true, tables: mangleTables, needs: needOne, writes: []string{"ttl"}, options: ttlTargetOptions("hl", "HL")},
-	{kind: "target", name: "TCPMSS", summary: "lower the maximum segment size of TCP", modelled: true, protos: []uint8{protoTCP}, needs: needAny,
-		writes: []string{"mss", "length", "tcpopts0"}, finish: finishTCPMSS, options: []option{
+	{kind: "target", name: "TCPMSS", summary: "lower the maximum segment size of TCP", mayDrop: true, modelled: true, protos: []uint8{protoTCP}, needs: needAny,
+		writes: []string{"mss", "length", "tcpopts0"}, finish: finishTCPMSS, notes: []string{"the rule needs --syn, or --tcp-flags with SYN among those that are set"}, options: []option{
 			{name: "set-mss", words: 1, help: "to this", form: Form{Kind: "number", Syntax: "VALUE", Max: 65515, Unit: "bytes"}, parse: parseSetMSS},
-			{name: "clamp-mss-to-pmtu", help: "to what the MTU of the path leaves room for", parse: func(a *argument) error {
+			{name: "clamp-mss-to-pmtu", hooks: laterHooks, help: "to what the MTU of the path leaves room for", parse: func(a *argument) error {
 				dataOf[xt.TCPMSS](a.m).Clamp = true
 				return nil
 			}},
 		}},
-	{kind: "target", name: "TCPOPTSTRIP", summary: "remove TCP options", class: Payload, modelled: true, protos: []uint8{protoTCP}, tables: mangleTables,
+	{kind: "target", name: "TCPOPTSTRIP", summary: "remove TCP options", mayDrop: true, class: Payload, modelled: true, protos: []uint8{protoTCP}, tables: mangleTables,
 		writes: []string{"tcpopts0", "tcpopts1", "mss"}, finish: func(p *ruleParser, m *instance) error {
 			m.target = sharedTarget(dataOf[xt.TCPOptStrip](m))
 			return nil
@@ -150,14 +151,16 @@ var mangleTargets = []module{
 	{kind: "target", name: "CHECKSUM", summary: "fill in the checksum", modelled: true, tables: mangleTables, options: []option{
 		{name: "checksum-fill", required: true, help: "compute it", parse: setTarget(&xt.Report{Name: "CHECKSUM", Detail: "fill"})},
 	}},
-	{kind: "target", name: "HMARK", summary: "set the mark to a hash of addresses and ports", class: Payload, modelled: true, writes: []string{"mark"}, finish: finishHMARK, options: hmarkOptions},
+	{kind: "target", name: "HMARK", summary: "set the mark to a hash of addresses and ports", class: Payload, modelled: true, writes: []string{"mark"}, finish: finishHMARK, options: hmarkOptions,
+		notes: []string{"--hmark-tuple with spi, or --hmark-spi-mask, not with ports"},
+		anyOf: [][]string{{"hmark-tuple", "hmark-src-prefix", "hmark-dst-prefix", "hmark-sport-mask", "hmark-dport-mask", "hmark-spi-mask", "hmark-sport", "hmark-dport", "hmark-spi", "hmark-proto-mask"}}},
 	{kind: "target", name: "CT", summary: "say how connection tracking treats the packet", modelled: true, tables: []string{"raw"}, writes: []string{"ctstate"}, finish: finishCT, options: []option{
 		{name: "notrack", help: "leave the packet alone", parse: func(a *argument) error { dataOf[ct](a.m).NoTrack = true; return nil }},
-		{name: "helper", words: 1, help: "helper for connections that begin", form: Form{Kind: "text", Syntax: "NAME", MaxLen: 15}, parse: func(a *argument) error {
+		{name: "helper", words: 1, notes: []string{"needs -p with the protocol that it is for, but with --notrack"}, help: "helper for connections that begin", form: Form{Kind: "text", Syntax: "NAME", MaxLen: 15}, parse: func(a *argument) error {
 			dataOf[ct](a.m).Helper = a.p.f.intern(a.vals[0].text)
 			return plainText(15)(a)
 		}},
-		{name: "timeout", words: 1, help: "timeouts for connections that begin", form: Form{Kind: "text", Syntax: "NAME", MaxLen: 31}, parse: func(a *argument) error {
+		{name: "timeout", words: 1, notes: []string{"needs -p with the protocol that they are for, but with --notrack"}, help: "timeouts for connections that begin", form: Form{Kind: "text", Syntax: "NAME", MaxLen: 31}, parse: func(a *argument) error {
 			dataOf[ct](a.m).Timeout = a.p.f.intern(a.vals[0].text)
 			return plainText(31)(a)
 		}},
@@ -253,12 +256,6 @@ func connShift(right bool) func(*argument) error {
 
 func finishConnMark(p *ruleParser, m *instance) error {
 	d := dataOf[connMark](m)
-	if d.ops != 1 {
-		return fmt.Errorf("target CONNMARK needs exactly one of --set-xmark, --set-mark, --and-mark, --or-mark, --xor-mark, --save-mark or --restore-mark")
-	}
-	if m.has("mask") && (m.has("ctmask") || m.has("nfmask")) {
-		return fmt.Errorf("--mask and --ctmask or --nfmask exclude one another")
-	}
 	m.given = m.given[:0]
 	switch d.Mode {
 	case xt.ConnMarkSave:
@@ -378,12 +375,6 @@ func ecnFlag(flag uint8) func(*argument) error {
 // back what stands in front of it, as with the tools.
 func finishECNTarget(p *ruleParser, m *instance) error {
 	d := dataOf[ecn](m)
-	if m.has("ecn-tcp-remove") && (m.has("ecn-tcp-ece") || m.has("ecn-tcp-cwr")) {
-		return fmt.Errorf("--ecn-tcp-remove and --ecn-tcp-ece or --ecn-tcp-cwr exclude one another")
-	}
-	if d.TCPMask != 0 && (p.proto != protoTCP || p.protoNot) {
-		return fmt.Errorf("--%s needs -p tcp", m.given[0].opt.name)
-	}
 	m.given = m.given[:0]
 	bit := func(flag uint8) string { return []string{"0", "1"}[min(d.TCPFlags&flag, 1)] }
 	if d.TCPMask == 0xc0 && d.TCPFlags == 0 && !d.SetIP {
@@ -449,10 +440,6 @@ func finishTCPMSS(p *ruleParser, m *instance) error {
 		return fmt.Errorf("target TCPMSS needs --syn, or --tcp-flags with SYN among those that are set")
 	}
 	if d.Clamp {
-		if p.f.hook&^laterHooks != 0 {
-			return fmt.Errorf("--clamp-mss-to-pmtu cannot be used in chain %s, only in %s", p.f.hook, laterHooks)
-		}
-		p.limitHooks(laterHooks, m)
 		d.MSS = 0
 	}
 	if len(m.given) > 1 { // the later one counts
@@ -461,15 +448,6 @@ func finishTCPMSS(p *ruleParser, m *instance) error {
 	target := *d
 	m.target = sharedTarget(&target)
 	return nil
-}
-
-// limitHooks notes that the rule is valid on some hooks only.
-func (p *ruleParser) limitHooks(h hook, m *instance) {
-	if p.hooks == 0 {
-		p.hooks = ^hook(0)
-	}
-	p.hooks &= h
-	p.hooksBy = m
 }
 
 // tcpOptionNames are names of TCP options.
@@ -518,7 +496,7 @@ func npt(name, summary string, hooks hook, field string) module {
 		o.parse = func(a *argument) error { return parseNPT(a, from) }
 		return o
 	}
-	return module{kind: "target", name: name, summary: summary, family: 6, modelled: true, tables: mangleTables, hooks: hooks, writes: []string{field},
+	return module{kind: "target", name: name, mayDrop: true, summary: summary, family: 6, modelled: true, tables: mangleTables, hooks: hooks, writes: []string{field},
 		options: []option{prefix("the prefix that it has", true), prefix("the prefix that it gets", false)},
 		finish: func(p *ruleParser, m *instance) error {
 			target := *dataOf[xt.NPT](m)

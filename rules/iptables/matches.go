@@ -76,16 +76,16 @@ func portMatch(name string, proto uint8, broken packet.Broken, more []option) mo
 
 var matches = []module{
 	{kind: "match", name: "icmp", summary: "ICMP types", family: 4, protos: []uint8{protoICMP}, modelled: true, reads: uint32(packet.BrokenICMP),
-		options: []option{{name: "icmp-type", words: 1, not: true, required: true, parse: parseICMP, help: "type, or type and code, by number or name",
+		options: []option{{name: "icmp-type", words: 1, not: true, required: true, parse: parseICMP, sample: "3/1", help: "type, or type and code, by number or name",
 			form: Form{Kind: "enum", Syntax: "TYPE[/CODE]|NAME", Max: 255, Symbols: append(icmpTypeNames(icmpNames), "any")}}}},
 	{kind: "match", name: "icmp6", aliases: []string{"icmpv6"}, summary: "ICMPv6 types", family: 6, protos: []uint8{protoICMPv6}, modelled: true, reads: uint32(packet.BrokenICMP),
-		options: []option{{name: "icmpv6-type", aliases: []string{"icmp6-type"}, words: 1, not: true, required: true, parse: parseICMP, help: "type, or type and code, by number or name",
+		options: []option{{name: "icmpv6-type", aliases: []string{"icmp6-type"}, words: 1, not: true, required: true, parse: parseICMP, sample: "3/1", help: "type, or type and code, by number or name",
 			form: Form{Kind: "enum", Syntax: "TYPE[/CODE]|NAME", Max: 255, Symbols: icmpTypeNames(icmp6Names)}}}},
 	{kind: "match", name: "iprange", summary: "ranges of addresses", modelled: true, needs: needAny, options: []option{
 		{name: "src-range", words: 1, not: true, parse: parseIPRange, help: "range of source addresses", form: Form{Kind: "address", Syntax: "ADDR[-ADDR]", Reversed: true}},
 		{name: "dst-range", words: 1, not: true, parse: parseIPRange, help: "range of destination addresses", form: Form{Kind: "address", Syntax: "ADDR[-ADDR]", Reversed: true}},
 	}},
-	{kind: "match", name: "mark", summary: "the packet's mark", modelled: true,
+	{kind: "match", name: "mark", summary: "the packet's mark", modelled: true, without: "the mark is 0",
 		options: []option{{name: "mark", words: 1, not: true, required: true, parse: parseMark, help: "value of the mark, of the bits of MASK", form: Form{Kind: "masked", Syntax: "VALUE[/MASK]", Max: 1<<32 - 1}}}},
 	{kind: "match", name: "mac", summary: "the Ethernet source", modelled: true, hooks: hookPrerouting | hookInput | hookForward,
 		options: []option{{name: "mac-source", words: 1, not: true, required: true, parse: parseMACSource, help: "source address of the Ethernet frame", form: Form{Kind: "address", Syntax: "XX:XX:XX:XX:XX:XX"}}}},
@@ -97,8 +97,8 @@ var matches = []module{
 		{name: "dscp-class", words: 1, not: true, parse: parseDSCPClass, help: "value, by the name of its class", form: Form{Kind: "enum", Syntax: "CLASS", Symbols: dscpClassNames}},
 	}},
 	{kind: "match", name: "ecn", summary: "explicit congestion notification", modelled: true, needs: needAny, options: []option{
-		{name: "ecn-tcp-ece", not: true, parse: noValue, help: "the flag ECE of TCP"},
-		{name: "ecn-tcp-cwr", not: true, parse: noValue, help: "the flag CWR of TCP"},
+		{name: "ecn-tcp-ece", not: true, protos: []uint8{protoTCP}, parse: noValue, help: "the flag ECE of TCP"},
+		{name: "ecn-tcp-cwr", not: true, protos: []uint8{protoTCP}, parse: noValue, help: "the flag CWR of TCP"},
 		{name: "ecn-ip-ect", words: 1, not: true, parse: parseECN, help: "the two lowest bits of TOS", form: Form{Kind: "number", Syntax: "VALUE", Max: 3}},
 	}, finish: finishECN},
 	{kind: "match", name: "ttl", summary: "time to live", family: 4, modelled: true, needs: needOne, options: ttlOptions("ttl")},
@@ -418,7 +418,8 @@ func parseECN(a *argument) error {
 }
 
 // finishECN asks for the flags in one order, whatever that of the options.
-func finishECN(p *ruleParser, m *instance) error {
+// Unlike match tcp, the kernel does not care for fragments here.
+func finishECN(_ *ruleParser, m *instance) error {
 	for _, flag := range []struct {
 		option string
 		bit    uint64
@@ -427,10 +428,6 @@ func finishECN(p *ruleParser, m *instance) error {
 		if g == nil {
 			continue
 		}
-		if p.proto != protoTCP || p.protoNot {
-			return fmt.Errorf("--%s needs -p tcp", flag.option)
-		}
-		// Unlike match tcp, the kernel does not care for fragments here.
 		c := rules.Masked(field("ecnflags"), rules.U64(flag.bit), rules.U64(flag.bit))
 		if g.not {
 			c = c.Negate()

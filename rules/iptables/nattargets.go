@@ -24,16 +24,18 @@ var (
 	natPersistent  = option{name: "persistent", help: "the same address for all connections of a client", parse: func(a *argument) error { dataOf[xt.NAT](a.m).Persistent = true; return nil }}
 )
 
+const natPortsNote = "ports need -p tcp, udp, sctp, dccp or icmp in front"
+
 var natTargets = []module{
 	nat("DNAT", "change the destination", xt.DNAT, hookPrerouting|hookOutput, []string{"dst", "dport", "ctstate", "ctstatus", "ctreplsrc", "ctreplsport"},
-		option{name: "to-destination", words: 1, required: true, help: "to one of these", form: formNAT, parse: parseNATTo}, natRandom, natPersistent),
+		option{name: "to-destination", words: 1, required: true, notes: []string{natPortsNote}, help: "to one of these", form: formNAT, parse: parseNATTo}, natRandom, natPersistent),
 	nat("SNAT", "change the source", xt.SNAT, hookInput|hookPostrouting, []string{"src", "sport", "ctstate", "ctstatus", "ctrepldst", "ctrepldport"},
-		option{name: "to-source", words: 1, required: true, help: "to one of these", form: formNAT, parse: parseNATTo}, natRandom, natRandomFully, natPersistent),
+		option{name: "to-source", words: 1, required: true, notes: []string{natPortsNote}, help: "to one of these", form: formNAT, parse: parseNATTo}, natRandom, natRandomFully, natPersistent),
 	nat("MASQUERADE", "change the source to the address of the interface that the packet leaves by", xt.Masquerade, hookPostrouting,
 		[]string{"src", "sport", "ctstate", "ctstatus", "ctrepldst", "ctrepldport"},
-		option{name: "to-ports", words: 1, help: "and the port to one of these", form: formToPorts, parse: parseToPorts}, natRandom, natRandomFully),
+		option{name: "to-ports", words: 1, notes: []string{natPortsNote}, help: "and the port to one of these", form: formToPorts, parse: parseToPorts}, natRandom, natRandomFully),
 	nat("REDIRECT", "send the packet to the machine itself", xt.Redirect, hookPrerouting|hookOutput, []string{"dst", "dport", "ctstate", "ctstatus", "ctreplsrc", "ctreplsport"},
-		option{name: "to-ports", words: 1, help: "and to one of these ports", form: formToPorts, parse: parseToPorts}, natRandom),
+		option{name: "to-ports", words: 1, notes: []string{natPortsNote}, help: "and to one of these ports", form: formToPorts, parse: parseToPorts}, natRandom),
 	nat("NETMAP", "change the prefix of the destination, or of the source in INPUT and POSTROUTING", xt.Netmap, 0,
 		[]string{"src", "dst", "ctstate", "ctstatus", "ctreplsrc", "ctrepldst"},
 		option{name: "to", words: 1, required: true, help: "to this one", form: Form{Kind: "address", Syntax: "ADDRESS[/LENGTH]"}, parse: parseNetmap}),

@@ -18,13 +18,13 @@ var packetMatches = append([]module{
 		options: []option{{name: "espspi", words: 1, not: true, parse: parseSpan("espspi", 1<<32-1, true),
 			help: "security parameter index", form: rangeForm("SPI", 1<<32-1)}},
 		finish: finishHeader("espspi")},
-	{kind: "match", name: "ah", summary: "authentication header", modelled: true, reads: uint32(packet.BrokenAH),
+	{kind: "match", name: "ah", summary: "authentication header", modelled: true, protos: []uint8{protoAH}, protosFamily: 4, reads: uint32(packet.BrokenAH),
 		options: []option{
 			{name: "ahspi", words: 1, not: true, parse: parseSpan("ahspi", 1<<32-1, true), help: "security parameter index", form: rangeForm("SPI", 1<<32-1)},
-			{name: "ahlen", words: 1, not: true, parse: parseAHLen, help: "length of the header (IPv6 only)", form: numberForm("LENGTH", 1<<32-1, "bytes")},
-			{name: "ahres", parse: parseAHRes, help: "the reserved field is zero (IPv6 only)"},
+			{name: "ahlen", words: 1, not: true, family: 6, parse: parseAHLen, sample: "24", help: "length of the header", form: numberForm("LENGTH", 1<<32-1, "bytes")},
+			{name: "ahres", family: 6, parse: parseAHRes, help: "the reserved field is zero"},
 		},
-		finish: finishAH},
+		finish: finishHeader("ahspi")},
 	{kind: "match", name: "ipcomp", summary: "compressed packets (IPComp)", modelled: true, protos: []uint8{protoIPComp}, reads: uint32(packet.BrokenIPComp),
 		options: []option{
 			{name: "ipcompspi", words: 1, not: true, parse: parseSpan("cpi", 1<<32-1, true), help: "compression parameter index; without the option it is 0", form: rangeForm("CPI", 1<<32-1)},
@@ -37,10 +37,9 @@ var packetMatches = append([]module{
 		options: []option{{name: "cpu", words: 1, not: true, required: true, parse: parseCPU, help: "number of the processor", form: numberForm("NUMBER", 1<<32-1, "")}}},
 	{kind: "match", name: "devgroup", summary: "groups of the packet's interfaces", class: Environment, modelled: true, needs: needAny,
 		options: []option{
-			{name: "src-group", words: 1, not: true, parse: parseGroup, help: "group of the interface that it came in by", form: maskedForm("default")},
-			{name: "dst-group", words: 1, not: true, parse: parseGroup, help: "group of the interface that it leaves by", form: maskedForm("default")},
-		},
-		finish: finishDevgroup},
+			{name: "src-group", words: 1, not: true, hooks: hookPrerouting | hookInput | hookForward, parse: parseGroup, help: "group of the interface that it came in by", form: maskedForm("default")},
+			{name: "dst-group", words: 1, not: true, hooks: laterHooks, parse: parseGroup, help: "group of the interface that it leaves by", form: maskedForm("default")},
+		}},
 	{kind: "match", name: "realm", summary: "realm of the packet's route", class: Environment, family: 4, modelled: true, hooks: laterHooks | hookInput,
 		options: []option{{name: "realm", words: 1, not: true, required: true, parse: parseRealm, help: "routing realm", form: maskedForm("cosmos")}}},
 }, append(packetMatches6, setMatch, addrtypeMatch)...)
@@ -144,21 +143,6 @@ func parseAHRes(a *argument) error {
 	return nil
 }
 
-// finishAH keeps apart what the match is in the two families.
-func finishAH(p *ruleParser, m *instance) error {
-	if p.family() == 4 {
-		if p.proto != protoAH || p.protoNot {
-			return fmt.Errorf("match ah needs -p ah in IPv4 rules")
-		}
-		for _, name := range []string{"ahlen", "ahres"} {
-			if m.has(name) {
-				return fmt.Errorf("--%s is for IPv6, and these are IPv4 rules", name)
-			}
-		}
-	}
-	return finishHeader("ahspi")(p, m)
-}
-
 // finishIPComp asks for the index 0 when no option names one, as the tools do.
 func finishIPComp(p *ruleParser, m *instance) error {
 	if !m.has("ipcompspi") {
@@ -237,18 +221,6 @@ func parseGroup(a *argument) error {
 		f = field("outgroup")
 	}
 	a.addSupplied(rules.Masked(f, rules.U64(v&m), rules.U64(m)), "devgroup") // bits outside the mask do not count
-	return nil
-}
-
-func finishDevgroup(p *ruleParser, m *instance) error {
-	if m.has("src-group") {
-		if err := p.only(hookPrerouting|hookInput|hookForward, m, "--src-group"); err != nil {
-			return err
-		}
-	}
-	if m.has("dst-group") {
-		return p.only(laterHooks, m, "--dst-group")
-	}
 	return nil
 }
 

@@ -20,7 +20,7 @@ var packetMatches6 = []module{
 			{name: "fraglen", words: 1, not: true, parse: parseFragLen, help: "taken for compatibility; the kernel does not look at it", form: numberForm("LENGTH", 1<<32-1, "bytes")},
 			{name: "fragres", parse: parseFragFlag(xt.FragmentReservedZero), help: "the reserved fields are zero"},
 			{name: "fragfirst", parse: parseFragFlag(xt.FragmentFirst), help: "the first fragment"},
-			{name: "fragmore", parse: parseFragFlag(xt.FragmentMore), help: "more fragments follow"},
+			{name: "fragmore", excludes: []string{"fraglast"}, parse: parseFragFlag(xt.FragmentMore), help: "more fragments follow"},
 			{name: "fraglast", parse: parseFragFlag(xt.FragmentLast), help: "the last fragment"},
 		},
 		finish: finishFrag},
@@ -29,10 +29,10 @@ var packetMatches6 = []module{
 			{name: "rt-type", words: 1, not: true, parse: parseNumberOf("rttype", 1<<32-1), help: "type of the header", form: numberForm("TYPE", 1<<32-1, "")},
 			{name: "rt-segsleft", words: 1, not: true, parse: parseSpan("rtsegs", 1<<32-1, true), help: "segments left", form: rangeForm("COUNT", 1<<32-1)},
 			{name: "rt-len", words: 1, not: true, parse: parseNumberOf("rtlen", 1<<32-1), help: "length of the header", form: numberForm("LENGTH", 1<<32-1, "bytes")},
-			{name: "rt-0-res", parse: behindRoutingType(noValue), help: "the reserved field is zero (with --rt-type 0)"},
-			{name: "rt-0-addrs", words: 1, parse: behindRoutingType(parseRoutingAddrs), help: "the addresses in the header (with --rt-type 0)",
+			{name: "rt-0-res", notes: []string{behindType0}, parse: behindRoutingType(noValue), help: "the reserved field is zero"},
+			{name: "rt-0-addrs", words: 1, notes: []string{behindType0}, parse: behindRoutingType(parseRoutingAddrs), help: "the addresses in the header",
 				form: Form{Kind: "list", Syntax: "ADDRESS[,ADDRESS...]", Items: maxRoutingAddrs}},
-			{name: "rt-0-not-strict", parse: behindRoutingType(noValue), help: "the addresses may have others between them (with --rt-0-addrs)"},
+			{name: "rt-0-not-strict", notes: []string{behindType0}, requires: []string{"rt-0-addrs"}, parse: behindRoutingType(noValue), help: "the addresses may have others between them"},
 		},
 		finish: finishRT},
 	optionsMatch("hbh", "the hop-by-hop options header", packet.HopByHop, packet.BrokenHopByHop),
@@ -84,9 +84,6 @@ func parseFragFlag(f xt.FragmentFlags) func(*argument) error {
 
 func finishFrag(p *ruleParser, m *instance) error {
 	flags, _ := m.data.(xt.FragmentFlags)
-	if flags&xt.FragmentMore != 0 && flags&xt.FragmentLast != 0 {
-		return fmt.Errorf("--fragmore and --fraglast exclude one another")
-	}
 	if err := finishHeader("fragid")(p, m); err != nil {
 		return err
 	}
@@ -121,6 +118,8 @@ func parseRoutingAddrs(a *argument) error {
 	return nil
 }
 
+const behindType0 = "needs --rt-type 0 in front"
+
 // behindRoutingType is parse for an option that stands behind --rt-type 0.
 func behindRoutingType(parse func(*argument) error) func(*argument) error {
 	return func(a *argument) error {
@@ -132,9 +131,6 @@ func behindRoutingType(parse func(*argument) error) func(*argument) error {
 }
 
 func finishRT(p *ruleParser, m *instance) error {
-	if m.has("rt-0-not-strict") && !m.has("rt-0-addrs") {
-		return fmt.Errorf("--rt-0-not-strict needs --rt-0-addrs")
-	}
 	if err := finishHeader("rttype")(p, m); err != nil {
 		return err
 	}

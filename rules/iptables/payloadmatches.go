@@ -12,14 +12,14 @@ import (
 )
 
 var payloadMatches = []module{
-	{kind: "match", name: "string", summary: "a text in the packet's bytes", modelled: true, class: Payload, finish: finishString, options: []option{
-		{name: "string", words: 1, not: true, parse: parseString, excludes: []string{"hex-string"},
+	{kind: "match", name: "string", summary: "a text in the packet's bytes", modelled: true, class: Payload, finish: finishString, oneOf: [][]string{{"string", "hex-string"}}, options: []option{
+		{name: "string", words: 1, not: true, parse: parseString,
 			help: "the text", form: Form{Kind: "text", Syntax: "TEXT", MaxLen: xt.MaxPattern}},
 		{name: "hex-string", words: 1, not: true, parse: parseHexString,
 			help: "the text, with bytes in hexadecimal between bars; a backslash takes the next byte as it is", form: Form{Kind: "text", Syntax: "TEXT|0d 0a|TEXT"}},
 		{name: "algo", words: 1, required: true, parse: parseAlgo,
 			help: "how Linux looks for it", form: Form{Kind: "enum", Syntax: "bm|kmp", Symbols: []string{"bm", "kmp"}}},
-		{name: "from", words: 1, parse: parseStringBound,
+		{name: "from", words: 1, notes: []string{"not above --to"}, parse: parseStringBound,
 			help: "where to begin, counted from the IP header", form: Form{Kind: "number", Syntax: "OFFSET", Max: 65535, Unit: "bytes", Default: "0"}},
 		{name: "to", words: 1, parse: parseStringBound,
 			help: "where the text must have ended", form: Form{Kind: "number", Syntax: "OFFSET", Max: 65535, Unit: "bytes", Default: "65535"}},
@@ -171,9 +171,6 @@ func parseIcase(a *argument) error {
 
 func finishString(_ *ruleParser, m *instance) error {
 	d := partsOf[stringParts](m)
-	if d.match.Pattern == nil {
-		return fmt.Errorf("match string needs --string or --hex-string")
-	}
 	if !d.to {
 		d.match.To = 65535
 	}

@@ -12,11 +12,11 @@ import (
 
 var policyMatch = module{kind: "match", name: "policy", summary: "the IPsec transformations of the packet", modelled: true, class: Environment,
 	finish: finishPolicy, options: []option{
-		{name: "dir", words: 1, required: true, parse: parsePolicyWord,
+		{name: "dir", words: 1, required: true, notes: []string{"in: only in chains PREROUTING, INPUT and FORWARD", "out: only in FORWARD, OUTPUT and POSTROUTING"}, parse: parsePolicyWord,
 			help: "those that it has undergone (in), or is to undergo (out)", form: Form{Kind: "enum", Syntax: "in|out", Symbols: []string{"in", "out"}}},
 		{name: "pol", words: 1, parse: parsePolicyWord,
 			help: "some, or none", form: Form{Kind: "enum", Syntax: "ipsec|none", Symbols: []string{"ipsec", "none"}, Default: "ipsec"}},
-		{name: "strict", parse: parsePolicyWord, help: "all of them, in order, not just one"},
+		{name: "strict", notes: []string{"not with --pol none", "every element has an option of its own"}, parse: parsePolicyWord, help: "all of them, in order, not just one"},
 		{name: "reqid", words: 1, not: true, repeat: true, parse: parsePolicyID,
 			help: "the number that the policy has for it", form: Form{Kind: "number", Syntax: "NUMBER", Max: 1<<32 - 1}},
 		{name: "spi", words: 1, not: true, repeat: true, parse: parsePolicyID,
@@ -25,9 +25,9 @@ var policyMatch = module{kind: "match", name: "policy", summary: "the IPsec tran
 			help: "the protocol", form: Form{Kind: "enum", Syntax: "esp|ah|ipcomp", Symbols: []string{"esp", "ah", "ipcomp"}}},
 		{name: "mode", words: 1, not: true, repeat: true, parse: parsePolicyMode,
 			help: "the mode", form: Form{Kind: "enum", Syntax: "tunnel|transport", Symbols: []string{"transport", "tunnel"}}},
-		{name: "tunnel-dst", words: 1, not: true, repeat: true, parse: parsePolicyAddr,
+		{name: "tunnel-dst", words: 1, notes: []string{"needs --mode tunnel for the same element"}, not: true, repeat: true, parse: parsePolicyAddr,
 			help: "the far end of the tunnel", form: Form{Kind: "address", Syntax: "ADDRESS[/MASK]"}},
-		{name: "tunnel-src", words: 1, not: true, repeat: true, parse: parsePolicyAddr,
+		{name: "tunnel-src", words: 1, notes: []string{"needs --mode tunnel for the same element"}, not: true, repeat: true, parse: parsePolicyAddr,
 			help: "the near end of the tunnel", form: Form{Kind: "address", Syntax: "ADDRESS[/MASK]"}},
 		{name: "next", repeat: true, requires: []string{"strict"}, parse: parsePolicyNext, help: "what follows is about the next transformation"},
 	}}
@@ -225,7 +225,7 @@ var ipvsMethods = []rules.Symbol{{Name: "MASQ", Value: 0}, {Name: "IPIP", Value:
 
 var ipvsMatch = module{kind: "match", name: "ipvs", summary: "the packet's connection to a virtual server", modelled: true, class: Environment, needs: needAny,
 	finish: finishIPVS, options: []option{
-		{name: "ipvs", not: true, parse: parseIPVS, help: "it belongs to one; all other options imply it"},
+		{name: "ipvs", notes: []string{"negated not with other options"}, not: true, parse: parseIPVS, help: "it belongs to one; all other options imply it"},
 		{name: "vproto", words: 1, not: true, parse: parseIPVS, help: "the protocol", form: Form{Kind: "number", Syntax: "NAME|0..255", Max: 255}},
 		{name: "vaddr", words: 1, not: true, parse: parseIPVS, help: "the virtual address", form: Form{Kind: "address", Syntax: "ADDRESS[/MASK]"}},
 		{name: "vport", words: 1, not: true, parse: parseIPVS, help: "the virtual port", form: Form{Kind: "number", Syntax: "PORT", Max: 65535}},

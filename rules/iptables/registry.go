@@ -21,11 +21,17 @@ type module struct {
 	summary string
 	family  int     // 4 or 6; 0: both
 	protos  []uint8 // needs -p with one of these; nil: no matter
-	tables  []string
-	hooks   hook // where it is valid; 0: everywhere
-	needs   need
-	class   Class
-	options []option // in the order in which they are printed
+	// protosFamily keeps protos to rules of that family; 0: both.
+	protosFamily int
+	tables       []string
+	hooks        hook // where it is valid; 0: everywhere
+	needs        need
+	class        Class
+	options      []option // in the order in which they are printed
+	// oneOf are options of which there must be exactly one, anyOf those of which
+	// there must be at least one, of each list.
+	oneOf, anyOf [][]string
+	notes        []string // what finish asks beyond all this, in words
 
 	// modelled is false for modules whose meaning is not known here; their
 	// options are still listed, so that a file can be split into its parts.
@@ -35,9 +41,15 @@ type module struct {
 	reads uint32
 	// decides is what a modelled target does with a packet.
 	decides rules.Action
+	// mayDrop says that a target which decides nothing drops some packets: those
+	// that it cannot change, or that are not its own.
+	mayDrop bool
 	// supply is what the caller supplies for some values of the options only;
 	// what all need is found out by asking.
 	supply []string
+	// without is what follows for a native match without it, where that is not
+	// that conditions do not hold.
+	without string
 	// writes names the fields that a target, or asking a match, may change.
 	writes []string
 	// finish checks the options together and adds what the module asks for
@@ -66,9 +78,16 @@ type option struct {
 	// must, be given with it.
 	excludes, requires []string
 	repeat             bool // may be given more than once
+	// The family, protocols (of -p) and hooks that it is for, beyond the module's.
+	family int
+	protos []uint8
+	hooks  hook
+	notes  []string // what parse, and the module's finish, ask beyond all this, in words
 
 	help string // what it says, in a few words
 	form Form   // what its value looks like
+	// sample is a value that asks for all that values may; "": any will do.
+	sample string
 	// parse reads the value, adds conditions to the rule and writes the
 	// canonical value; nil: not modelled.
 	parse func(a *argument) error
@@ -281,6 +300,7 @@ func init() {
 	}
 	for i := range modules {
 		m := &modules[i]
+		m.mend()
 		if n := len(m.options); n > 64 {
 			panic("iptables: too many options")
 		}

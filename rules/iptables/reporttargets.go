@@ -26,14 +26,9 @@ var reportTargets = []module{
 	report(module{name: "NFLOG", summary: "hand a copy to a listener", options: []option{
 		{name: "nflog-prefix", words: 1, help: "text with the packet; what is longer is cut", form: Form{Kind: "text", Syntax: "TEXT", MaxLen: 63}, parse: prefix(63)},
 		{name: "nflog-group", words: 1, help: "listener's group", form: Form{Kind: "number", Syntax: "NUMBER", Max: 65535, Default: "0"}, parse: number(0, 65535, 0)},
-		{name: "nflog-range", words: 1, help: "no effect, see --nflog-size", form: Form{Kind: "number", Syntax: "BYTES", Max: 1<<32 - 1, Unit: "bytes", Default: "0"}, parse: number(0, 1<<32-1, 0)},
+		{name: "nflog-range", excludes: []string{"nflog-size"}, words: 1, help: "no effect, see --nflog-size", form: Form{Kind: "number", Syntax: "BYTES", Max: 1<<32 - 1, Unit: "bytes", Default: "0"}, parse: number(0, 1<<32-1, 0)},
 		{name: "nflog-size", words: 1, help: "bytes of the packet to copy", form: Form{Kind: "number", Syntax: "BYTES", Max: 1<<32 - 1, Unit: "bytes"}, parse: number(0, 1<<32-1, -1)},
 		{name: "nflog-threshold", words: 1, help: "packets to collect before they are sent", form: Form{Kind: "number", Syntax: "NUMBER", Max: 65535, Unit: "packets", Default: "0"}, parse: number(0, 65535, 0)},
-	}, finish: func(p *ruleParser, m *instance) error {
-		if m.has("nflog-range") && m.has("nflog-size") {
-			return fmt.Errorf("--nflog-range and --nflog-size exclude one another")
-		}
-		return nil
 	}}),
 	report(module{name: "ULOG", summary: "hand a copy to a listener (gone since Linux 3.17)", family: 4, options: []option{
 		{name: "ulog-prefix", words: 1, help: "text with the packet; what is longer is cut", form: Form{Kind: "text", Syntax: "TEXT", MaxLen: 31}, parse: prefix(31)},

@@ -6,6 +6,7 @@ package iptables
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -427,14 +428,12 @@ func (p *ruleParser) finishModule(m *instance) error {
 	if mod.family != 0 && mod.family != p.family() {
 		return p.f.errorAt(m.at, "%s is for IPv%d, and these are IPv%d rules", mod.title(), mod.family, p.family())
 	}
-	if mod.protos != nil {
-		ok := false
-		for _, proto := range mod.protos {
-			ok = ok || p.proto == int(proto) && !p.protoNot
+	if mod.protos != nil && (mod.protosFamily == 0 || mod.protosFamily == p.family()) && !p.hasProto(mod.protos) {
+		where := ""
+		if mod.protosFamily != 0 {
+			where = fmt.Sprintf(" in IPv%d rules", mod.protosFamily)
 		}
-		if !ok {
-			return p.f.errorAt(m.at, "%s needs -p %s", mod.title(), protoList(mod.protos))
-		}
+		return p.f.errorAt(m.at, "%s needs -p %s%s", mod.title(), protoList(mod.protos), where)
 	}
 	if mod.tables != nil && !contains(mod.tables, p.f.cur.name) {
 		return p.f.errorAt(m.at, "%s cannot be used in table %s, only in %s", mod.title(), p.f.cur.name, joinNames(mod.tables))
@@ -444,23 +443,8 @@ func (p *ruleParser) finishModule(m *instance) error {
 			return err
 		}
 	}
-	for i := range mod.options {
-		if o := &mod.options[i]; o.required && !m.has(o.name) {
-			return p.f.errorAt(m.at, "%s needs --%s", mod.title(), o.name)
-		}
-	}
-	for i := range m.given {
-		o := m.given[i].opt
-		for _, other := range o.excludes {
-			if m.has(other) {
-				return p.f.errorAt(m.place("--"+o.name), "--%s cannot be used with --%s", o.name, other)
-			}
-		}
-		for _, other := range o.requires {
-			if !m.has(other) {
-				return p.f.errorAt(m.place("--"+o.name), "--%s needs --%s", o.name, other)
-			}
-		}
+	if err := p.together(m); err != nil {
+		return err
 	}
 	if mod.needs != needNothing && len(m.given) == 0 || mod.needs == needOne && len(m.given) > 1 {
 		names := make([]string, len(mod.options))

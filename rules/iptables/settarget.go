@@ -18,7 +18,7 @@ func setTargetForm() Form {
 }
 
 var setTargetModule = module{kind: "target", name: "SET", summary: "change sets of addresses and ports (ipset), or give the packet what they say", class: Stateful, modelled: true,
-	writes: []string{"mark"}, finish: finishSetTarget, options: []option{
+	writes: []string{"mark"}, finish: finishSetTarget, anyOf: [][]string{{"add-set", "del-set", "map-set"}}, options: []option{
 		{name: "add-set", words: 2, help: "add the packet to a set", form: setTargetForm(), parse: parseSetUse(func(x *xt.Set) *xt.SetUse { return &x.Add })},
 		{name: "exist", help: "begin the time of an entry that is there again", requires: []string{"add-set"}, parse: func(a *argument) error {
 			dataOf[xt.Set](a.m).Renew = true
@@ -32,10 +32,10 @@ var setTargetModule = module{kind: "target", name: "SET", summary: "change sets 
 			return err
 		}},
 		{name: "del-set", words: 2, help: "take the packet out of a set", form: setTargetForm(), parse: parseSetUse(func(x *xt.Set) *xt.SetUse { return &x.Del })},
-		{name: "map-set", words: 2, help: "give the packet what its entry in a set says", form: setTargetForm(), parse: parseSetUse(func(x *xt.Set) *xt.SetUse { return &x.Map })},
+		{name: "map-set", words: 2, notes: []string{"needs --map-mark, --map-prio or --map-queue", "only in table mangle"}, help: "give the packet what its entry in a set says", form: setTargetForm(), parse: parseSetUse(func(x *xt.Set) *xt.SetUse { return &x.Map })},
 		{name: "map-mark", help: "the mark", requires: []string{"map-set"}, parse: func(a *argument) error { dataOf[xt.Set](a.m).Mark = true; return nil }},
-		{name: "map-prio", help: "the queueing class", requires: []string{"map-set"}, parse: func(a *argument) error { dataOf[xt.Set](a.m).Prio = true; return nil }},
-		{name: "map-queue", help: "the queue of the network card", requires: []string{"map-set"}, parse: func(a *argument) error { dataOf[xt.Set](a.m).Queue = true; return nil }},
+		{name: "map-prio", help: "the queueing class", hooks: laterHooks, requires: []string{"map-set"}, parse: func(a *argument) error { dataOf[xt.Set](a.m).Prio = true; return nil }},
+		{name: "map-queue", help: "the queue of the network card", hooks: laterHooks, requires: []string{"map-set"}, parse: func(a *argument) error { dataOf[xt.Set](a.m).Queue = true; return nil }},
 	}}
 
 func parseSetUse(of func(*xt.Set) *xt.SetUse) func(*argument) error {
@@ -48,21 +48,12 @@ func parseSetUse(of func(*xt.Set) *xt.SetUse) func(*argument) error {
 
 func finishSetTarget(p *ruleParser, m *instance) error {
 	x := *dataOf[xt.Set](m)
-	if x.Add.Name == "" && x.Del.Name == "" && x.Map.Name == "" {
-		return fmt.Errorf("target SET needs --add-set, --del-set or --map-set")
-	}
 	if x.Map.Name != "" {
 		if !x.Mark && !x.Prio && !x.Queue {
 			return fmt.Errorf("--map-set needs --map-mark, --map-prio or --map-queue")
 		}
 		if p.f.cur.name != "mangle" {
 			return fmt.Errorf("--map-set cannot be used in table %s, only in mangle", p.f.cur.name)
-		}
-		if x.Prio || x.Queue {
-			if p.f.hook&^laterHooks != 0 {
-				return fmt.Errorf("--map-prio and --map-queue cannot be used in chain %s, only in %s", p.f.hook, laterHooks)
-			}
-			p.limitHooks(laterHooks, m)
 		}
 	}
 	x.From = p.f.sets

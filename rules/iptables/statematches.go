@@ -20,35 +20,36 @@ var stateMatches = []module{
 			form: Form{Kind: "rate", Syntax: "N[/second|/minute|/hour|/day]", Default: "3/hour"}},
 		{name: "limit-burst", words: 1, parse: number(1, 10000, 5), help: "packets that match at once",
 			form: Form{Kind: "number", Syntax: "N", Min: 1, Max: 10000, Unit: "packets", Default: "5"}}}},
-	{kind: "match", name: "recent", summary: "lists of addresses seen lately", class: Stateful, modelled: true, finish: finishRecent, options: []option{
-		{name: "set", not: true, parse: noValue, help: "add the address to the list"},
-		{name: "rcheck", not: true, parse: noValue, help: "is the address in the list?"},
-		{name: "update", not: true, parse: noValue, help: "is it, and add this packet when it is"},
-		{name: "remove", not: true, parse: noValue, help: "is it, and take it away"},
-		{name: "seconds", words: 1, parse: number(1, math.MaxUint32, -1), help: "only packets of the last N seconds count",
-			form: Form{Kind: "number", Syntax: "N", Min: 1, Max: math.MaxUint32, Unit: "seconds"}},
-		{name: "reap", parse: noValue, help: "drop the address that was quiet longest, when it was for --seconds"},
-		{name: "hitcount", words: 1, parse: number(0, xt.MaxHitCount, 0), help: "it has sent at least N packets",
-			form: Form{Kind: "number", Syntax: "N", Max: xt.MaxHitCount, Unit: "packets", Default: "1"}},
-		{name: "rttl", parse: noValue, help: "only when the TTL is that of the packet before"},
-		{name: "name", words: 1, parse: parseRecentName, help: "the list", form: Form{Kind: "text", Syntax: "NAME", MaxLen: maxRecentName, Default: "DEFAULT"}},
-		{name: "mask", words: 1, parse: parseRecentMask, help: "the part of addresses that the list tells apart", form: Form{Kind: "address", Syntax: "ADDRESS"}},
-		{name: "rsource", parse: noValue, help: "go by the source (the default)"},
-		{name: "rdest", parse: noValue, help: "go by the destination"}}},
+	{kind: "match", name: "recent", summary: "lists of addresses seen lately", class: Stateful, modelled: true, finish: finishRecent,
+		oneOf: [][]string{{"set", "rcheck", "update", "remove"}}, options: []option{
+			{name: "set", not: true, parse: noValue, help: "add the address to the list"},
+			{name: "rcheck", not: true, parse: noValue, help: "is the address in the list?"},
+			{name: "update", not: true, parse: noValue, help: "is it, and add this packet when it is"},
+			{name: "remove", not: true, parse: noValue, help: "is it, and take it away"},
+			{name: "seconds", words: 1, excludes: []string{"set", "remove"}, parse: number(1, math.MaxUint32, -1), help: "only packets of the last N seconds count",
+				form: Form{Kind: "number", Syntax: "N", Min: 1, Max: math.MaxUint32, Unit: "seconds"}},
+			{name: "reap", excludes: []string{"set", "remove"}, requires: []string{"seconds"}, parse: noValue, help: "drop the address that was quiet longest, when it was for --seconds"},
+			{name: "hitcount", words: 1, notes: []string{"above 0 not with --set or --remove"}, parse: number(0, xt.MaxHitCount, 0), help: "it has sent at least N packets",
+				form: Form{Kind: "number", Syntax: "N", Max: xt.MaxHitCount, Unit: "packets", Default: "1"}},
+			{name: "rttl", excludes: []string{"set", "remove"}, parse: noValue, help: "only when the TTL is that of the packet before"},
+			{name: "name", words: 1, parse: parseRecentName, help: "the list", form: Form{Kind: "text", Syntax: "NAME", MaxLen: maxRecentName, Default: "DEFAULT"}},
+			{name: "mask", words: 1, parse: parseRecentMask, help: "the part of addresses that the list tells apart", form: Form{Kind: "address", Syntax: "ADDRESS", Default: "the whole address"}},
+			{name: "rsource", parse: noValue, help: "go by the source (the default)"},
+			{name: "rdest", parse: noValue, help: "go by the destination"}}},
 	{kind: "match", name: "quota", summary: "so many bytes and no more", class: Stateful, modelled: true, options: []option{
 		{name: "quota", words: 1, not: true, required: true, parse: parseQuota, help: "bytes that match",
 			form: Form{Kind: "number", Syntax: "N", Max: math.MaxUint64, Unit: "bytes"}}}},
 	{kind: "match", name: "statistic", summary: "some packets, by chance or by count", class: Stateful, modelled: true, finish: finishStatistic, options: []option{
 		{name: "mode", words: 1, required: true, parse: oneOf("random", "nth"), help: "by chance, or by count", form: Form{Kind: "enum", Symbols: []string{"random", "nth"}}},
-		{name: "probability", words: 1, not: true, parse: parseProbability, help: "the chance of each packet (random)",
+		{name: "probability", words: 1, not: true, notes: []string{"needed with --mode random", "not with --mode nth"}, excludes: []string{"every", "packet"}, parse: parseProbability, help: "the chance of each packet (random)",
 			form: Form{Kind: "number", Syntax: "P in 0..1, to 1/2147483648"}},
-		{name: "every", words: 1, not: true, parse: number(1, math.MaxUint32, -1), help: "one packet of N (nth)", form: Form{Kind: "number", Syntax: "N", Min: 1, Max: math.MaxUint32}},
-		{name: "packet", words: 1, parse: number(0, math.MaxUint32-1, -1), help: "the first one, from 0 (nth)",
+		{name: "every", words: 1, not: true, requires: []string{"packet"}, notes: []string{"needed with --mode nth", "not with --mode random"}, parse: number(1, math.MaxUint32, -1), help: "one packet of N (nth)", form: Form{Kind: "number", Syntax: "N", Min: 1, Max: math.MaxUint32}},
+		{name: "packet", words: 1, requires: []string{"every"}, notes: []string{"below --every"}, parse: number(0, math.MaxUint32-1, -1), help: "the first one, from 0 (nth)",
 			form: Form{Kind: "number", Syntax: "N", Max: math.MaxUint32 - 1}}}},
 	{kind: "match", name: "nfacct", summary: "count packets in a named account; true, or with a quota once that is used up", class: Stateful, modelled: true, options: []option{
 		{name: "nfacct-name", words: 1, required: true, parse: parseAccount, help: "the account", form: Form{Kind: "text", Syntax: "NAME", MaxLen: maxAccount}}}},
 	{kind: "match", name: "osf", summary: "the system that a connection's first packet comes from", family: 4, class: Stateful, modelled: true,
-		protos: []uint8{protoTCP}, hooks: hookPrerouting | hookInput | hookForward, finish: finishOSF, options: []option{
+		protos: []uint8{protoTCP}, hooks: hookPrerouting | hookInput | hookForward, supply: []string{"osf fingerprints"}, finish: finishOSF, options: []option{
 			{name: "genre", words: 1, not: true, required: true, parse: text(maxGenre), help: "the system, as the fingerprints name it (the kernel takes no notice of \"!\")",
 				form: Form{Kind: "text", Syntax: "NAME", MaxLen: maxGenre}},
 			{name: "ttl", words: 1, parse: number(0, 2, -1), help: "0: the fingerprint's TTL; 1: not above it; 2: any",
@@ -182,9 +183,6 @@ func parseRecentMask(a *argument) error {
 
 func finishRecent(p *ruleParser, m *instance) error {
 	ops := []string{"set", "rcheck", "update", "remove"}
-	if err := m.exclusive(ops...); err != nil {
-		return err
-	}
 	r := xt.RecentRule{TTL: m.has("rttl"), Reap: m.has("reap")}
 	op := ""
 	for i := range m.given {
@@ -194,22 +192,14 @@ func finishRecent(p *ruleParser, m *instance) error {
 			r.Dest = g.opt.name == "rdest" // the last one counts
 		}
 	}
-	if op == "" {
-		return fmt.Errorf("match recent needs --set, --rcheck, --update or --remove")
-	}
 	r.Op = map[string]xt.RecentOp{"set": xt.RecentSet, "rcheck": xt.RecentCheck, "update": xt.RecentUpdate, "remove": xt.RecentRemove}[op]
 	seconds, _ := parseNumber(p.value(m, "seconds"), math.MaxUint32)
 	hits, _ := parseNumber(p.value(m, "hitcount"), xt.MaxHitCount)
 	r.Seconds, r.Hits = uint32(seconds), uint32(hits)
 	if r.Op == xt.RecentSet || r.Op == xt.RecentRemove {
-		for _, n := range []string{"seconds", "reap", "hitcount", "rttl"} {
-			if m.has(n) && (n != "hitcount" || hits > 0) {
-				return fmt.Errorf("--%s of match recent needs --rcheck or --update, not --%s", n, op)
-			}
+		if hits > 0 {
+			return fmt.Errorf("--hitcount of match recent needs --rcheck or --update, not --%s", op)
 		}
-	}
-	if r.Reap && seconds == 0 {
-		return fmt.Errorf("--reap of match recent needs --seconds")
 	}
 	name := "DEFAULT"
 	for i := range m.given {
@@ -310,9 +300,6 @@ func finishStatistic(p *ruleParser, m *instance) error {
 		of31 := m.data.(uint32)
 		m.addStateful(func() rules.Test { return xt.Random(of31, not) })
 		return nil
-	}
-	if !m.has("packet") {
-		return fmt.Errorf("--every of match statistic needs --packet: 0 for the first packet")
 	}
 	n, _ := parseNumber(p.value(m, "every"), math.MaxUint32)
 	first, _ := parseNumber(p.value(m, "packet"), math.MaxUint32)

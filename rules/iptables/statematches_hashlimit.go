@@ -14,16 +14,16 @@ import (
 )
 
 var hashlimitMatch = module{kind: "match", name: "hashlimit", summary: "a rate for each address, port or combination", class: Stateful,
-	modelled: true, finish: finishHashlimit, options: []option{
+	modelled: true, finish: finishHashlimit, oneOf: [][]string{{"hashlimit-upto", "hashlimit-above"}}, options: []option{
 		{name: "hashlimit-upto", aliases: []string{"hashlimit"}, words: 1, not: true, parse: parseHashRate, help: "up to this rate", form: hashRateForm},
 		{name: "hashlimit-above", words: 1, not: true, parse: parseHashRate, help: "above this rate", form: hashRateForm},
-		{name: "hashlimit-burst", words: 1, parse: parseHashBurst, help: "packets, or bytes, at once",
+		{name: "hashlimit-burst", words: 1, notes: []string{"with a rate in bytes at least the bytes of a second"}, parse: parseHashBurst, help: "packets, or bytes, at once",
 			form: Form{Kind: "number", Syntax: "N[kb|mb]", Min: 1, Max: maxHashBurst, Default: "5 packets"}},
 		{name: "hashlimit-mode", words: 1, parse: parseHashMode, help: "what has a rate of its own; none: all packets together",
 			form: Form{Kind: "set", Syntax: "PART[,PART...]", Symbols: symbolNames(hashModes)}},
 		{name: "hashlimit-name", words: 1, required: true, parse: parseHashName, help: "the table; rules may share one", form: Form{Kind: "text", Syntax: "NAME", MaxLen: maxHashName}},
-		{name: "hashlimit-htable-size", words: 1, parse: number(0, math.MaxUint32, -1), help: "buckets", form: Form{Kind: "number", Syntax: "N", Max: math.MaxUint32}},
-		{name: "hashlimit-htable-max", words: 1, parse: number(0, math.MaxUint32, -1), help: "entries; what would need more is dropped", form: Form{Kind: "number", Syntax: "N", Max: math.MaxUint32}},
+		{name: "hashlimit-htable-size", words: 1, parse: number(0, math.MaxUint32, -1), help: "buckets", form: Form{Kind: "number", Syntax: "N", Max: math.MaxUint32, Default: "as the machine's memory has it; here 8192"}},
+		{name: "hashlimit-htable-max", words: 1, parse: number(0, math.MaxUint32, -1), help: "entries; what would need more is dropped", form: Form{Kind: "number", Syntax: "N", Max: math.MaxUint32, Default: "8 for each bucket"}},
 		{name: "hashlimit-htable-gcinterval", words: 1, parse: number(1, math.MaxUint32, -1), help: "how often old entries are looked for",
 			form: Form{Kind: "number", Syntax: "N", Min: 1, Max: math.MaxUint32, Unit: "milliseconds", Default: "1000"}},
 		{name: "hashlimit-htable-expire", words: 1, parse: number(1, math.MaxUint32, -1), help: "after which time idle entries are old",
@@ -199,12 +199,6 @@ func (p *ruleParser) num(m *instance, name string, usual uint64) uint64 {
 }
 
 func finishHashlimit(p *ruleParser, m *instance) error {
-	if err := m.exclusive("hashlimit-upto", "hashlimit-above"); err != nil {
-		return err
-	}
-	if !m.has("hashlimit-upto") && !m.has("hashlimit-above") {
-		return fmt.Errorf("match hashlimit needs --hashlimit-upto or --hashlimit-above")
-	}
 	h := m.hashArgs()
 	above := m.has("hashlimit-above")
 	for i := range m.given {

@@ -14,11 +14,13 @@ import (
 )
 
 var rateestMatch = module{kind: "match", name: "rateest", summary: "the rates that RATEEST estimates", class: Stateful,
-	modelled: true, finish: finishRateest, options: []option{
+	modelled: true, finish: finishRateest,
+	oneOf: [][]string{{"rateest-lt", "rateest-gt", "rateest-eq"}, {"rateest", "rateest1"}},
+	anyOf: [][]string{{"rateest-bps", "rateest-pps", "rateest-bps1", "rateest-pps1", "rateest-bps2", "rateest-pps2"}}, options: []option{
 		{name: "rateest-delta", parse: noValue, help: "compare how far rates are below --rateest-bps1, --rateest-pps1 (and -bps2, -pps2)"},
 		{name: "rateest", words: 1, parse: text(maxEstimator), help: "the estimator that is compared with numbers", form: estimatorForm},
 		{name: "rateest1", words: 1, parse: text(maxEstimator), help: "the estimator that is compared with --rateest2, or without that as --rateest", form: estimatorForm},
-		{name: "rateest2", words: 1, parse: text(maxEstimator), help: "the estimator that --rateest1 is compared with", form: estimatorForm},
+		{name: "rateest2", words: 1, requires: []string{"rateest1"}, parse: text(maxEstimator), help: "the estimator that --rateest1 is compared with", form: estimatorForm},
 		{name: "rateest-bps", words: optionalWord, parse: parseBitRate, help: "compare bytes; with --rateest: with this rate", form: bitRateForm},
 		{name: "rateest-pps", words: optionalWord, parse: parsePacketRate, help: "compare packets; with --rateest: with this rate", form: packetRateForm},
 		{name: "rateest-bps1", words: optionalWord, parse: parseBitRate, help: "the rate that the first is taken from", form: bitRateForm},
@@ -109,9 +111,6 @@ func (f *fileReader) fed(name string) *bool {
 }
 
 func finishRateest(p *ruleParser, m *instance) error {
-	if err := m.exclusive("rateest-lt", "rateest-gt", "rateest-eq"); err != nil {
-		return err
-	}
 	r := xt.RateTest{Delta: m.has("rateest-delta")}
 	how := ""
 	for i, n := range []string{"rateest-lt", "rateest-gt", "rateest-eq"} {
@@ -122,17 +121,8 @@ func finishRateest(p *ruleParser, m *instance) error {
 	for i := range m.given {
 		r.Not = r.Not || m.given[i].not
 	}
-	if how == "" {
-		return fmt.Errorf("match rateest needs --rateest-lt, --rateest-gt or --rateest-eq")
-	}
-	if err := m.exclusive("rateest", "rateest1"); err != nil {
-		return err
-	}
 	numbers := !m.has("rateest2")
 	name1 := p.value(m, "rateest") + p.value(m, "rateest1")
-	if name1 == "" || !numbers && m.has("rateest") {
-		return fmt.Errorf("match rateest needs --rateest, or --rateest1 with --rateest2")
-	}
 	name2 := p.value(m, "rateest2")
 	r.Name1, r.Name2 = unquoted(name1), unquoted(name2)
 	if r.Name1 == "" || !numbers && r.Name2 == "" { // "" in quotes

@@ -14,7 +14,7 @@ import (
 )
 
 var timeMatch = module{kind: "match", name: "time", summary: "date, time of day, day of the week or month", class: Stateful,
-	modelled: true, finish: finishTime, options: []option{
+	modelled: true, supply: []string{"a clock"}, finish: finishTime, options: []option{
 		{name: "timestart", words: 1, parse: parseTimeOfDay, help: "from this time of day", form: timeForm},
 		{name: "timestop", words: 1, parse: parseTimeOfDay, help: "to this time of day, included; before --timestart: on the next day", form: timeForm},
 		{name: "monthdays", words: 1, not: true, parse: parseMonthdays, help: "days of the month", form: Form{Kind: "list", Syntax: "DAY[,DAY...]", Min: 1, Max: 31}},
@@ -22,8 +22,8 @@ var timeMatch = module{kind: "match", name: "time", summary: "date, time of day,
 		{name: "datestart", words: 1, parse: parseDate, help: "from this date", form: dateForm},
 		{name: "datestop", words: 1, parse: parseDate, help: "to this date, included", form: dateForm},
 		{name: "kerneltz", aliases: []string{"localtz"}, parse: noValue, help: "times are in the kernel's time zone"},
-		{name: "utc", parse: noValue, help: "times are UTC (the default)"},
-		{name: "contiguous", parse: noValue, help: "a time behind midnight belongs to the day before"},
+		{name: "utc", excludes: []string{"kerneltz"}, parse: noValue, help: "times are UTC (the default)"},
+		{name: "contiguous", notes: []string{"needs --timestop before --timestart"}, parse: noValue, help: "a time behind midnight belongs to the day before"},
 	}}
 
 var (
@@ -173,9 +173,6 @@ func appendWeekdays(b []byte, mask uint8) []byte {
 }
 
 func finishTime(p *ruleParser, m *instance) error {
-	if err := m.exclusive("utc", "kerneltz"); err != nil {
-		return err
-	}
 	r := *m.timeRule()
 	r.KernelZone, r.Contiguous = m.has("kerneltz"), m.has("contiguous")
 	if r.Contiguous && r.DayFrom < r.DayTo {

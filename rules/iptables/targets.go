@@ -22,7 +22,7 @@ var targets = []module{
 	{kind: "target", name: "DROP", summary: "drop the packet", modelled: true, decides: verdict(rules.Drop), tables: filterTables},
 	{kind: "target", name: "RETURN", summary: "go back to the calling chain, or to the policy", modelled: true, decides: rules.Action{Kind: rules.Return}},
 	{kind: "target", name: "REJECT", summary: "drop the packet and tell its sender", modelled: true, decides: verdict(rules.Reject), tables: []string{"filter"},
-		options: []option{{name: "reject-with", words: 1, help: "the answer", parse: parseRejectWith,
+		options: []option{{name: "reject-with", words: 1, help: "the answer", notes: []string{"tcp-reset needs -p tcp"}, parse: parseRejectWith,
 			form: Form{Kind: "enum", Syntax: "TYPE", Symbols: append(rejectTypes(4), rejectTypes(6)...), Default: "icmp-port-unreachable, icmp6-port-unreachable"}}}, finish: finishReject},
 }
 

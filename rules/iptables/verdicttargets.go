@@ -13,9 +13,9 @@ import (
 var verdictTargets = []module{
 	{kind: "target", name: "NFQUEUE", summary: "hand the packet to a program, which decides", modelled: true, decides: verdict(rules.Queue), finish: finishQueue, options: []option{
 		{name: "queue-num", words: 1, help: "number of the queue", form: Form{Kind: "number", Syntax: "NUMBER", Max: 65535, Default: "0"}, parse: number(0, 65535, -1)},
-		{name: "queue-balance", words: 1, help: "choose one of these queues by the packet's addresses", form: Form{Kind: "text", Syntax: "FROM:TO", Max: 65534}, parse: parseQueueBalance},
+		{name: "queue-balance", excludes: []string{"queue-num"}, words: 1, help: "choose one of these queues by the packet's addresses", form: Form{Kind: "text", Syntax: "FROM:TO", Max: 65534}, parse: parseQueueBalance},
 		{name: "queue-bypass", help: "accept the packet when no program listens", parse: noValue},
-		{name: "queue-cpu-fanout", help: "choose the queue by the CPU, not by the addresses", parse: noValue},
+		{name: "queue-cpu-fanout", requires: []string{"queue-balance"}, help: "choose the queue by the CPU, not by the addresses", parse: noValue},
 	}},
 	{kind: "target", name: "TPROXY", summary: "hand the packet to a transparent socket of this machine", class: Environment, modelled: true, protos: []uint8{protoTCP, protoUDP},
 		tables: mangleTables, hooks: hookPrerouting, writes: []string{"mark"}, decides: verdict(rules.Accept), finish: finishTPROXY, options: []option{
@@ -54,14 +54,14 @@ var verdictTargets = []module{
 			{name: "mss", words: 1, help: "the server's maximum segment size", form: Form{Kind: "number", Syntax: "VALUE", Max: 65535, Unit: "bytes"}, parse: number(0, 65535, -1)},
 			{name: "ecn", help: "the server knows explicit congestion notification", parse: noValue},
 		}},
-	{kind: "target", name: "CLUSTERIP", summary: "keep the packet from all machines of a cluster but one (gone since Linux 6.3)", family: 4, modelled: true,
-		hooks: hookInput, writes: []string{"ctmark"}, finish: finishClusterIP, options: []option{
-			{name: "new", help: "make the cluster", parse: noValue},
-			{name: "hashmode", words: 1, help: "what to spread by", form: Form{Kind: "enum", Syntax: "MODE", Symbols: symbolNames(clusterModes)}, parse: parseClusterMode},
-			{name: "clustermac", words: 1, help: "Ethernet address of the cluster", form: Form{Kind: "text", Syntax: "MAC"}, parse: parseClusterMAC},
-			{name: "total-nodes", words: 1, help: "number of machines", form: Form{Kind: "number", Syntax: "NUMBER", Min: 1, Max: 16}, parse: number(1, 16, -1)},
-			{name: "local-node", words: 1, help: "number of this machine", form: Form{Kind: "number", Syntax: "NUMBER", Min: 1, Max: 16}, parse: number(1, 16, -1)},
-			{name: "hash-init", words: 1, help: "seed of the hash", form: Form{Kind: "number", Syntax: "NUMBER", Max: 1<<32 - 1, Default: "0"}, parse: number(0, 1<<32-1, -1)},
+	{kind: "target", name: "CLUSTERIP", summary: "keep the packet from all machines of a cluster but one (gone since Linux 6.3)", family: 4, mayDrop: true, modelled: true,
+		hooks: hookInput, writes: []string{"ctmark"}, finish: finishClusterIP, notes: []string{"the rule needs -d with the cluster's address"}, options: []option{
+			{name: "new", requires: []string{"hashmode", "clustermac", "total-nodes", "local-node"}, help: "make the cluster", parse: noValue},
+			{name: "hashmode", words: 1, requires: []string{"new"}, help: "what to spread by", form: Form{Kind: "enum", Syntax: "MODE", Symbols: symbolNames(clusterModes)}, parse: parseClusterMode},
+			{name: "clustermac", words: 1, requires: []string{"new"}, help: "Ethernet address of the cluster", form: Form{Kind: "text", Syntax: "MAC"}, parse: parseClusterMAC},
+			{name: "total-nodes", words: 1, requires: []string{"new"}, help: "number of machines", form: Form{Kind: "number", Syntax: "NUMBER", Min: 1, Max: 16}, parse: number(1, 16, -1)},
+			{name: "local-node", words: 1, requires: []string{"new"}, help: "number of this machine", form: Form{Kind: "number", Syntax: "NUMBER", Min: 1, Max: 16}, parse: number(1, 16, -1)},
+			{name: "hash-init", words: 1, requires: []string{"new"}, help: "seed of the hash", form: Form{Kind: "number", Syntax: "NUMBER", Max: 1<<32 - 1, Default: "0"}, parse: number(0, 1<<32-1, -1)},
 		}},
 	{kind: "target", name: "QUEUE", summary: "hand the packet to a program, which decides", modelled: true, decides: verdict(rules.Queue)},
 }
@@ -86,12 +86,6 @@ func parseQueueBalance(a *argument) error {
 // finishQueue adds the number that is printed when none is given.
 func finishQueue(p *ruleParser, m *instance) error {
 	balance := m.has("queue-balance")
-	if m.has("queue-cpu-fanout") && !balance {
-		return fmt.Errorf("--queue-cpu-fanout needs --queue-balance")
-	}
-	if balance && m.has("queue-num") {
-		return fmt.Errorf("--queue-num and --queue-balance exclude one another")
-	}
 	if balance {
 		target := *dataOf[xt.QueueBalance](m)
 		target.ByCPU = m.has("queue-cpu-fanout")
@@ -152,11 +146,6 @@ func finishClusterIP(p *ruleParser, m *instance) error {
 	}
 	target := *dataOf[xt.ClusterIP](m)
 	if len(m.given) > 0 {
-		for _, name := range []string{"new", "hashmode", "clustermac", "total-nodes", "local-node"} {
-			if !m.has(name) {
-				return fmt.Errorf("target CLUSTERIP needs --new, --hashmode, --clustermac, --total-nodes and --local-node together, or none of them")
-			}
-		}
 		target.Known = true
 		for i := range m.given {
 			g := &m.given[i]

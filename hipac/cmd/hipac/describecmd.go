@@ -293,7 +293,11 @@ func describeExtension(e *iptables.Extension) string {
 	if e.Supported {
 		p.row("class", e.Class.String()+": "+classHelp[e.Class])
 	}
-	p.row("protocols", strings.Join(e.Protocols, " "))
+	protocols := strings.Join(e.Protocols, " ")
+	if e.ProtocolsFamily != 0 {
+		protocols += fmt.Sprintf(" (in rules of IPv%d)", e.ProtocolsFamily)
+	}
+	p.row("protocols", protocols)
 	p.row("tables", strings.Join(e.Tables, " "))
 	p.row("hooks", strings.Join(e.Hooks, " "))
 	switch {
@@ -302,17 +306,30 @@ func describeExtension(e *iptables.Extension) string {
 		p.row("then", "the packet goes back to the calling chain, or to the policy")
 	case e.Terminal:
 		p.row("then", "the packet's verdict is "+e.Decides)
+	case e.MayDrop:
+		p.row("then", "the packet goes on to the next rule, unless the target drops it")
 	default:
-		p.row("then", "the packet goes on to the next rule, or to where the target sends it")
+		p.row("then", "the packet goes on to the next rule")
 	}
-	p.row("reads", strings.Join(e.Reads, " "))
-	p.row("writes", strings.Join(e.Writes, " "))
+	p.row("reads", strings.Join(iptables.Titles(e.Reads), ", "))
+	p.row("writes", strings.Join(iptables.Titles(e.Writes), ", "))
 	if e.Headers != nil {
-		p.row("headers", strings.Join(e.Headers, " ")+": packets that are cut inside are dropped")
+		p.row("headers", strings.Join(iptables.Titles(e.Headers), ", ")+": packets that are cut inside are dropped")
 	}
-	p.row("supply", strings.Join(e.Supply, "; "))
+	if e.Supply != nil {
+		p.row("supply", strings.Join(e.Supply, "; ")+"; without it: "+e.Without)
+	}
 	if e.Needs != "" {
 		p.row("needs", e.Needs+" of its options")
+	}
+	for _, names := range e.OneOf {
+		p.row("needs", "exactly one of "+strings.Join(dashed(names), " "))
+	}
+	for _, names := range e.AnyOf {
+		p.row("needs", "at least one of "+strings.Join(dashed(names), " "))
+	}
+	for _, n := range e.Notes {
+		p.row("note", n)
 	}
 	if len(e.Params) > 0 {
 		p.WriteString("\noptions\n")
@@ -327,7 +344,7 @@ var classHelp = map[iptables.Class]string{
 	iptables.Native:      "compiled with the rest of the rule",
 	iptables.Stateful:    "remembers earlier packets; asked when the rest of the rule holds",
 	iptables.Payload:     "reads the packet's bytes; asked when the rest of the rule holds",
-	iptables.Environment: "asks what the system knows of the packet; unknown when nobody says it",
+	iptables.Environment: "asks what the system knows of the packet; the answer is unknown when nobody says it",
 }
 
 // usage writes an option as it stands in a rule: "[!] --dport PORT[:PORT]".
@@ -369,6 +386,7 @@ func optionRow(p *page, o *iptables.Param) {
 	}
 	p.WriteString(line + "\n")
 	p.row("", o.Help)
+	p.row("", strings.Join(o.Restrictions(), "; "))
 }
 
 func describeParam(of string, o *iptables.Param) string {
@@ -386,6 +404,11 @@ func describeParam(of string, o *iptables.Param) string {
 	p.row("mandatory", yesNo(o.Mandatory))
 	p.row("negatable", yesNo(o.Negatable))
 	p.row("repeatable", yesNo(o.Repeatable))
+	if len(o.Families) > 0 {
+		p.row("families", families(o.Families))
+	}
+	p.row("protocols", strings.Join(o.Protocols, " "))
+	p.row("hooks", strings.Join(o.Hooks, " "))
 	p.row("excludes", strings.Join(dashed(o.Excludes), " "))
 	p.row("requires", strings.Join(dashed(o.Requires), " "))
 	if o.Words == 0 {
@@ -417,7 +440,10 @@ func describeParam(of string, o *iptables.Param) string {
 		prints = append(prints, s.Name+"="+s.Print)
 	}
 	p.row("printed", strings.Join(prints, " "))
-	p.row("reads", strings.Join(o.Reads, " "))
+	p.row("reads", strings.Join(iptables.Titles(o.Reads), ", "))
+	for _, n := range o.Notes {
+		p.row("note", n)
+	}
 	return p.String()
 }
 
