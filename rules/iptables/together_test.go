@@ -151,4 +151,7 @@ func TestCatalogSaysWhatIsChecked(t *testing.T) {
 	for _, m := range []string{"recent", "hashlimit", "connlimit", "rateest", "limit", "quota", "statistic", "nfacct"} {
 		require.Contains(t, c.Find("match", m).Supply, "a memory for what rules remember")
 	}
+	for _, e := range c.Matches {
+		require.Equal(t, e.Class == Stateful, slices.Contains(e.Supply, "a memory for what rules remember"), e.Name)
+	}
 }
