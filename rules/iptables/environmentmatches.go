@@ -25,7 +25,7 @@ var environmentMatches = []module{
 			{name: "socket-exists", not: true, parse: parseSocketExists, help: "a socket sends it"},
 			{name: "uid-owner", words: 1, not: true, parse: parseOwner, help: "the user of the socket's file", form: ids},
 			{name: "gid-owner", words: 1, not: true, parse: parseOwner, help: "the group of the socket's file", form: ids},
-			{name: "suppl-groups", parse: parseSuppl, requires: []string{"gid-owner"}, help: "other groups that the user is in count too"},
+			{name: "suppl-groups", notes: []string{"stands behind --gid-owner"}, parse: parseSuppl, requires: []string{"gid-owner"}, help: "other groups that the user is in count too"},
 		}},
 	{kind: "match", name: "cgroup", summary: "the control group of the packet's socket", modelled: true, class: Environment, needs: needOne,
 		hooks: hookInput | outAndPost, options: []option{

@@ -152,7 +152,7 @@ var mangleTargets = []module{
 		{name: "checksum-fill", required: true, help: "compute it", parse: setTarget(&xt.Report{Name: "CHECKSUM", Detail: "fill"})},
 	}},
 	{kind: "target", name: "HMARK", summary: "set the mark to a hash of addresses and ports", class: Payload, modelled: true, writes: []string{"mark"}, finish: finishHMARK, options: hmarkOptions,
-		notes: []string{"--hmark-tuple with spi, or --hmark-spi-mask, not with ports"},
+		notes: []string{"--hmark-tuple with spi, or --hmark-spi-mask, not with ports", "no mask or prefix behind an --hmark-tuple that has its part"},
 		anyOf: [][]string{{"hmark-tuple", "hmark-src-prefix", "hmark-dst-prefix", "hmark-sport-mask", "hmark-dport-mask", "hmark-spi-mask", "hmark-sport", "hmark-dport", "hmark-spi", "hmark-proto-mask"}}},
 	{kind: "target", name: "CT", summary: "say how connection tracking treats the packet", modelled: true, tables: []string{"raw"}, writes: []string{"ctstate"}, finish: finishCT, options: []option{
 		{name: "notrack", help: "leave the packet alone", parse: func(a *argument) error { dataOf[ct](a.m).NoTrack = true; return nil }},

@@ -69,7 +69,7 @@ var reportTargets = []module{
 		{name: "rateest-interval", words: 1, required: true, help: "time between measurements, 0.25 to 8 seconds in powers of two", form: Form{Kind: "time", Syntax: "TIME", Unit: "seconds"}, parse: func(a *argument) error {
 			return parseMicros(a, &dataOf[rateEst](a.m).interval)
 		}},
-		{name: "rateest-ewmalog", words: 1, required: true, help: "time constant of the average", form: Form{Kind: "time", Syntax: "TIME", Unit: "seconds"}, parse: func(a *argument) error {
+		{name: "rateest-ewmalog", words: 1, notes: []string{"a time constant of 2 to 2^30 intervals"}, required: true, help: "time constant of the average", form: Form{Kind: "time", Syntax: "TIME", Unit: "seconds"}, parse: func(a *argument) error {
 			return parseMicros(a, &dataOf[rateEst](a.m).average)
 		}},
 	}},

@@ -7,7 +7,9 @@
 // A Traversal is a packet on its way through the tables. It carries the
 // decoded packet, what the caller knows besides its bytes, and the State that
 // rules with a memory work on. Whatever a test needs and the caller did not
-// supply makes its answer rules.Unsure, with a word for what is missing.
+// supply makes its answer rules.Unsure, with a word for what is missing; but
+// conditions on fields that packets may be without, such as those of their
+// connection or of the Ethernet header (FieldTest), do not hold without them.
 //
 // The tests and targets are immutable and may be shared by any number of
 // goroutines; a Traversal is for one. Sources: iptables-extensions(8) and the
