@@ -270,10 +270,15 @@ func (t *Table) Trace(k rules.Key, entry int, executed func(rules.Place)) rules.
 }
 
 // Run is rules.Table.Run: Evaluate for a packet of which more than its key is
-// known, with all that tests ask and targets do. executed may be nil.
+// known, with all that tests ask and targets do. executed may be nil. A packet
+// that lacks fields (rules.Partial) walks the chains, in time in proportion to
+// the rules.
 func (t *Table) Run(s rules.Subject, entry int, executed func(rules.Place)) rules.Result {
 	if !s.Enters(t.source) {
 		return rules.Result{By: rules.Place{Chain: entry, Rule: -1}}
+	}
+	if rules.Lacks(s) { // few packets: those whose headers were not captured in full
+		return t.source.Run(s, entry, executed)
 	}
 	w := walk{Table: t, executed: executed}
 	return w.run(s.Key(), s, entry)
@@ -394,7 +399,7 @@ func (w *walk) extended(r *rules.Rule[rules.Action], s rules.Subject, here rules
 		}
 		return rules.Result{Verdict: rules.Drop, By: here}, true, false
 	}
-	if outcome == rules.Unsure && (!r.Continue || e.Changes()) {
+	if outcome == rules.Unsure && e.Ends(r) {
 		return rules.Result{Verdict: rules.Unknown, By: here, Needs: needs}, true, false
 	}
 	if e.Target == nil {

@@ -219,6 +219,14 @@ func (r *tracer) left(stop int, result rules.Result) {
 // said that they do not know.
 func (r *tracer) answers(table *rules.Table, rule *rules.Rule[rules.Action], executed bool) []rules.Answer {
 	out := rule.Explain(table.Schema, r.s.Key())
+	if p, ok := r.s.(rules.Partial); ok {
+		fields, _, missing := p.Lost()
+		for i := range out {
+			if fields>>rule.Conds[i].Field()&1 != 0 {
+				out[i].Outcome, out[i].Needs = rules.Unsure, missing
+			}
+		}
+	}
 	tests := rule.Value.Ext.ExplainTests(r.s)
 	for i := range tests {
 		if executed && !tests[i].Asked {

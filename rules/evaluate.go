@@ -41,7 +41,9 @@ func (t *Table) Evaluate(k Key, chain int, trace func(Place)) Result {
 // Run walks the table from a chain and returns what becomes of the packet.
 // When trace is not nil it is called for every rule executed, in order, the
 // deciding one included, and not for policies. A packet that does not enter
-// the table gets NoVerdict at once. Targets change s on the way.
+// the table gets NoVerdict at once. Targets change s on the way. Where s is a
+// Partial, a rule that asks for a field that nobody knows is Unsure, unless
+// something else says that it does not match.
 func (t *Table) Run(s Subject, chain int, trace func(Place)) Result {
 	if !s.Enters(t) {
 		return Result{Verdict: NoVerdict, By: Place{chain, -1}}
@@ -50,7 +52,7 @@ func (t *Table) Run(s Subject, chain int, trace func(Place)) Result {
 	var stack []frame
 	entry, next := chain, 0
 	deep := 0 // chains that led here: more than there are is a loop, of chains that no root leads to
-	k := s.Key()
+	k, lack := s.Key(), lostOf(s)
 	for {
 		if deep > len(t.Chains) {
 			return Result{Verdict: Unknown, By: Place{chain, -1}, Needs: "an end: the chain is reached from itself"}
@@ -69,13 +71,38 @@ func (t *Table) Run(s Subject, chain int, trace func(Place)) Result {
 		r := c.Rules.At(next)
 		next++
 		e := r.Value.Ext
-		if e != nil && e.Unreadable(t, r, s) {
-			return Result{Verdict: Drop, By: here, Dropped: true}
+		var outcome Outcome
+		var needs string
+		switch {
+		case lack.nothing():
+			if e != nil && e.Unreadable(t, r, s) {
+				return Result{Verdict: Drop, By: here, Dropped: true}
+			}
+			if !r.Matches(t.Schema, k) {
+				continue
+			}
+			outcome, needs = e.Outcome(r, s)
+		default:
+			if e != nil {
+				switch lack.unreadable(e, t, r, s) {
+				case Yes:
+					return Result{Verdict: Drop, By: here, Dropped: true}
+				case Unsure:
+					if trace != nil {
+						trace(here)
+					}
+					return Result{Verdict: Unknown, By: here, Needs: lack.missing}
+				}
+			}
+			switch lack.hold(r.Conds, t.Schema, k) {
+			case No:
+				continue
+			case Yes:
+				outcome, needs = e.Outcome(r, s)
+			default:
+				outcome, needs = e.unsureOutcome(lack.missing, s)
+			}
 		}
-		if !r.Matches(t.Schema, k) {
-			continue
-		}
-		outcome, needs := e.Outcome(r, s)
 		if e.Changes() {
 			k = s.Key() // asking may change the packet, whatever the answer
 		}
@@ -94,7 +121,7 @@ func (t *Table) Run(s Subject, chain int, trace func(Place)) Result {
 			}
 			return Result{Verdict: Drop, By: here}
 		}
-		if outcome == Unsure && (!r.Continue || e.Changes()) {
+		if outcome == Unsure && e.Ends(r) {
 			return Result{Verdict: Unknown, By: here, Needs: needs}
 		}
 		if e != nil && e.Target != nil {

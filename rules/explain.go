@@ -15,13 +15,14 @@ type Answer struct {
 	Got string
 	// Present says that the packet has the field; false for tests.
 	Present bool
-	// Outcome is Yes or No for conditions; for a test whatever it said.
+	// Outcome is Yes or No for conditions, or Unsure where a Partial lacks the
+	// field; for a test whatever it said.
 	Outcome Outcome
 	// Asked is false for a test that was not asked, since asking it would
 	// change what later packets see, or this packet. Outcome then means
 	// nothing.
 	Asked bool
-	// Needs says what is missing when a test is Unsure.
+	// Needs says what is missing when Outcome is Unsure.
 	Needs string
 }
 

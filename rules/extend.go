@@ -65,6 +65,8 @@ type Step struct {
 	// Changes says that asking may change the packet, fields that
 	// Extension.Writes names. Such a test is Stateful too.
 	Changes bool
+	// Drops says that the test may drop the packet.
+	Drops bool
 }
 
 // Demand is a header that a rule reads: packets that are cut inside it are
@@ -98,8 +100,11 @@ func (e *Extension) Ask(s Subject) (Outcome, string) {
 	return ask(e.Tests, s)
 }
 
-func ask(tests []Step, s Subject) (Outcome, string) {
-	result, missing := Yes, ""
+func ask(tests []Step, s Subject) (Outcome, string) { return askFrom(Yes, "", tests, s) }
+
+// askFrom is ask behind conditions that hold, or, when result is Unsure, of
+// which nobody knows for lack of what is missing.
+func askFrom(result Outcome, missing string, tests []Step, s Subject) (Outcome, string) {
 	drop := false
 	for i := range tests {
 		if result == Unsure && tests[i].Stateful { // it may not have been reached
@@ -162,6 +167,15 @@ func (e *Extension) Outcome(r *Rule[Action], s Subject) (Outcome, string) {
 func (e *Extension) TestsChange() bool {
 	return e != nil && slices.ContainsFunc(e.Tests, func(s Step) bool { return s.Changes })
 }
+
+// mayDrop reports whether a test of the rule may drop the packet.
+func (e *Extension) mayDrop() bool {
+	return e != nil && slices.ContainsFunc(e.Tests, func(s Step) bool { return s.Drops })
+}
+
+// Ends reports whether an answer Unsure to rule r makes the verdict Unknown: it
+// decides or leads elsewhere, may change the packet, or may drop it.
+func (e *Extension) Ends(r *Rule[Action]) bool { return !r.Continue || e.Changes() || e.mayDrop() }
 
 // Changes reports whether the rule may change fields of the packet.
 func (e *Extension) Changes() bool { return e != nil && len(e.Writes) > 0 }

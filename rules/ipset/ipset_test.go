@@ -469,3 +469,18 @@ func FuzzReadGivesSetsThatPrintAndReadBack(f *testing.F) {
 		}
 	})
 }
+
+func TestPortsThatWereNotCapturedAreMissing(t *testing.T) {
+	sets := read(t, "create ports hash:ip,port family inet\nadd ports 10.0.0.9,tcp:80\ncreate hosts hash:ip family inet\nadd hosts 10.0.0.9\n")
+	data := sent(packet.TCP, "192.0.2.1", 4000, "10.0.0.9", 80).AppendIP(nil)
+	for _, n := range []int{len(data), 23} {
+		var p packet.Packet
+		require.NoError(t, p.DecodeWire(data[:n], len(data), packet.LinkRaw))
+		in, _, missing := sets.Find("ports").Test(&p, query("dst,dst"), time.Time{}, sets.Find)
+		require.Equal(t, n == len(data), in)
+		require.Equal(t, n < len(data), missing != "", missing)
+		in, _, missing = sets.Find("hosts").Test(&p, query("dst"), time.Time{}, sets.Find)
+		require.True(t, in)
+		require.Empty(t, missing)
+	}
+}

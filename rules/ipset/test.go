@@ -184,6 +184,9 @@ func (s *Set) keyOf(p *packet.Packet, d Directions) (k key, ok bool, missing str
 			addrs++
 		case partPort:
 			if k.port, k.proto, ok = portOf(p, src); !ok {
+				if p.PortsLost() {
+					return k, false, "bytes that were not captured"
+				}
 				return k, false, ""
 			}
 			if s.bitmap {

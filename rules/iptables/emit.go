@@ -184,7 +184,7 @@ func (p *ruleParser) arrange(src, dst *address, way int, effect rules.Target, ta
 			switch {
 			case bits == 0:
 			case late:
-				tests = append(tests, rules.Step{Test: xt.Readable(bits), Text: m.mod.name})
+				tests = append(tests, rules.Step{Test: xt.Readable(bits), Text: m.mod.name, Drops: true})
 			default:
 				sortByField(conds[from:])
 				from = len(conds)
@@ -205,7 +205,7 @@ func (p *ruleParser) arrange(src, dst *address, way int, effect rules.Target, ta
 				if n++; n > len(p.made) {
 					p.made = append(p.made, it.test())
 				}
-				tests = append(tests, rules.Step{Test: p.made[n-1], Text: text, Stateful: it.stateful, Changes: it.writes != ""})
+				tests = append(tests, rules.Step{Test: p.made[n-1], Text: text, Stateful: it.stateful, Changes: it.writes != "", Drops: it.drops})
 				if it.writes != "" && !contains(writes, it.writes) {
 					writes = append(writes, it.writes)
 				}

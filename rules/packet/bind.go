@@ -85,6 +85,7 @@ type Binder struct {
 	// ports4 is set for schemas with the field hotdrop: ports are present as
 	// soon as their four bytes are.
 	ports4 bool
+	from   []source // of all fields, for Lost
 }
 
 // NewBinder returns the Binder of a schema. The schema's fields are filled by
@@ -189,6 +190,7 @@ func NewBinder(s *rules.Schema) *Binder {
 			}
 		}
 		b.steps = append(b.steps, st)
+		b.from = append(b.from, st.from)
 	}
 	b.findHead()
 	return b

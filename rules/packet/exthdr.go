@@ -117,32 +117,37 @@ func (p *Packet) whole(number uint8, n int, buf *scratch) (h []byte, at, length 
 // there were headers. ok is false when the chain ends beyond the packet, where
 // the match is false, and in IPv4 packets.
 func (p *Packet) ExtHeaderSet() (set uint8, ok bool) {
+	set, s := p.extHeaderSet()
+	return set, s == Found
+}
+
+func (p *Packet) extHeaderSet() (set uint8, s Status) {
 	if p.Family != 6 {
-		return 0, false
+		return 0, Absent
 	}
 	var buf scratch
 	h, s := p.read(6, 1, &buf)
 	if s != Found {
-		return 0, false
+		return 0, s
 	}
 	next := h[0]
 	at, total := 40, p.total()
 	for n := 0; at <= total; n++ {
 		if next == noNext {
-			return set | ExtNone, true
+			return set | ExtNone, Found
 		}
 		if next != ESP && !isExtHeader(next) {
 			break
 		}
 		if total-at < 2 || n == MaxExtHeaders {
-			return 0, false
+			return 0, Short
 		}
 		if next == ESP {
-			return set | ExtESP, true
+			return set | ExtESP, Found
 		}
 		h, s := p.read(at, 2, &buf)
 		if s != Found {
-			return 0, false
+			return 0, s
 		}
 		set |= extBit(next)
 		at += extLen(next, h[1])
@@ -151,7 +156,7 @@ func (p *Packet) ExtHeaderSet() (set uint8, ok bool) {
 	if next != noNext && next != ESP {
 		set |= ExtProt
 	}
-	return set, true
+	return set, Found
 }
 
 // FragmentHeader is the fragment header of an IPv6 packet.

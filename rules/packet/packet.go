@@ -15,7 +15,9 @@
 //   - fragments other than the first have a protocol and no ports.
 //   - the protocol of an IPv6 packet is the one behind its extension headers.
 //   - a capture may hold only the beginning of a packet. Then the fields beyond
-//     are absent and the note Cut is set; the IP header must be whole.
+//     are absent and the note Cut is set; the IP header must be whole. A key
+//     alone does not tell such fields from those that the packet does not have;
+//     Binder.Lost does, and evaluation of tables by an xt.Traversal asks it.
 //   - a header that is short or contradicts itself makes some matches drop the
 //     packet. Broken says which.
 //

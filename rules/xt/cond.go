@@ -38,6 +38,9 @@ func (c *condTest) Ask(s rules.Subject) (rules.Outcome, string) {
 	if !t.bindWith(c.binder, k) {
 		return rules.No, ""
 	}
+	if c.binder.Lost(&t.Packet)&1 != 0 {
+		return rules.Unsure, uncaptured
+	}
 	v, ok := c.schema.Get(k, 0)
 	if !ok && c.needs != "" {
 		return rules.Unsure, c.needs
@@ -110,6 +113,9 @@ func (r readable) Ask(s rules.Subject) (rules.Outcome, string) {
 	var buf [2]uint32
 	if t.bindWith(hotdropBinder, buf[:]) && buf[1]&uint32(r) != 0 {
 		return rules.DropNow, ""
+	}
+	if uint32(t.Packet.MaybeBroken())&uint32(r) != 0 {
+		return rules.Unsure, uncaptured
 	}
 	return rules.Yes, ""
 }

@@ -23,8 +23,8 @@ func (n noDCCPOption) Ask(s rules.Subject) (rules.Outcome, string) {
 	switch {
 	case is == packet.Found:
 		return answer(!set.Has(uint8(n))), ""
-	case is == packet.Short && t.Packet.Notes&packet.Cut != 0:
-		return rules.Unsure, needsPacket
+	case is == packet.Uncaptured:
+		return rules.Unsure, uncaptured
 	case is == packet.Short:
 		return rules.DropBehind, ""
 	}

@@ -155,6 +155,11 @@ func (t *Traversal) Enters(table *rules.Table) bool {
 	return true
 }
 
+// Lost implements rules.Partial: fields behind the end of a capture.
+func (t *Traversal) Lost() (fields, hotdrop uint32, missing string) {
+	return t.binder.Lost(&t.Packet), uint32(t.Packet.MaybeBroken()), uncaptured
+}
+
 // Forwarded lowers the TTL, or hop limit, by one, as a router does between the
 // hooks PREROUTING and FORWARD; a rules.Path calls it. A packet whose TTL was 0 or 1 goes no further,
 // which is the caller's to see.

@@ -46,8 +46,8 @@ Every packet counts: one that cannot be decoded, because it is damaged or not
 IP, is reported as ERROR and the rest goes on. Packets that the capture holds only
 the beginning of, without all headers, and packets whose headers are short are
 classified without the missing fields, and counted ("cut" and "short"); iptables
-rules that read a short header drop the packet, as in the kernel. A capture that
-is cut ends the run with exit code 1 behind what came before. An interrupted run
+rules that read a short header drop the packet, as in the kernel, and those that
+ask for what was not captured make it UNKNOWN. A capture that is cut ends the run with exit code 1 behind what came before. An interrupted run
 (Ctrl-C) ends with the summary of what was done, and exit code 1.
 
 --output id prints exactly one line per packet. For native and ClassBench rules:
@@ -347,7 +347,7 @@ func (r *classification) warn() {
 		r.app.complain(fmt.Errorf("%s: %s not IP (ARP and the like)", r.sum.packetsFile, are(n, "packet")))
 	}
 	if n := r.sum.cut; n > 0 {
-		r.app.complain(fmt.Errorf("%s cut by the capture inside the headers: fields that are missing count as absent", were(n, "packet")))
+		r.app.complain(fmt.Errorf("%s cut by the capture inside the headers: fields that are missing are unknown to iptables rules and absent to others", were(n, "packet")))
 	}
 	if n := r.sum.short; n > 0 {
 		what := "the kernel would drop them where a rule reads the header; here those fields are absent"

@@ -1,7 +1,9 @@
 package main
 
 // Notes: packets that are classified although a part of their headers is not
-// there, so that their verdict may be another one than the kernel's.
+// there. Behind a capture's end iptables rules know of no verdict, if they ask;
+// to other rules the fields are absent, and the verdict may be another one than
+// that of the whole packet.
 
 import "github.com/hipac-go/classifier/rules/packet"
 

@@ -189,7 +189,7 @@ func TestPacketsWithoutAllTheirHeadersAreReported(t *testing.T) {
 	frames, wire, notes := cutFrames(t)
 	r := file(t, "r", "*filter\n-A FORWARD -p tcp -m tcp --dport 80 -j DROP\nCOMMIT\n")
 	in := cutPcap(t, frames, wire)
-	const stderr = "hipac: 5 packets were cut by the capture inside the headers: fields that are missing count as absent\n" +
+	const stderr = "hipac: 5 packets were cut by the capture inside the headers: fields that are missing are unknown to iptables rules and absent to others\n" +
 		"hipac: 2 packets have short or broken headers: rules that read the header drop them, as in the kernel\n"
 	outputs := map[string]string{}
 	for _, form := range []string{"text", "json", "csv", "id"} {
