@@ -15,6 +15,7 @@ import (
 	"unsafe"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // count is a pair of counters.
@@ -84,7 +85,7 @@ func openTable(t *testing.T, family int, name string) *kernelTable {
 
 func (k *kernelTable) get(option int, to []byte) error {
 	n := uint32(len(to))
-	_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, uintptr(k.fd), uintptr(k.level), uintptr(option),
+	_, _, errno := syscall.Syscall6(unix.SYS_GETSOCKOPT, uintptr(k.fd), uintptr(k.level), uintptr(option),
 		uintptr(unsafe.Pointer(&to[0])), uintptr(unsafe.Pointer(&n)), 0)
 	if errno != 0 {
 		return errno

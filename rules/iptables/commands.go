@@ -399,7 +399,7 @@ func (f *fileReader) eachRule(c *call, at int, do func(t *chainReader, place int
 
 // maxEdits bounds how many rules the commands of a file may look at: editing
 // is linear in the length of a chain.
-const maxEdits = 1 << 31
+const maxEdits = 1 << 30
 
 func (f *fileReader) spend(n int) error {
 	if f.looked += n; f.looked > maxEdits {

@@ -54,7 +54,7 @@ var connMatches = []module{
 		{name: "label", words: 1, not: true, required: true, parse: parseConnLabel, help: "number or name of a label",
 			form: Form{Kind: "number", Syntax: "N|NAME", Max: 127}},
 		{name: "set", parse: noValue, help: "give the connection the label"}}},
-	{kind: "match", name: "connbytes", summary: "what the connection has transferred", class: Environment, modelled: true, finish: finishConnBytes, options: []option{
+	{kind: "match", name: "connbytes", summary: "what the connection has transferred", class: Stateful, modelled: true, finish: finishConnBytes, options: []option{
 		{name: "connbytes", words: 1, not: true, required: true, parse: parseConnBytes, help: "at least, and at most, so much of what --connbytes-mode counts: packets, bytes, or bytes a packet",
 			form: Form{Kind: "range", Syntax: "FROM[:TO]", Max: math.MaxUint64}},
 		{name: "connbytes-mode", words: 1, required: true, parse: exactly("packets", "bytes", "avgpkt"), help: "what is counted",
@@ -71,7 +71,7 @@ var connMatches = []module{
 				form: Form{Kind: "prefix", Syntax: "LENGTH|MASK", Default: "a single address"}},
 			{name: "connlimit-saddr", excludes: []string{"connlimit-daddr"}, parse: noValue, help: "count by the source (the default)"},
 			{name: "connlimit-daddr", parse: noValue, help: "count by the destination"}}},
-	{kind: "match", name: "cluster", summary: "the node of a cluster that a connection belongs to", class: Environment, modelled: true, finish: finishCluster,
+	{kind: "match", name: "cluster", summary: "the node of a cluster that a connection belongs to", class: Stateful, modelled: true, finish: finishCluster,
 		oneOf: [][]string{{"cluster-local-node", "cluster-local-nodemask"}}, options: []option{
 			{name: "cluster-local-nodemask", words: 1, notes: []string{"no node above --cluster-total-nodes"}, not: true, parse: parseNodeMask, help: "nodes that are meant, as bits, node 1 the lowest",
 				form: Form{Kind: "number", Syntax: "MASK", Min: 1, Max: math.MaxUint32}},

@@ -14,7 +14,8 @@ type Class uint8
 const (
 	// Native conditions are compiled: they cost no more than others.
 	Native Class = iota
-	// Stateful ones remember earlier packets.
+	// Stateful ones ask for more than the packet at hand: what came before it,
+	// alone or in its connection, or the time.
 	Stateful
 	// Payload ones read the packet's bytes.
 	Payload

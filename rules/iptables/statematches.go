@@ -48,7 +48,7 @@ var stateMatches = []module{
 			form: Form{Kind: "number", Syntax: "N", Max: math.MaxUint32 - 1}}}},
 	{kind: "match", name: "nfacct", summary: "count packets in a named account; true, or with a quota once that is used up", class: Stateful, modelled: true, options: []option{
 		{name: "nfacct-name", words: 1, required: true, parse: parseAccount, help: "the account", form: Form{Kind: "text", Syntax: "NAME", MaxLen: maxAccount}}}},
-	{kind: "match", name: "osf", summary: "the system that a connection's first packet comes from", family: 4, class: Environment, modelled: true,
+	{kind: "match", name: "osf", summary: "the system that a connection's first packet comes from", family: 4, class: Stateful, modelled: true,
 		protos: []uint8{protoTCP}, hooks: hookPrerouting | hookInput | hookForward, supply: []string{"osf fingerprints"}, finish: finishOSF, options: []option{
 			{name: "genre", words: 1, not: true, required: true, parse: text(maxGenre), help: "the system, as the fingerprints name it (the kernel takes no notice of \"!\")",
 				form: Form{Kind: "text", Syntax: "NAME", MaxLen: maxGenre}},

@@ -13,7 +13,7 @@ import (
 	"github.com/hipac-go/classifier/rules/xt"
 )
 
-var timeMatch = module{kind: "match", name: "time", summary: "date, time of day, day of the week or month", class: Environment,
+var timeMatch = module{kind: "match", name: "time", summary: "date, time of day, day of the week or month", class: Stateful,
 	modelled: true, supply: []string{"a clock"}, finish: finishTime, options: []option{
 		{name: "timestart", words: 1, parse: parseTimeOfDay, help: "from this time of day", form: timeForm},
 		{name: "timestop", words: 1, parse: parseTimeOfDay, help: "to this time of day, included; before --timestart: on the next day", form: timeForm},

@@ -239,7 +239,7 @@ func TestHashLimitCountsBytes(t *testing.T) {
 	require.Equal(t, 5, s.wait(500*time.Millisecond).count(99, HashLimit(byteTable("a", 0), false, false, true)))
 	require.Equal(t, 30, s.count(99, HashLimit(byteTable("b", 2), false, false, true)), "the bucket is filled up twice")
 	require.EqualValues(t, 1600, BytesOf(ByteRate(1600)))
-	require.EqualValues(t, 1<<32-1, ByteRate(15))
+	require.EqualValues(t, uint64(1<<32-1), ByteRate(15))
 	require.Zero(t, BytesOf(ByteRate(1)))
 	require.NotZero(t, BytesOf(0))
 }

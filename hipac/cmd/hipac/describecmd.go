@@ -342,7 +342,7 @@ func describeExtension(e *iptables.Extension) string {
 
 var classHelp = map[iptables.Class]string{
 	iptables.Native:      "compiled with the rest of the rule",
-	iptables.Stateful:    "remembers earlier packets; asked when the rest of the rule holds",
+	iptables.Stateful:    "asks for more than the packet: earlier ones, its connection or the time; asked when the rest of the rule holds",
 	iptables.Payload:     "reads the packet's bytes; asked when the rest of the rule holds",
 	iptables.Environment: "asks what the system knows of the packet; the answer is unknown when nobody says it",
 }
