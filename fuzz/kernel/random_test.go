@@ -141,7 +141,7 @@ func (m *mixer) payload() string {
 	for range 1 + m.IntN(2) {
 		test := fmt.Sprintf("%#x", m.IntN(70))
 		for range m.IntN(4) {
-			test += pick(m.generator, fmt.Sprintf("&%#x", pick(m.generator, 0xff, 0xffff, 0x3c, 0xf, 0xffffffff)), fmt.Sprintf(">>%d", m.IntN(32)), fmt.Sprintf("<<%d", m.IntN(9)), fmt.Sprintf("@%d", m.IntN(60)), ">>22&0x3c@0")
+			test += pick(m.generator, fmt.Sprintf("&%#x", pick(m.generator, 0xff, 0xffff, 0x3c, 0xf, uint32(0xffffffff))), fmt.Sprintf(">>%d", m.IntN(32)), fmt.Sprintf("<<%d", m.IntN(9)), fmt.Sprintf("@%d", m.IntN(60)), ">>22&0x3c@0")
 		}
 		a, b := m.Uint32(), m.Uint32N(300)
 		tests = append(tests, test+"="+pick(m.generator, fmt.Sprintf("%#x", b), fmt.Sprintf("0:%#x", a), fmt.Sprintf("%d,0x50:0xffff", b), "0:0xffffffff"))
