@@ -116,6 +116,9 @@ const condChunk = 1024
 
 // keepConds returns a copy of the conditions.
 func (f *fileReader) keepConds(conds []rules.Cond) []rules.Cond {
+	if len(conds) == 0 {
+		return nil
+	}
 	if cap(f.chunk)-len(f.chunk) < len(conds) {
 		f.chunk = make([]rules.Cond, 0, max(condChunk, len(conds)))
 	}
