@@ -99,11 +99,12 @@ type layout struct {
 	units   []unit   // by chain
 	entries []entry
 	actions []action       // by rank
-	conds   [][]rules.Cond // by rank; those of the rule itself where nothing is added
+	under   []int32        // by rank: index in jumps of the conditions of the jumps above
+	jumps   [][]rules.Cond // conditions of jumps into copies, with those of the jumps above
+	joined  []rules.Cond   // scratch of conds
 	passes  []bool         // by rank: the entry only counts
 	hides   []bool         // by rank: no packet that it matches gets to a later entry of the unit
-	chunk   []rules.Cond
-	pending []uint32 // ranks whose next is behind a copy that is being placed
+	pending []uint32       // ranks whose next is behind a copy that is being placed
 }
 
 // spareEntries is how many entries copies may add to a small table.
@@ -118,7 +119,7 @@ const copyDepth = 16
 // itself. Without copies every such chain is a unit.
 func layOut(t *rules.Table, copies bool) *layout {
 	n := len(t.Chains)
-	l := &layout{t: t, copied: make([]bool, n), writes: make([]uint32, n), units: make([]unit, n)}
+	l := &layout{t: t, copied: make([]bool, n), writes: make([]uint32, n), units: make([]unit, n), jumps: [][]rules.Cond{nil}}
 	order := callees(t)
 	l.findWrites(order)
 	if copies {
@@ -142,7 +143,7 @@ func layOut(t *rules.Table, copies bool) *layout {
 		}
 		u := &l.units[i]
 		u.from = uint32(len(l.entries))
-		l.place(i, nil, returned, false)
+		l.place(i, 0, returned, false)
 		u.to = uint32(len(l.entries))
 		l.unhide(u, l.writes[i])
 		u.compiled, u.copies = true, int(u.to-u.from) != t.Chains[i].Rules.Len()
@@ -158,8 +159,9 @@ func (l *layout) unhide(u *unit, writes uint32) {
 		return
 	}
 	for rank := u.from; rank < u.to; rank++ {
-		for i := range l.conds[rank] {
-			if writes>>l.conds[rank][i].Field()&1 != 0 {
+		conds := l.conds(rank)
+		for i := range conds {
+			if writes>>conds[i].Field()&1 != 0 {
 				l.hides[rank] = false
 				break
 			}
@@ -303,14 +305,13 @@ func (l *layout) choose(order []int) {
 	}
 }
 
-// place adds the entries of a chain, all of which ask for the conditions ctx,
+// place adds the entries of a chain, all of which ask for the conditions at under,
 // and whose end leads to the rank behind. skipped says that some packets come
 // to that rank past the entries from here on. The ranks of what leads behind a
 // copy are set when they are known.
-func (l *layout) place(chain int, ctx []rules.Cond, behind uint32, skipped bool) {
+func (l *layout) place(chain int, under int32, behind uint32, skipped bool) {
 	list := l.t.Chains[chain].Rules
 	for i, r := range list.All() {
-		conds := l.join(ctx, r.Conds)
 		copied := leads(r) && l.copies(r)
 		kind := r.Value.Kind
 		l.actions = append(l.actions, actionOf(r, copied))
@@ -318,34 +319,35 @@ func (l *layout) place(chain int, ctx []rules.Cond, behind uint32, skipped bool)
 		if copied {
 			next = 0 // set below
 		}
-		l.add(entry{int32(chain), int32(i), next}, conds, copied || onlyCounts(r), !skipped && ends(r, behind))
+		l.add(entry{int32(chain), int32(i), next}, under, copied || onlyCounts(r), !skipped && ends(r, behind))
 		if (kind == rules.Goto || kind == rules.Return) && behind != returned {
 			skipped = true
 		}
 		switch {
 		case copied && kind == rules.Jump:
 			mark := len(l.pending)
-			l.place(r.Value.Chain, conds, pending, skipped)
+			l.place(r.Value.Chain, l.below(under, r), pending, skipped)
 			for _, p := range l.pending[mark:] {
 				l.entries[p].next = uint32(len(l.entries))
 			}
 			l.pending = l.pending[:mark]
 			l.entries[rank].next = uint32(len(l.entries))
 		case copied:
-			l.place(r.Value.Chain, conds, behind, skipped)
+			inside := l.below(under, r)
+			l.place(r.Value.Chain, inside, behind, skipped)
 			l.actions = append(l.actions, 3) // as a Return
-			l.add(entry{int32(chain), endOfGoto, behind}, conds, false, behind == returned)
+			l.add(entry{int32(chain), endOfGoto, behind}, inside, false, behind == returned)
 			l.entries[rank].next = uint32(len(l.entries))
 		}
 	}
 }
 
-func (l *layout) add(e entry, conds []rules.Cond, passes, hides bool) {
+func (l *layout) add(e entry, under int32, passes, hides bool) {
 	if e.next == pending {
 		l.pending = append(l.pending, uint32(len(l.entries)))
 	}
 	l.entries = append(l.entries, e)
-	l.conds = append(l.conds, conds)
+	l.under = append(l.under, under)
 	l.passes = append(l.passes, passes)
 	l.hides = append(l.hides, hides)
 }
@@ -367,19 +369,28 @@ func ends(r *rules.Rule[rules.Action], behind uint32) bool {
 // pending is the rank behind a copy that is being placed.
 const pending = returned - 1
 
-// join returns the conditions a and b together.
-func (l *layout) join(a, b []rules.Cond) []rules.Cond {
-	if len(a) == 0 {
-		return b
+// below adds the conditions of a jump that stands under others.
+func (l *layout) below(under int32, r *rules.Rule[rules.Action]) int32 {
+	if len(r.Conds) == 0 {
+		return under
 	}
-	if len(b) == 0 {
-		return a
+	above := l.jumps[under]
+	l.jumps = append(l.jumps, append(above[:len(above):len(above)], r.Conds...))
+	return int32(len(l.jumps) - 1)
+}
+
+// conds returns all that the entry at a rank asks for. The slice is good until
+// the next call.
+func (l *layout) conds(rank uint32) []rules.Cond {
+	e := &l.entries[rank]
+	above := l.jumps[l.under[rank]]
+	if e.rule == endOfGoto {
+		return above
 	}
-	n := len(a) + len(b)
-	if cap(l.chunk)-len(l.chunk) < n {
-		l.chunk = make([]rules.Cond, 0, max(1024, n))
+	own := l.t.Chains[e.chain].Rules.At(int(e.rule)).Conds
+	if len(above) == 0 {
+		return own
 	}
-	from := len(l.chunk)
-	l.chunk = append(append(l.chunk, a...), b...)
-	return l.chunk[from : from+n : from+n]
+	l.joined = append(append(l.joined[:0], above...), own...)
+	return l.joined
 }

@@ -95,7 +95,7 @@ func buildTable(ctx context.Context, t *rules.Table, o *Options) (*Table, error)
 			}
 			boxes, err := lower.Lower(ctx, t.Schema, lower.Source{
 				Len:   int(u.to - u.from),
-				Conds: func(r int) []rules.Cond { return l.conds[u.from+uint32(r)] },
+				Conds: func(r int) []rules.Cond { return l.conds(u.from + uint32(r)) },
 				Skip:  func(r int) bool { return l.passes[u.from+uint32(r)] != pass },
 				Hides: func(r int) bool { return l.hides[u.from+uint32(r)] },
 			}, o.MemoryLimit)
@@ -153,7 +153,7 @@ func (t *Table) asksTupleOnly() bool {
 func (t *Table) buildIndexes(ctx context.Context, l *layout, o *Options) (err error) {
 	t.indexes = make([]*index.Index, len(t.units))
 	for i, u := range t.units {
-		conds := func(r int) []rules.Cond { return l.conds[u.from+uint32(r)] }
+		conds := func(r int) []rules.Cond { return l.conds(u.from + uint32(r)) }
 		if t.indexes[i], err = index.Build(ctx, t.source.Schema, int(u.to-u.from), conds, o.MemoryLimit); err != nil {
 			return buildError(err, o.MemoryLimit)
 		}
@@ -180,7 +180,7 @@ func (t *Table) addNever(l *layout, base uint32, never []uint32) {
 			continue
 		}
 		r := t.ruleAt(base + rank)
-		if onlyCounts(r) || len(l.conds[base+rank]) != len(r.Conds) && possible(t.source.Schema, r.Conds) {
+		if onlyCounts(r) || l.under[base+rank] != 0 && possible(t.source.Schema, r.Conds) {
 			continue
 		}
 		at := rules.Place{Chain: int(e.chain), Rule: int(e.rule)}

@@ -94,7 +94,7 @@ func (t *Table) meanWork() MeanWork {
 			continue
 		}
 		most := (maxDrawn*n + len(t.entries) - 1) / len(t.entries)
-		ask := func(i int) ([]rules.Cond, bool) { return l.conds[u.from+uint32(i)], !l.passes[u.from+uint32(i)] }
+		ask := func(i int) ([]rules.Cond, bool) { return l.conds(u.from + uint32(i)), !l.passes[u.from+uint32(i)] }
 		for drawn := drawFor(t.source.Schema, n, ask, t.source.Family, most); len(drawn) > 0; drawn = drawn[words:] {
 			k := drawn[:words]
 			_, w := t.tree.Measure(u.decide.rootFor(t.families, k), k)
