@@ -185,6 +185,10 @@ func (r *reader) create(name, typ string, options []string) error {
 	if s.mask == (rules.Value{}) {
 		s.mask = rules.Ones(s.bits())
 	}
+	if s.Type == "bitmap:ip" { // the range is of whole networks
+		s.lo &= s.mask.Lo
+		s.hi |= s.mask.Not().Lo & (1<<32 - 1)
+	}
 	r.sets.Put(s)
 	return nil
 }
