@@ -70,7 +70,9 @@ func (c *cutTable) build(ctx context.Context) error {
 
 // run evaluates a cut packet.
 func (c *cutTable) run(s rules.Subject, entry int, executed func(rules.Place)) rules.Result {
-	if t := c.table.Load(); t != nil {
+	// A chain that is no unit of its own is walked in the source: what it has
+	// copied is not what the other table has.
+	if t := c.table.Load(); t != nil && t.units[entry].compiled {
 		w := walk{Table: t, executed: executed}
 		return w.run(s.Key(), s, entry)
 	}

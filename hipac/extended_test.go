@@ -130,7 +130,7 @@ func TestTablesWithTestsAndTargetsAgreeWithTheWalk(t *testing.T) {
 				k := marked.NewKey()
 				randomKey(r, marked, pool, k)
 				hot := uint64(0)
-				if i >= 60 && i&1 == 0 {
+				if i >= 60 && i%3 == 0 {
 					hot = uint64(r.IntN(8))
 				}
 				marked.Set(k, 3, rules.U64(hot))
