@@ -63,8 +63,10 @@ func printRule(t *testing.T, rule string) string {
 	return strings.Join(got, "\n") + "\n"
 }
 
-func TestPrintedRulesAreCanonical(t *testing.T) {
-	in, err := os.ReadFile("testdata/print.txt")
+// checkPrinted rewrites what is printed of the rules in a golden file.
+func checkPrinted(t *testing.T, file string) {
+	t.Helper()
+	in, err := os.ReadFile(file)
 	require.NoError(t, err)
 	var out strings.Builder
 	for _, line := range strings.Split(strings.TrimRight(string(in), "\n"), "\n") {
@@ -79,8 +81,10 @@ func TestPrintedRulesAreCanonical(t *testing.T) {
 			}
 		}
 	}
-	checkGolden(t, "testdata/print.txt", out.String())
+	checkGolden(t, file, out.String())
 }
+
+func TestPrintedRulesAreCanonical(t *testing.T) { checkPrinted(t, "testdata/print.txt") }
 
 func TestBadFilesAreRefusedWithPlaceAndReason(t *testing.T) {
 	in, err := os.ReadFile("testdata/errors.txt")

@@ -5,7 +5,6 @@ package iptables
 
 import (
 	"encoding/hex"
-	"os"
 	"strings"
 	"testing"
 
@@ -14,27 +13,6 @@ import (
 	"github.com/hipac-go/classifier/rules/xt"
 	"github.com/stretchr/testify/require"
 )
-
-// checkPrinted rewrites what is printed of the rules in a golden file.
-func checkPrinted(t *testing.T, file string) {
-	t.Helper()
-	in, err := os.ReadFile(file)
-	require.NoError(t, err)
-	var out strings.Builder
-	for _, line := range strings.Split(strings.TrimRight(string(in), "\n"), "\n") {
-		switch {
-		case line == "" || strings.HasPrefix(line, "  "):
-		case line[0] == '#':
-			out.WriteString(line + "\n")
-		default:
-			out.WriteString(line + "\n")
-			for _, p := range strings.Split(strings.TrimRight(printRule(t, line), "\n"), "\n") {
-				out.WriteString("  " + p + "\n")
-			}
-		}
-	}
-	checkGolden(t, file, out.String())
-}
 
 func TestPacketMatchesArePrintedAsTheToolsDo(t *testing.T) {
 	checkPrinted(t, "testdata/packet.txt")

@@ -58,16 +58,8 @@ type TCPMSS struct {
 
 // Apply sets the option. Packets with a broken TCP header are dropped.
 func (m *TCPMSS) Apply(s rules.Subject, at rules.Place, unsure string) (rules.Outcome, string) {
-	t, outcome, needs := begin(s, at, "TCPMSS", unsure)
+	t, b, off, n, outcome, needs := beginTCP(s, at, "TCPMSS", unsure)
 	if t == nil {
-		return outcome, needs
-	}
-	b, off, n, outcome, needs := t.tcpHeader()
-	switch outcome {
-	case rules.No:
-		t.Record(at, "TCPMSS", "", "a later fragment has no TCP header", "")
-		return rules.Yes, ""
-	case rules.DropNow, rules.Unsure:
 		return outcome, needs
 	}
 	mss, headers, usual := m.MSS, uint32(40), uint16(536)
@@ -165,22 +157,30 @@ func (t *Traversal) setTCPByte(b []byte, off, i int, value byte) {
 	fixChecksum(b, off+16, old, binary.BigEndian.Uint16(b[word:]))
 }
 
+// beginTCP is begin for a target that changes the TCP header, which it returns
+// as tcpHeader does. Without a Traversal the target ends with the outcome.
+func beginTCP(s rules.Subject, at rules.Place, name, unsure string) (t *Traversal, b []byte, off, n int, outcome rules.Outcome, needs string) {
+	if t, outcome, needs = begin(s, at, name, unsure); t == nil {
+		return nil, nil, 0, 0, outcome, needs
+	}
+	switch b, off, n, outcome, needs = t.tcpHeader(); outcome {
+	case rules.No:
+		t.Record(at, name, "", "a later fragment has no TCP header", "")
+		return nil, nil, 0, 0, rules.Yes, ""
+	case rules.DropNow, rules.Unsure:
+		return nil, nil, 0, 0, outcome, needs
+	}
+	return t, b, off, n, outcome, needs
+}
+
 // TCPOptStrip is the target TCPOPTSTRIP: it overwrites TCP options with
 // padding.
 type TCPOptStrip struct{ Kinds packet.OptionSet }
 
 // Apply strips the options. Packets with a broken TCP header are dropped.
 func (o *TCPOptStrip) Apply(s rules.Subject, at rules.Place, unsure string) (rules.Outcome, string) {
-	t, outcome, needs := begin(s, at, "TCPOPTSTRIP", unsure)
+	t, b, off, n, outcome, needs := beginTCP(s, at, "TCPOPTSTRIP", unsure)
 	if t == nil {
-		return outcome, needs
-	}
-	b, off, n, outcome, needs := t.tcpHeader()
-	switch outcome {
-	case rules.No:
-		t.Record(at, "TCPOPTSTRIP", "", "a later fragment has no TCP header", "")
-		return rules.Yes, ""
-	case rules.DropNow, rules.Unsure:
 		return outcome, needs
 	}
 	detail := ""
