@@ -148,7 +148,11 @@ func (p *Program) Holds(rank uint32, key []uint32) bool {
 	if !ok {
 		return true
 	}
-	code := p.code[start:]
+	return CodeHolds(p.code[start:], key)
+}
+
+// CodeHolds is Holds for the program at the beginning of code.
+func CodeHolds(code, key []uint32) bool {
 	conds := int(code[0])
 	code = code[1:]
 	for range conds {

@@ -216,7 +216,7 @@ func (t *Tree) FirstFrom(root Ref, key []uint32, from uint32) uint32 {
 				continue
 			}
 			if ref.hasSpan() {
-				if from > 0 && ref.bits() == 0 && uint32(t.slots[off-2])>>1 <= from && Ref(t.slots[off]).isLeaf() {
+				if from > 0 && ref.bits() == 0 && t.asker == nil && uint32(t.slots[off-2])>>1 <= from && Ref(t.slots[off]).isLeaf() {
 					ref = Ref(t.slots[off-1]) // a chain, whose first leaf is all below from
 					continue
 				}
@@ -369,6 +369,9 @@ func narrow(x, column uint32) uint32 { return column>>16 - (x-column)&0xffff }
 // holds reports whether a rule whose box holds the key matches it: the fields
 // it needs are there, and its program agrees.
 func (t *Tree) holds(tag uint32, key []uint32) bool {
+	if t.asker != nil {
+		return t.asker.Holds(tag>>1, tag&1 != 0, key)
+	}
 	if absent := key[0]; absent != 0 && absent&t.need(tag>>1) != 0 {
 		return false
 	}

@@ -95,6 +95,15 @@ type Tree struct {
 	program lower.Program // of the inexact rules
 	wants   []uint16      // by rank: index in needs; nil when that is by rank itself
 	needs   []uint32
+	asker   Asker    // of a live tree
+	dead    []uint32 // ranks of rows in buckets that are deleted, ascending; of a live tree
+}
+
+// Asker says of rules known by labels what their rows do not: whether the fields
+// that the rule wants are present in the key and, of an inexact one, whether its
+// program holds. It must be safe for concurrent use and not allocate.
+type Asker interface {
+	Holds(label uint32, inexact bool, key []uint32) bool
 }
 
 // Bytes returns the memory that the tree keeps alive.
