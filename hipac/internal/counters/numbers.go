@@ -172,7 +172,8 @@ const eraLen = 256
 // freed now is given out again when all versions of this era and of those
 // before it are unreachable. So
 //
-//   - every published version must hold its Era, from the first on;
+//   - every published version must hold its Era, from the first on, in a place
+//     that no other version shares;
 //   - a reader must keep the version alive until it has counted
 //     (runtime.KeepAlive after Count).
 //
