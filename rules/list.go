@@ -15,6 +15,7 @@ type List[T any] struct {
 	schema *Schema
 	rules  []Rule[T]
 	byID   map[ID]int // nil while rule i has ID i+1
+	given  []uint64   // bit i: rule i was added with its ID; nil when none was
 }
 
 // Schema returns the schema of the rules.
@@ -55,6 +56,12 @@ func (l *List[T]) Position(id ID) int {
 // all i.
 func (l *List[T]) SequentialIDs() bool { return l.byID == nil }
 
+// GivenID reports whether the rule at position i was added with its identity,
+// and did not get the next free one.
+func (l *List[T]) GivenID(i int) bool { return isGiven(l.given, i) }
+
+func isGiven(bits []uint64, i int) bool { return i>>6 < len(bits) && bits[i>>6]>>(i&63)&1 != 0 }
+
 // Builder collects rules for a List. It copies what it is given, so that the
 // caller may reuse slices at once, but see Own. A Builder is for one goroutine.
 type Builder[T any] struct {
@@ -62,6 +69,7 @@ type Builder[T any] struct {
 	limits Limits
 	rules  []Rule[T]
 	byID   map[ID]int
+	given  []uint64
 	free   ID     // no smaller identity above the number of rules is free
 	conds  []Cond // chunk that rules' conditions are copied into
 	owns   bool   // conditions are kept as they are given
@@ -134,6 +142,11 @@ func (b *Builder[T]) Add(r Rule[T]) (ID, error) {
 		b.free = r.ID + 1
 	} else if b.used(r.ID) {
 		return 0, fmt.Errorf("rule %d: %w: %d", pos+1, ErrDuplicateID, r.ID)
+	} else {
+		for len(b.given) <= pos>>6 {
+			b.given = append(b.given, 0)
+		}
+		b.given[pos>>6] |= 1 << (pos & 63)
 	}
 	if b.byID == nil && r.ID != ID(pos+1) {
 		b.byID = make(map[ID]int, pos+1)
@@ -172,7 +185,7 @@ func (b *Builder[T]) used(id ID) bool {
 // go on; later rules do not appear in lists returned before.
 func (b *Builder[T]) List() *List[T] {
 	// The rules are shared: what the builder adds later stands behind them.
-	l := &List[T]{schema: b.schema, rules: slices.Clip(b.rules)}
+	l := &List[T]{schema: b.schema, rules: slices.Clip(b.rules), given: slices.Clone(b.given)}
 	if b.byID != nil {
 		l.byID = make(map[ID]int, len(b.byID))
 		for id, i := range b.byID {
