@@ -11,6 +11,9 @@
 // packet passes. A [Key] holds the field values of one packet, a [Subject] is a
 // packet of which more is known.
 //
+// [Diff] and [DiffTables] find the smallest set of edits between two lists, or two
+// sets of tables, so that rules that stay keep their identities.
+//
 // The package knows nothing of how rules are compiled: package hipac does
 // that, and answers the same questions in nearly constant time. Here they are
 // answered by walking, in time linear in the number of rules.

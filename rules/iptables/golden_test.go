@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hipac-go/classifier/rules"
 	"github.com/stretchr/testify/require"
 )
 
@@ -57,6 +58,9 @@ func printRule(t *testing.T, rule string) string {
 	require.Equal(t, text, printed(t, again, strings.Contains(text, "[3:") || strings.Contains(text, "[2:")), "and prints the same again")
 	c, c2 := rs.Tables[0].Chains[3].Rules, again.Tables[0].Chains[3].Rules
 	require.Equal(t, c.Len(), c2.Len())
+	diff, err := rules.DiffTables(rs.Tables, again.Tables)
+	require.NoError(t, err)
+	require.True(t, diff.Empty(), "and is the same again")
 	for i := range c.Len() {
 		require.Equal(t, c.At(i), c2.At(i), "and means the same")
 	}
