@@ -2,6 +2,8 @@ package rules
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -215,5 +217,70 @@ func TestTheOrderOfConditionsCountsWhereHeadersAreRead(t *testing.T) {
 		s, err := DiffTables(table(e, a, b), table(e, b, a))
 		require.NoError(t, err)
 		require.Equal(t, changes, s.Deleted+s.Inserted+s.Replaced)
+	}
+}
+
+func TestScriptsOfRandomTablesApply(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 5))
+	names := []string{"INPUT", "A", "B", "C", "D"}
+	random := func() *Table {
+		some := slices.Clone(names[1:])
+		rnd.Shuffle(len(some), func(i, j int) { some[i], some[j] = some[j], some[i] })
+		some = append([]string{"INPUT"}, some[:rnd.IntN(len(some)+1)]...)
+		chains := make([][]chainRule, len(some))
+		for i := range chains {
+			for range rnd.IntN(12) {
+				a := [...]Action{accept(), reject(), pass(), jump(rnd.IntN(len(some))), jumpG(rnd.IntN(len(some)))}[rnd.IntN(5)]
+				chains[i] = append(chains[i], chainRule{port: uint64(1 + rnd.IntN(4)), action: a})
+			}
+		}
+		return rechained(tableOf(t, chains...), some...)
+	}
+	for range 500 {
+		old, new := random(), random()
+		s, err := DiffTables([]*Table{old}, []*Table{new})
+		require.NoError(t, err)
+		require.Len(t, s.Tables, 1)
+		added, dropped := 0, 0
+		for _, c := range s.Tables[0].Chains {
+			if c.New < 0 {
+				require.Equal(t, c.Name, old.Chains[c.Old].Name)
+				require.Equal(t, -1, new.Find(c.Name))
+				dropped++
+				continue
+			}
+			require.Equal(t, c.Name, new.Chains[c.New].Name)
+			from, err := NewList[Action](IPv4Tuple)
+			require.NoError(t, err)
+			if c.Old < 0 {
+				require.Equal(t, -1, old.Find(c.Name))
+				added++
+			} else {
+				require.Equal(t, c.Name, old.Chains[c.Old].Name)
+				from = old.Chains[c.Old].Rules
+			}
+			to := new.Chains[c.New].Rules
+			// Rules that were not taken from the new table name its chains by the
+			// indexes of the old one.
+			kept := map[int]bool{}
+			for i, id := range c.Rules.IDs {
+				kept[i] = id != 0
+			}
+			for _, e := range c.Rules.Edits {
+				if e.Op == ReplaceRule {
+					kept[e.New] = false
+				}
+			}
+			requireApplies(t, c.Rules, from, to, func(a, b *Rule[Action]) bool {
+				table := new
+				if kept[to.Position(b.ID)] {
+					table = old
+				}
+				x, y := &a.Value, &b.Value
+				return sameConds(a.Conds, b.Conds, nil, nil, true) && a.Continue == b.Continue && x.Kind == y.Kind &&
+					x.Verdict == y.Verdict && table.Target(x) == new.Target(y)
+			})
+		}
+		require.Equal(t, []int{added, dropped}, []int{s.AddedChains, s.DroppedChains})
 	}
 }

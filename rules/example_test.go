@@ -108,3 +108,24 @@ func ExampleTable_Evaluate() {
 	// 22 ACCEPT ADMINS 0
 	// 23 DROP INPUT -1
 }
+
+// A new file is compared with the rules in use.
+func ExampleDiff() {
+	s := rules.IPv4Tuple
+	list := func(conds ...string) *rules.List[string] {
+		b := rules.NewBuilder[string](s)
+		for _, text := range conds {
+			c, err := s.ParseCond(text)
+			if err == nil {
+				_, err = b.Add(rules.Rule[string]{Conds: []rules.Cond{c}, Value: "accept"})
+			}
+			if err != nil {
+				fmt.Println(err)
+			}
+		}
+		return b.List()
+	}
+	script := rules.Diff(list("dport=22", "dport=80", "dport=443"), list("dport=53", "dport=22", "dport=443"))
+	fmt.Println(script.Edits, script.IDs, script.Kept)
+	// Output: [delete 2 insert 0] [0 1 3] 2
+}
