@@ -14,7 +14,8 @@ import (
 var owners atomic.Uint64
 
 // Editor makes new versions of a Map. It has the reading methods of Map, which
-// see the edits made so far. It is for one goroutine; any number of Editors may
+// see the edits made so far; nothing is to be edited in the middle of an
+// iteration over an Editor. It is for one goroutine; any number of Editors may
 // start from one Map, each for itself.
 type Editor[E any] struct {
 	view[E]
