@@ -35,3 +35,16 @@ type Rule[T any] struct {
 func (r *Rule[T]) Matches(s *Schema, k Key) bool {
 	return holdAll(r.Conds, s, k)
 }
+
+// Check reports the first condition of r that does not fit the schema.
+func (r *Rule[T]) Check(s *Schema) error {
+	for i := range r.Conds {
+		if err := r.Conds[i].check(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Bytes returns the memory of the rule as Limits.MaxMemory counts.
+func (r *Rule[T]) Bytes() int64 { return r.bytes() }

@@ -74,10 +74,10 @@ func (f *Frame) Code(conds []rules.Cond) []uint32 {
 
 // Lower is the function Lower for some rules that are known by their labels, in
 // ascending order: Rank of the boxes has labels, and their program goes by them.
-func (f *Frame) Lower(ctx context.Context, labels []uint32, conds func(label uint32) []rules.Cond, skip func(i int) bool) (*Boxes, error) {
+func (f *Frame) Lower(ctx context.Context, labels []uint32, conds func(i int) []rules.Cond, skip func(i int) bool) (*Boxes, error) {
 	b, err := Lower(ctx, f.schema, Source{
 		Len:   len(labels),
-		Conds: func(i int) []rules.Cond { return conds(labels[i]) },
+		Conds: conds,
 		Skip:  skip,
 	}, math.MaxInt64)
 	if err != nil {

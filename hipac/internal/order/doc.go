@@ -1,7 +1,7 @@
 // Package order keeps the order of the rules of a list that is edited while it
 // is in use.
 //
-// Each rule has a label, a number below 2^31, and labels ascend with the order
+// Each rule has a label, a number below 2^30, and labels ascend with the order
 // of the rules. A rule that is put between two others gets a label between
 // theirs, so that a position in the middle costs no renumbering of what is
 // behind; only where labels have run out are a few rules given others (Room and
@@ -16,15 +16,15 @@
 // The map is a radix tree of fixed shape. Spread gives n entries labels 2^g
 // apart; a leaf holds the labels of 64 such gaps in ascending order, a node 64
 // leaves, and the top has a pointer for each node of the labels in use. A label
-// of entry i of a spread list of 100,000, g = 13:
+// of entry i of a spread list of 100,000, g = 12:
 //
-//	bit 30       25 24       19 18       13 12          0
+//	bit 29       24 23       18 17       12 11          0
 //	   +-----------+-----------+-----------+-------------+
 //	   | node in   | leaf in   | slot in   | half a gap  |
 //	   | the top   | the node  | the leaf  |             |
 //	   +-----------+-----------+-----------+-------------+
 //
-//	top ---> node ---> leaf: +4096 e0 | +12288 e1 | +20480 e2 | ... 64 slots
+//	top ---> node ---> leaf: +2048 e0 | +6144 e1 | +10240 e2 | ... 64 slots
 //	counts   lens      (label from the leaf's first, entry)
 //
 // After edits an entry is no longer in the slot that its label says, but near: a

@@ -57,7 +57,7 @@ const (
 // gapFor returns the logarithm of the distance of labels in a spread list of n
 // entries, which takes a quarter to a half of all labels or less.
 func gapFor(n int) uint8 {
-	return uint8(min(30-bits.Len(uint(max(n, 1)-1)), maxGap))
+	return uint8(min(29-bits.Len(uint(max(n, 1)-1)), maxGap))
 }
 
 // shiftFor returns the shift of a map of n entries: fan gaps to a leaf.
@@ -80,7 +80,7 @@ func Spread[E any](entries []*E) (m *Map[E], labels []uint32) {
 	gap := gapFor(n)
 	m.n, m.shift = n, gap+fanBits
 	// The first label is the first of a leaf, so that entry i has slot i%fan.
-	base := (uint32(1)<<30 - uint32(n)<<gap/2) >> m.shift << m.shift
+	base := (uint32(1)<<29 - uint32(n)<<gap/2) >> m.shift << m.shift
 	for i := range labels {
 		labels[i] = base + uint32(i)<<gap + 1<<gap/2
 	}

@@ -10,7 +10,7 @@ import (
 
 const (
 	// Labels is the number of labels: they are 0 <= label < Labels.
-	Labels = 1<<31 - 2
+	Labels = 1<<30 - 2
 	// None stands for no label.
 	None = ^uint32(0)
 
@@ -33,7 +33,7 @@ const (
 	split = 255
 
 	// maxShift has one node span all labels.
-	maxShift = 31 - fanBits
+	maxShift = 30 - fanBits
 )
 
 // Map is an ordered map from labels to entries of type E. It is immutable and

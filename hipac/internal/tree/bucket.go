@@ -183,7 +183,7 @@ func (t *Tree) bucket(ref Ref, key []uint32, best, from uint32) uint32 {
 		if !ok {
 			return best
 		}
-		if t.accept(tag, key, from) && !t.isDead(tag>>1) {
+		if !t.isDead(tag>>1) && t.accept(tag, key, from) {
 			return tag
 		}
 	}
@@ -198,7 +198,7 @@ func (t *Tree) bucketAll(ref Ref, key []uint32, dst []uint32) []uint32 {
 		if !ok {
 			return dst
 		}
-		if t.accept(tag, key, 0) && !t.isDead(tag>>1) {
+		if !t.isDead(tag>>1) && t.accept(tag, key, 0) {
 			dst = append(dst, tag>>1)
 		}
 	}

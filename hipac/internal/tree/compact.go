@@ -8,16 +8,26 @@ package tree
 // edits. Versions keep the arrays that they have. It takes about 3 ms for
 // 100,000 rules.
 func (e *Editor) Compact(roots []Ref) []Ref {
-	t := &e.b.tree
+	c, roots := Copy(&e.b.tree, roots)
+	e.b.tree = *c
+	e.b.holes = e.b.holes[:0]
+	e.seal()
+	e.compact = c.used()
+	return roots
+}
+
+// Copy returns a tree with the nodes that the roots reach, in arrays of its own
+// with room for edits, and its roots. It reads t alone, so that edits of the
+// versions after t can go on meanwhile.
+func Copy(t *Tree, roots []Ref) (*Tree, []Ref) {
 	m := newMover(t)
 	out := make([]Ref, len(roots))
 	for i, r := range roots {
 		out[i] = m.move(r)
 	}
-	t.slots, t.lines, t.rows = withRoom(m.slots), withRoom(m.lines), withRoom(m.rows)
-	e.b.holes = e.b.holes[:0]
-	e.compact = t.used()
-	return out
+	c := *t
+	c.slots, c.lines, c.rows = withRoom(m.slots), withRoom(m.lines), withRoom(m.rows)
+	return &c, out
 }
 
 // withRoom returns s with room for a quarter more, and for some edits at least.

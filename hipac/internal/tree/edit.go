@@ -128,8 +128,9 @@ func (e *Editor) Undo() {
 // Bytes returns the memory that the newest version takes, rubbish included.
 func (e *Editor) Bytes() int64 { return e.b.tree.used() }
 
-// Rubbish returns about how many bytes Compact would free.
-func (e *Editor) Rubbish() int64 { return e.b.tree.used() - e.compact }
+// Rubbish returns the bytes that came since the tree was built or compacted,
+// most of which Compact would free, and what it took then.
+func (e *Editor) Rubbish() (bytes, of int64) { return e.b.tree.used() - e.compact, e.compact }
 
 // Dead reports whether the label is that of a deleted row in a bucket: it must
 // not be given to another rule before the next build.

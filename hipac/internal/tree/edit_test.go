@@ -59,7 +59,7 @@ func newEdited(t *testing.T, s *rules.Schema, list [][]rules.Cond, cfg Config, f
 func (e *edited) build(cfg Config) {
 	cfg.Live = true
 	e.cfg = cfg
-	boxes, err := e.frame.Lower(context.Background(), e.labels, func(l uint32) []rules.Cond { return e.conds[l] }, nil)
+	boxes, err := e.frame.Lower(context.Background(), e.labels, func(i int) []rules.Cond { return e.conds[e.labels[i]] }, nil)
 	require.NoError(e.t, err)
 	b := NewBuilder(context.Background(), cfg)
 	b.Grow(boxes, 0)

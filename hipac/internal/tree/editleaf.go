@@ -8,6 +8,7 @@ import (
 
 	"github.com/hipac-go/classifier/hipac/internal/bitvec"
 	"github.com/hipac-go/classifier/hipac/internal/lower"
+	"github.com/hipac-go/classifier/rules"
 )
 
 // cutAt reports whether a leaf that has grown to n rows is worth planning anew: a
@@ -188,7 +189,7 @@ func (e *Editor) subtree(labels []uint32, pending, spans int) Ref {
 // at hand.
 func (e *Editor) take(labels []uint32) bool {
 	b := e.b
-	boxes, err := e.frame.Lower(b.ctx, labels, e.conds, nil)
+	boxes, err := e.frame.Lower(b.ctx, labels, func(i int) []rules.Cond { return e.conds(labels[i]) }, nil)
 	if err != nil {
 		e.fail(err)
 		return false

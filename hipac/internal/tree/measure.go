@@ -63,7 +63,7 @@ func (t *Tree) measureLeaf(ref Ref, key []uint32, best uint32, w *Work) uint32 {
 		if ok {
 			w.Candidates++
 		}
-		if !ok || t.accept(tag, key, 0) && !t.isDead(tag>>1) {
+		if !ok || !t.isDead(tag>>1) && t.accept(tag, key, 0) {
 			w.Words += c.Work.Words
 			w.Candidates += c.Work.Failed
 			return min(best, tag)

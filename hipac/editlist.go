@@ -1,0 +1,456 @@
+package hipac
+
+// The writer's side of a list under edit. A transaction edits the order and the
+// tree as it goes; nothing of that is seen before commit, which freezes both as
+// a sequence. Rollback forgets.
+//
+// An edit changes the tree by path copying (package tree). Where many edits come
+// at once, or one asks for more than the tree can take, the tree is built anew at
+// commit instead.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"slices"
+
+	"github.com/hipac-go/classifier/hipac/internal/counters"
+	"github.com/hipac-go/classifier/hipac/internal/lower"
+	"github.com/hipac-go/classifier/hipac/internal/order"
+	"github.com/hipac-go/classifier/hipac/internal/tree"
+	"github.com/hipac-go/classifier/rules"
+)
+
+// Errors of edits, for errors.Is. Limits are rules.ErrLimit and ErrMemoryLimit,
+// a used identity is rules.ErrDuplicateID.
+var (
+	// ErrNoRule means that no rule has the identity.
+	ErrNoRule = errors.New("no such rule")
+	// ErrPosition means a position beyond the list.
+	ErrPosition = errors.New("position out of range")
+	// ErrDone means a transaction that was committed or rolled back before.
+	ErrDone = errors.New("the transaction is over")
+)
+
+// editShare is the share of the rules beyond which the edits of one transaction
+// cost more than building the tree anew, and editLeast the number of edits that
+// are made one by one in any case.
+const (
+	editShare = 8
+	editLeast = 64
+)
+
+// setting is what does not change in a list under edit.
+type setting[T any] struct {
+	schema   *rules.Schema
+	frame    *lower.Frame
+	families families
+	fixed    []tree.Fixed // words of keys with IPv4 addresses
+	family   int
+	cfg      tree.Config
+	limit    int64         // of memory, for errors
+	counters *counters.Set // nil: off
+	host     host          // nil: nothing goes on in the background
+}
+
+func newSetting[T any](s *rules.Schema, family int, o *Options) *setting[T] {
+	cfg := o.config(s, true)
+	cfg.Live = true
+	f := familiesOf(s)
+	return &setting[T]{schema: s, frame: lower.NewFrame(s), families: f, fixed: f.fixed(), family: family, cfg: cfg, limit: o.MemoryLimit}
+}
+
+// newMember lowers a rule.
+func (s *setting[T]) newMember(r rules.Rule[T], box []lower.Span) *member[T] {
+	m := &member[T]{}
+	s.fill(m, r, box)
+	return m
+}
+
+func (s *setting[T]) fill(m *member[T], r rules.Rule[T], box []lower.Span) {
+	one := s.frame.Box(r.Conds, box)
+	m.answer = answer[T]{id: r.ID, need: one.Need, unknown: r.Unknown != "", value: r.Value}
+	m.rule, m.inexact, m.possible = r, one.Inexact, one.Possible
+	if m.inexact && m.possible {
+		m.code = s.frame.Code(r.Conds)
+	}
+}
+
+// editList is a list under edit. It is for one goroutine at a time.
+type editList[T any] struct {
+	*setting[T]
+	now *sequence[T] // the newest version
+	ids identities
+	box []lower.Span // scratch
+
+	order  *order.Editor[member[T]]
+	basics *basics[T]
+	live   *liveTree[T] // nil for few rules
+
+	// The transaction under way.
+	edits   int
+	stale   bool        // the tree is built anew at commit
+	undo    []undo      // of identities
+	changes []change[T] // of the tree, while it is being copied
+	steps   []step[T]   // while it is being built
+	next    rules.ID    // of ids, before
+	taken   []uint32    // counters
+	freed   []uint32
+
+	was     *liveTree[T] // before
+	since   int          // edits since the tree was built
+	follows bool         // makes the edits of another list
+	rebuild *rebuild[T]  // under way in the background
+	waiting bool         // for edits to end; see idle
+	seen    int          // since, when last looked at
+}
+
+// sameConds reports whether two rules ask for the same.
+func sameConds(a, b []rules.Cond) bool {
+	return slices.EqualFunc(a, b, func(x, y rules.Cond) bool { return x.Equal(&y) })
+}
+
+// undo takes back a change of identities.
+type undo struct {
+	id    rules.ID
+	label uint32
+	had   bool
+}
+
+// newEditList returns a list under edit of the rules of l.
+func newEditList[T any](ctx context.Context, set *setting[T], l *rules.List[T]) (*editList[T], error) {
+	box := make([]lower.Span, set.schema.KeyLen())
+	all := make([]member[T], l.Len())
+	list := make([]*member[T], l.Len())
+	for i, r := range l.All() {
+		set.fill(&all[i], *r, box)
+		if set.counters != nil {
+			all[i].counter = set.counters.New()
+		}
+		all[i].basic = true
+		list[i] = &all[i]
+	}
+	w, err := set.number(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	w.freeze()
+	w.clear()
+	return w, nil
+}
+
+// number returns a list under edit of basic members, without a version.
+func (s *setting[T]) number(ctx context.Context, list []*member[T]) (*editList[T], error) {
+	w := &editList[T]{setting: s, box: make([]lower.Span, s.schema.KeyLen()), basics: &basics[T]{}}
+	m, labels := order.Spread(list)
+	if m == nil {
+		return nil, fmt.Errorf("%w: %d", ErrTooManyRules, len(list))
+	}
+	if n := len(list); n > 0 {
+		w.basics.list, w.basics.first = make([]answer[T], n), labels[0]
+		if n > 1 {
+			w.basics.gap = uint8(bits.TrailingZeros32(labels[1] - labels[0]))
+		}
+	}
+	for i, m := range list {
+		w.basics.list[i] = m.answer
+		w.ids.set(m.id, labels[i])
+	}
+	w.order = m.Edit()
+	if len(list) > fewRules {
+		t, err := s.build(ctx, m.All(), m.Len())
+		if err != nil {
+			return nil, err
+		}
+		w.live = newLiveTree(s, t, w.member)
+	}
+	return w, nil
+}
+
+// member returns the rule of a key in the tree as the transaction has it.
+func (w *editList[T]) member(key uint32) *member[T] { return w.order.Get(key >> 1) }
+
+// freeze makes a version of what is there.
+func (w *editList[T]) freeze() {
+	s := &sequence[T]{schema: w.schema, families: w.families, basics: w.basics, order: w.order.Freeze()}
+	if w.live == nil {
+		for _, m := range s.order.All() {
+			s.few = append(s.few, m)
+		}
+	} else {
+		s.roots = w.live.roots
+		s.tree = w.live.ed.Tree(s)
+		s.plain = s.tree.Plain()
+	}
+	w.now = s
+}
+
+// label returns the label of a rule.
+func (w *editList[T]) label(id rules.ID) (uint32, error) {
+	l, ok := w.ids.get(id)
+	if !ok {
+		return 0, fmt.Errorf("%w: %d", ErrNoRule, id)
+	}
+	return l, nil
+}
+
+// setID notes where the rule of an identity is.
+func (w *editList[T]) setID(id rules.ID, label uint32) {
+	was, had := w.ids.get(id)
+	w.undo = append(w.undo, undo{id, was, had})
+	w.ids.set(id, label)
+}
+
+func (w *editList[T]) dropID(id rules.ID) {
+	was, had := w.ids.get(id)
+	w.undo = append(w.undo, undo{id, was, had})
+	w.ids.delete(id)
+}
+
+// insert adds a rule behind the one of a label, or in front of all with
+// order.None, and returns its identity. The conditions are kept.
+func (w *editList[T]) insert(after uint32, r rules.Rule[T]) (rules.ID, error) {
+	if err := r.Check(w.schema); err != nil {
+		return 0, err
+	}
+	if r.ID == 0 {
+		r.ID = w.ids.free()
+	} else if _, used := w.ids.get(r.ID); used {
+		return 0, fmt.Errorf("%w: %d", rules.ErrDuplicateID, r.ID)
+	}
+	m := w.newMember(r, w.box)
+	if w.counters != nil {
+		m.counter = w.counters.New()
+		w.taken = append(w.taken, m.counter)
+	}
+	return r.ID, w.put(after, m)
+}
+
+// put places a member that is not basic behind a label.
+func (w *editList[T]) put(after uint32, m *member[T]) error {
+	if w.rebuild != nil && w.rebuild.full {
+		var id rules.ID
+		if after != order.None {
+			id = w.order.Get(after).id
+		}
+		w.steps = append(w.steps, step[T]{putStep, m, id})
+	}
+	label, ok := w.order.Room(after)
+	if !ok {
+		for _, mv := range w.order.Relabel(after) {
+			w.relabel(mv)
+			if mv.From == after {
+				after = mv.To
+			}
+		}
+		if label, ok = w.order.Room(after); !ok {
+			return fmt.Errorf("%w: %d", ErrTooManyRules, w.order.Len())
+		}
+	}
+	w.order.Insert(label, m)
+	w.setID(m.id, label)
+	w.grow(label, m)
+	return nil
+}
+
+// moved returns the member for another place.
+func (m *member[T]) moved() *member[T] {
+	if !m.basic {
+		return m
+	}
+	n := *m
+	n.basic = false
+	return &n
+}
+
+// relabel gives a rule another label.
+func (w *editList[T]) relabel(mv order.Move) {
+	m := w.order.Get(mv.From)
+	w.shrink(mv.From, m)
+	w.order.Move(mv)
+	if m.basic {
+		m = m.moved()
+		w.order.Set(mv.To, m)
+	}
+	w.setID(m.id, mv.To)
+	w.grow(mv.To, m)
+}
+
+// take removes the rule of a label.
+func (w *editList[T]) take(label uint32) *member[T] {
+	m := w.order.Get(label)
+	w.shrink(label, m)
+	w.order.Remove(label)
+	w.dropID(m.id)
+	if w.rebuild != nil && w.rebuild.full {
+		w.steps = append(w.steps, step[T]{takeStep, m, m.id})
+	}
+	return m
+}
+
+// delete removes a rule for good.
+func (w *editList[T]) delete(label uint32) {
+	if m := w.take(label); w.counters != nil {
+		w.freed = append(w.freed, m.counter)
+	}
+}
+
+// replace puts another rule in place of the one of a label, which keeps its
+// identity.
+func (w *editList[T]) replace(label uint32, r rules.Rule[T]) error {
+	if err := r.Check(w.schema); err != nil {
+		return err
+	}
+	was := w.order.Get(label)
+	r.ID = was.id
+	m := w.newMember(r, w.box)
+	m.counter = was.counter
+	w.set(label, m)
+	return nil
+}
+
+// set puts a member in the place of another.
+func (w *editList[T]) set(label uint32, m *member[T]) {
+	if w.rebuild != nil && w.rebuild.full {
+		w.steps = append(w.steps, step[T]{setStep, m, m.id})
+	}
+	was := w.order.Get(label)
+	if !was.basic && m.rule.Continue == was.rule.Continue && sameConds(m.rule.Conds, was.rule.Conds) {
+		w.edits++
+		w.order.Set(label, m)
+		return
+	}
+	w.shrink(label, was)
+	w.order.Set(label, m)
+	w.grow(label, m)
+}
+
+// grow adds a rule that the order has to the tree.
+func (w *editList[T]) grow(label uint32, m *member[T]) { w.change(change[T]{m.key(label), m, true}) }
+
+// shrink takes a rule that the order still has out of the tree.
+func (w *editList[T]) shrink(label uint32, m *member[T]) { w.change(change[T]{m.key(label), m, false}) }
+
+func (w *editList[T]) change(c change[T]) {
+	w.edits++
+	if !w.follows && w.edits > max(editLeast, w.order.Len()/editShare) {
+		w.stale = true
+	}
+	if w.stale || w.live == nil {
+		return
+	}
+	if w.rebuild != nil && !w.rebuild.full {
+		w.changes = append(w.changes, c)
+	}
+	if w.live.apply(c, w.box) != nil { // at commit, which says what is wrong if that is no way out
+		w.stale = true
+	}
+}
+
+// flush removes all rules.
+func (w *editList[T]) flush() {
+	for _, m := range w.order.All() {
+		w.dropID(m.id)
+		if w.counters != nil {
+			w.freed = append(w.freed, m.counter)
+		}
+	}
+	w.edits += w.order.Len()
+	w.order = (&order.Map[member[T]]{}).Edit()
+	w.stale = true
+}
+
+// prepare makes all ready for a commit, which cannot fail then.
+func (w *editList[T]) prepare(ctx context.Context) error {
+	if w.host == nil && w.live != nil && w.drifted() {
+		w.stale = true
+	}
+	if n := w.order.Len(); !w.stale && (w.live != nil || n <= fewRules) {
+		if w.live != nil && n <= fewRules/2 {
+			w.live = nil
+			w.abandon()
+		}
+		return nil
+	}
+	if w.order.Len() <= fewRules {
+		w.live = nil
+		w.abandon()
+		return nil
+	}
+	m := w.order.Freeze()
+	t, err := w.build(ctx, m.All(), m.Len())
+	if err != nil {
+		return err
+	}
+	w.live = newLiveTree(w.setting, t, w.member)
+	w.since = -w.edits
+	w.abandon()
+	return nil
+}
+
+// commit makes the transaction the newest version.
+func (w *editList[T]) commit() {
+	if w.edits == 0 {
+		return
+	}
+	w.since += w.edits
+	if w.rebuild != nil {
+		w.rebuild.changes = append(w.rebuild.changes, w.changes...)
+		w.rebuild.steps = append(w.rebuild.steps, w.steps...)
+	}
+	for _, n := range w.freed {
+		w.counters.Free(n)
+	}
+	w.tidy()
+	w.freeze()
+	w.clear()
+	w.improve()
+}
+
+// rollback forgets the transaction.
+func (w *editList[T]) rollback() {
+	if w.edits == 0 {
+		return
+	}
+	for i := len(w.undo) - 1; i >= 0; i-- {
+		if u := w.undo[i]; u.had {
+			w.ids.set(u.id, u.label)
+		} else {
+			w.ids.delete(u.id)
+		}
+	}
+	w.ids.next = w.next
+	w.order = w.now.order.Edit()
+	if w.live = w.was; w.live != nil {
+		w.live.ed.Undo()
+		w.live.roots = w.live.committed
+	}
+	for _, n := range w.taken {
+		w.counters.Free(n)
+	}
+	w.clear()
+}
+
+// clear gets ready for the next transaction.
+func (w *editList[T]) clear() {
+	w.edits, w.stale, w.next, w.was = 0, false, w.ids.next, w.live
+	if w.live != nil {
+		w.live.committed = w.live.roots
+	}
+	clear(w.changes)
+	clear(w.steps)
+	w.undo, w.changes, w.steps, w.taken, w.freed = w.undo[:0], w.changes[:0], w.steps[:0], w.taken[:0], w.freed[:0]
+	if cap(w.undo) > 1<<12 {
+		w.undo, w.changes, w.steps = nil, nil, nil
+	}
+}
+
+// size returns the memory of the structure as the transaction has it.
+func (w *editList[T]) size() int64 {
+	n := w.order.Bytes() + w.basics.bytes()
+	if w.live != nil {
+		n += w.live.ed.Bytes()
+	}
+	return n
+}

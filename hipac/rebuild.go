@@ -1,0 +1,303 @@
+package hipac
+
+// Housekeeping of a list under edit. Edits leave rubbish in the arrays of the
+// tree, and the tree drifts from what a build would make. A goroutine copies or
+// builds it from a version, which does not change, while edits go on; it makes
+// them too, in the order in which they were committed, and puts its tree in
+// place when it has caught up. Readers and writers wait for none of that.
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/hipac-go/classifier/hipac/internal/lower"
+	"github.com/hipac-go/classifier/hipac/internal/order"
+	"github.com/hipac-go/classifier/hipac/internal/tree"
+	"github.com/hipac-go/classifier/rules"
+)
+
+const (
+	// rubbishShare is the share of the tree that may be rubbish before it is
+	// copied, and leastRubbish the bytes that may be in any case. The less there
+	// may be, the more often the tree is copied: at 100,000 rules every 250
+	// edits or so, which takes 2 to 3 ms.
+	rubbishShare = 3
+	leastRubbish = 1 << 16
+	// mostRubbish is how many times its size a tree may grow while it is being
+	// copied, before writers wait.
+	mostRubbish = 8
+	// inlineBytes is the size up to which a tree is copied at once: 0.1 ms.
+	inlineBytes = 1 << 18
+	// driftShare is the share of rules that may be edited before the tree is
+	// built anew, and leastDrift the number that may be in any case.
+	driftShare = 2
+	leastDrift = 1 << 12
+	// idleShare is the share of rules that must have been edited for the list to
+	// be numbered and built anew when there were no edits for idleTime: lookups
+	// find rules that came since then, or moved, in twice the time of others.
+	idleShare = 64
+	idleTime  = 250 * time.Millisecond
+	// caughtUp is the number of edits that are made with the list locked.
+	caughtUp = 32
+)
+
+// host is what owns lists under edit: its lock is held while they change.
+type host interface {
+	sync.Locker
+	// publish makes the newest versions of all lists seen. The lock is held.
+	publish()
+}
+
+// rebuild is a tree in the making: a copy, for which edits of the tree are kept
+// from when it began, or with full a list numbered and built anew, for which
+// edits of the list are.
+type rebuild[T any] struct {
+	full    bool
+	changes []change[T]
+	steps   []step[T]
+	done    chan struct{}
+}
+
+// step is a change of a list: a rule that comes behind another one or, with 0, in
+// front of all; one that goes; or one that takes the place of that of its
+// identity.
+type step[T any] struct {
+	kind  stepKind
+	m     *member[T]
+	after rules.ID
+}
+
+type stepKind uint8
+
+const (
+	putStep stepKind = iota
+	takeStep
+	setStep
+)
+
+// tidy frees rubbish where that takes next to no time.
+func (w *editList[T]) tidy() {
+	if w.live == nil || w.rebuild != nil {
+		return
+	}
+	bytes, of := w.live.ed.Rubbish()
+	if bytes > max(leastRubbish, of/rubbishShare) && (of <= inlineBytes || w.host == nil) {
+		w.live.compact()
+	}
+}
+
+// improve begins work in the background when there is a need.
+func (w *editList[T]) improve() {
+	if w.live == nil || w.rebuild != nil || w.host == nil {
+		return
+	}
+	bytes, of := w.live.ed.Rubbish()
+	switch {
+	case w.drifted():
+		w.begin(true)
+	case bytes > max(leastRubbish, of/rubbishShare):
+		w.begin(false)
+	case w.since > w.order.Len()/idleShare && !w.waiting:
+		w.waiting = true
+		time.AfterFunc(idleTime, w.idle)
+	}
+}
+
+// begin begins a rebuild.
+func (w *editList[T]) begin(full bool) {
+	w.rebuild = &rebuild[T]{full: full, done: make(chan struct{})}
+	if full {
+		go w.renew(w.rebuild, w.now)
+	} else {
+		go w.copy(w.rebuild, w.now)
+	}
+}
+
+// idle numbers the list anew if there were no edits for idleTime.
+func (w *editList[T]) idle() {
+	w.host.Lock()
+	defer w.host.Unlock()
+	switch {
+	case w.live == nil || w.rebuild != nil || w.since <= w.order.Len()/idleShare:
+		w.waiting = false
+	case w.since != w.seen:
+		w.seen = w.since
+		time.AfterFunc(idleTime, w.idle)
+	default:
+		w.waiting = false
+		w.begin(true)
+	}
+}
+
+// tidy frees rubbish that nobody has seen yet.
+func (t *liveTree[T]) tidy() {
+	if bytes, of := t.ed.Rubbish(); bytes > of {
+		t.compact()
+	}
+}
+
+// drifted reports whether the tree is worth building anew.
+func (w *editList[T]) drifted() bool {
+	n := w.order.Len()
+	return w.since > max(leastDrift, n/driftShare) || w.live.ed.Misfits > leastMisfits+n/misfitShare
+}
+
+// A misfit makes every lookup visit one more span.
+const (
+	leastMisfits = 16
+	misfitShare  = 256
+)
+
+// abandon lets work in the background go, whose tree will not be wanted.
+func (w *editList[T]) abandon() {
+	if w.rebuild != nil {
+		close(w.rebuild.done)
+		w.rebuild = nil
+	}
+}
+
+// crowded returns what to wait for before the next edit, nil for nothing.
+func (w *editList[T]) crowded() <-chan struct{} {
+	if w.rebuild == nil || w.live == nil {
+		return nil
+	}
+	if bytes, of := w.live.ed.Rubbish(); bytes <= mostRubbish*max(of, inlineBytes) {
+		return nil
+	}
+	return w.rebuild.done
+}
+
+// copy copies the tree of a version, and makes the edits since.
+func (w *editList[T]) copy(r *rebuild[T], from *sequence[T]) {
+	c, refs := tree.Copy(from.tree, from.roots.list())
+	// Keys mean what they meant when an edit was made.
+	edited := map[uint32]*member[T]{}
+	t := newLiveTree(w.setting, built{c, rootsOf(refs)}, func(key uint32) *member[T] {
+		if m := edited[key]; m != nil {
+			return m
+		}
+		return from.member(key)
+	})
+	box := make([]lower.Span, w.schema.KeyLen())
+	w.follow(r, func() int { return len(r.changes) }, func() (do func() error) {
+		changes := r.changes
+		r.changes = nil
+		return func() error {
+			for _, c := range changes {
+				if c.insert {
+					edited[c.key] = c.m
+				}
+				if err := t.apply(c, box); err != nil {
+					return err
+				}
+			}
+			t.tidy()
+			return nil
+		}
+	}, func(err error) {
+		if err != nil { // asks for more than a tree can take
+			w.since = w.order.Len() + leastDrift
+			return
+		}
+		t.ed.Misfits = w.live.ed.Misfits
+		t.member = w.member
+		w.live = t
+	})
+}
+
+// renew numbers a version anew and builds its tree, and makes the edits since.
+func (w *editList[T]) renew(r *rebuild[T], from *sequence[T]) {
+	list := make([]*member[T], 0, from.order.Len())
+	for _, m := range from.order.All() {
+		if !m.basic {
+			b := *m
+			b.basic = true
+			m = &b
+		}
+		list = append(list, m)
+	}
+	n, err := w.number(context.Background(), list)
+	if err == nil {
+		n.follows = true
+	}
+	w.follow(r, func() int { return len(r.steps) }, func() (do func() error) {
+		steps := r.steps
+		r.steps = nil
+		return func() error {
+			if err != nil {
+				return err
+			}
+			for i := range steps {
+				if err := n.step(&steps[i]); err != nil {
+					return err
+				}
+			}
+			n.undo = n.undo[:0]
+			if n.live != nil {
+				n.live.tidy()
+			}
+			return nil
+		}
+	}, func(err error) {
+		if err != nil || n.stale { // memory, or an edit that the tree cannot take: perhaps later
+			w.since = 0
+			return
+		}
+		n.ids.next = max(n.ids.next, w.ids.next)
+		w.order, w.basics, w.ids, w.live = n.order, n.basics, n.ids, n.live
+		if w.live != nil {
+			w.live.member = w.member
+		}
+		w.since = n.edits
+	})
+}
+
+// step makes a change that another list has made.
+func (w *editList[T]) step(s *step[T]) error {
+	label, _ := w.ids.get(s.m.id)
+	switch s.kind {
+	case takeStep:
+		w.take(label)
+		return nil
+	case setStep:
+		w.set(label, s.m.moved())
+		return nil
+	}
+	after := uint32(order.None)
+	if s.after != 0 {
+		after, _ = w.ids.get(s.after)
+	}
+	return w.put(after, s.m.moved())
+}
+
+// follow makes the edits that are committed meanwhile until few are left, makes
+// those with the list locked, and has finish put the outcome in place. take is
+// called with the list locked and returns what to do without.
+func (w *editList[T]) follow(r *rebuild[T], left func() int, take func() func() error, finish func(error)) {
+	var err error
+	for {
+		w.host.Lock()
+		if w.rebuild != r {
+			w.host.Unlock()
+			return
+		}
+		last := err != nil || left() <= caughtUp
+		do := take()
+		if last {
+			if err == nil {
+				err = do()
+			}
+			close(r.done)
+			w.rebuild = nil
+			finish(err)
+			w.freeze()
+			w.clear()
+			w.host.publish()
+			w.host.Unlock()
+			return
+		}
+		w.host.Unlock()
+		err = do()
+	}
+}
