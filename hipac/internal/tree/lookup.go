@@ -370,12 +370,22 @@ func narrow(x, column uint32) uint32 { return column>>16 - (x-column)&0xffff }
 // it needs are there, and its program agrees.
 func (t *Tree) holds(tag uint32, key []uint32) bool {
 	if t.asker != nil {
-		return t.asker.Holds(tag>>1, tag&1 != 0, key)
+		return t.asker.Holds(tag>>1, tag&1 != 0, unseen(key))
 	}
 	if absent := key[0]; absent != 0 && absent&t.need(tag>>1) != 0 {
 		return false
 	}
 	return tag&1 == 0 || t.program.Holds(tag>>1, key)
+}
+
+// unseen returns the key such that the compiler does not see where it goes. An
+// Asker keeps none, but through an interface that cannot be seen, and every key
+// that is looked up would have to be on the heap.
+//
+//go:nocheckptr
+func unseen(key []uint32) []uint32 {
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(key)))
+	return unsafe.Slice((*uint32)(unsafe.Add(nil, at)), len(key))
 }
 
 // All appends the ranks of all rules that match the key to dst, in no order;

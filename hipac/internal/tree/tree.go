@@ -101,7 +101,8 @@ type Tree struct {
 
 // Asker says of rules known by labels what their rows do not: whether the fields
 // that the rule wants are present in the key and, of an inexact one, whether its
-// program holds. It must be safe for concurrent use and not allocate.
+// program holds. It must be safe for concurrent use, not allocate,
+// and keep no key.
 type Asker interface {
 	Holds(label uint32, inexact bool, key []uint32) bool
 }
