@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -170,6 +171,40 @@ func BenchmarkBuild(b *testing.B) {
 	eachSet(b, []int{1000, 10000, 100000, 1000000}, func(b *testing.B, in *input) {
 		for b.Loop() {
 			compile(b, in, hipac.Tree)
+		}
+	})
+}
+
+// BenchmarkLiveEdit measures one edit of a live list, a delete or the insert that
+// brings the rule back to its place, each in a transaction of its own and with
+// the lookup of a packet after it.
+func BenchmarkLiveEdit(b *testing.B) {
+	eachSet(b, []int{1000, 10000, 100000, 1000000}, func(b *testing.B, in *input) {
+		live, err := hipac.NewLive(context.Background(), in.list, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		r := rand.New(rand.NewPCG(3, 0))
+		out, at := -1, 0 // the position of the rule that is deleted
+		for b.Loop() {
+			tx := live.Begin()
+			if out < 0 {
+				out = r.IntN(in.list.Len())
+				err = tx.Delete(in.list.At(out).ID)
+			} else {
+				_, err = tx.InsertAt(out, *in.list.At(out))
+				out = -1
+			}
+			if err == nil {
+				err = tx.Commit(context.Background())
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+			live.Lookup(in.keys.At(at))
+			if at++; at == in.keys.Len() {
+				at = 0
+			}
 		}
 	})
 }

@@ -4,11 +4,13 @@
 //
 //	go run ./bench lookup --rules FILE --packets FILE [--json]
 //	go run ./bench packet --rules FILE --pcap FILE [--json]
+//	go run ./bench update --rules FILE [--packets FILE] [--json]
 //
 // lookup times every way to look up a key, and counts wrong answers: a figure
 // for a path whose answers are not checked is worth nothing. packet times what a
-// program does with a packet, from bytes to verdict. "bench COMMAND --help" has
-// the rest; each command is a file of this folder.
+// program does with a packet, from bytes to verdict. update times edits of a live
+// list, until a lookup returns the new answer. "bench COMMAND --help" has the
+// rest; each command is a file of this folder.
 //
 // # How it measures
 //
@@ -27,6 +29,7 @@
 //
 //	go test ./bench -run '^$' -bench Lookup
 //	go test ./bench -run '^$' -bench Build
+//	go test ./bench -run '^$' -bench LiveEdit
 //	go test ./bench -run '^$' -bench 'Lookup/set=fw1/n=100000'
 //
 // B/rule is the memory of everything that a lookup reads; matched the share of
@@ -60,6 +63,7 @@ const (
 type cli struct {
 	Lookup lookupCmd `cmd:"" help:"Time lookups of keys by every path, and check their answers."`
 	Packet packetCmd `cmd:"" help:"Time packets from bytes to verdict."`
+	Update updateCmd `cmd:"" help:"Time edits of a live list, and lookups beside and after them."`
 }
 
 const description = `bench measures the classifier on your rules and packets.

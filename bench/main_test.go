@@ -26,7 +26,8 @@ type result struct {
 
 // little is as little effort as there can be: the tests ask for answers, not
 // for times.
-var little = effort{most: time.Millisecond, least: time.Microsecond, packets: 2000}
+var little = effort{most: time.Millisecond, least: time.Microsecond, packets: 2000,
+	edits: 400, round: 2 * time.Millisecond}
 
 // invoke runs the program.
 func invoke(t *testing.T, stdin string, args ...string) result {
@@ -100,10 +101,12 @@ func TestHelpNamesTheCommandsAndTheirFlags(t *testing.T) {
 		require.Equal(t, exitOK, got.code)
 		require.Contains(t, got.stdout, "  lookup    ")
 		require.Contains(t, got.stdout, "  packet    ")
+		require.Contains(t, got.stdout, "  update    ")
 	}
 	for command, flags := range map[string][]string{
 		"lookup": {"--rules", "--packets", "--check", "--engines", "--seed", "--json"},
 		"packet": {"--rules", "--pcap", "--table", "--chain", "--check", "--seed", "--json"},
+		"update": {"--rules", "--packets", "--seed", "--json"},
 	} {
 		got := invoke(t, "", command, "--help")
 		require.Equal(t, exitOK, got.code)
@@ -122,6 +125,9 @@ func TestBadUsageHasItsOwnExitCode(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
 		{"lookup --packets " + p, "--rules FILE is missing"},
 		{"packet", "--rules FILE is missing"},
+		{"update", "--rules FILE is missing"},
+		{"update --rules - --packets -", "rules and packets cannot both be standard input"},
+		{"update --rules " + ipt, ipt + " holds iptables rules, which are chains and no list"},
 		{"nothing", "unexpected argument nothing"},
 		{"lookup --nothing", "unknown flag --nothing"},
 		{"lookup --rules - --packets -", "rules and packets cannot both be standard input"},
@@ -155,6 +161,9 @@ func TestBadDataIsNamedWithItsPlace(t *testing.T) {
 		{"", []string{"lookup", "--rules", missing}, missing + ": no such file"},
 		{"", []string{"lookup", "--rules", r, "--packets", missing}, missing + ": no such file"},
 		{"", []string{"lookup", "--rules", t.TempDir()}, ": is a directory"},
+		{"", []string{"update", "--rules", missing}, missing + ": no such file"},
+		{"hipac 1\nschema ipv4\n", []string{"update", "--rules", "-"}, "no rules, and so nothing to edit"},
+		{"1 2 3 4 5\n1 2 3 4 x\n", []string{"update", "--rules", r, "--packets", "-"}, "standard input:2:"},
 		{"@10.0.0.0/8\t0.0.0.0/0\t0 : 65535\t80 : 80\t0x06/0xFF\n@10.0.0.0/99\n", []string{"lookup", "--rules", "-", "--packets", p}, "standard input:2:"},
 		{"1 2 3 4 5\n1 2 3 4 x\n", []string{"lookup", "--rules", r, "--packets", "-"}, "standard input:2:"},
 		{"", []string{"lookup", "--rules", r, "--packets", "-"}, "standard input: "},

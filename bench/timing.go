@@ -30,11 +30,16 @@ type effort struct {
 	packets int
 	// build is the time after which a build is not repeated.
 	build time.Duration
+	// edits is the number of edits in a row; a twentieth of it of each kind are
+	// timed one by one.
+	edits int
+	// round is the time of a round of lookups beside edits.
+	round time.Duration
 }
 
 var defaultEffort = effort{
 	most: 100 * time.Millisecond, whole: 20 * time.Second, least: 20 * time.Millisecond, warm: 50 * time.Millisecond,
-	packets: 100_000, build: time.Second,
+	packets: 100_000, build: time.Second, edits: 100_000, round: 130 * time.Millisecond,
 }
 
 // within returns the effort with shorter runs where, for so many paths that are

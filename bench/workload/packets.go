@@ -126,6 +126,19 @@ func Packets[T any](l *rules.List[T], c PacketConfig) (*Keys, error) {
 	return k, nil
 }
 
+// Inside makes n packets inside every rule of a list: those of rule i are i*n to
+// i*n+n-1. A packet need not match its rule where that matches hardly any.
+func Inside[T any](l *rules.List[T], n int, seed uint64) *Keys {
+	s := l.Schema()
+	k := &Keys{schema: s, words: make([]uint32, l.Len()*n*s.KeyLen()), origin: make([]int32, l.Len()*n)}
+	v, r := newVenue(condList[T]{l}), newRNG(seed, "inside")
+	for i := range k.origin {
+		v.inside(r, i/n, k.At(i))
+		k.origin[i] = int32(i / n)
+	}
+	return k
+}
+
 // packer fills keys.
 type packer struct {
 	*venue

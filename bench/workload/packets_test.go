@@ -109,6 +109,15 @@ func TestPacketsInsideARuleMatchIt(t *testing.T) {
 		}
 		// A mask on top of intervals may leave nothing to find.
 		require.Greater(t, own, 850, "%v", s)
+
+		k = Inside(l, 3, 1)
+		require.Equal(t, 3*l.Len(), k.Len())
+		own = 0
+		for i := range k.Len() {
+			require.Equal(t, i/3, k.Origin(i))
+			own += b2i(l.At(i/3).Matches(s, k.At(i)))
+		}
+		require.Greater(t, own, 3*l.Len()*85/100, "%v", s)
 	}
 }
 

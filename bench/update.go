@@ -1,0 +1,361 @@
+package main
+
+// The command update: what an edit of a live list costs, and what edits cost
+// lookups.
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/hipac-go/classifier/hipac"
+	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/files"
+)
+
+type updateCmd struct {
+	files.RuleFlags   `group:"Rules"`
+	files.PacketFlags `group:"Packets"`
+	Seed              uint64 `default:"1" placeholder:"N" help:"Seed of the rules held out, of the order of edits, and of packets made from the rules (default 1)."`
+	JSON              bool   `name:"json" help:"Print one JSON object."`
+}
+
+// Help is shown in front of the flags.
+func (updateCmd) Help() string {
+	return `Rules are a native or ClassBench file, packets a ClassBench trace, CSV, pcap or
+pcapng file; the formats are told from the content. Without --packets, lookups
+are of 100,000 packets made from the rules.
+
+Examples:
+
+    bench update --rules acl1.rules
+    bench update --rules acl1.rules --packets acl1.trace --json
+
+One rule in twenty, chosen at random, is held out of the list, some that hide
+others among them. The rules held out come back in random order, each at its
+place, and are deleted again in another order, each in a transaction of its own,
+as often as it takes for 5,000 edits of a kind. The clock of an edit starts before
+its transaction begins, and stops when a lookup has returned the answer for a
+packet inside the rule: one whose answer the edit changes, where there is one. All
+these answers are compared with what the rules present say, every fourth also
+with the linear walk.
+
+    insert, delete   microseconds of an edit
+    edits/s          edits, one after the other, while another goroutine looks up
+    during           lookups per second undisturbed, by those during 50,000 edits
+                     per second
+    after            after 100,000 deletes, inserts and moves at random places:
+                     time of a lookup and memory, by those of the same rules in
+                     hipac.NewLive, and in hipac.Build
+    rebuild          a hipac.Build of all rules
+
+Times of edits and of the rebuild are of the wall clock, and so are lookups per
+second. Times of lookups after the edits are medians of nine passes over the
+packets in random order, in CPU time of the thread, the three in turn in each
+pass. Memory is what the heap grows by, without the rules' conditions. Where time
+runs out there are fewer edits, which is said. The exit code is 1 when an answer
+is wrong.
+
+With --json: insert_us_p50, insert_us_p99, insert_us_max, delete_us_p50,
+delete_us_p99, delete_us_max, edits_per_second, lookup_slowdown_during,
+lookup_slowdown_after, memory_growth_after (these two by hipac.NewLive), and
+rebuild_us. 1.25 means a quarter slower or larger.`
+}
+
+// updateResult is what the command prints.
+type updateResult struct {
+	InsertP50      float64 `json:"insert_us_p50"`
+	InsertP99      float64 `json:"insert_us_p99"`
+	InsertMax      float64 `json:"insert_us_max"`
+	DeleteP50      float64 `json:"delete_us_p50"`
+	DeleteP99      float64 `json:"delete_us_p99"`
+	DeleteMax      float64 `json:"delete_us_max"`
+	Edits          float64 `json:"edits_per_second"`
+	SlowdownDuring float64 `json:"lookup_slowdown_during"`
+	SlowdownAfter  float64 `json:"lookup_slowdown_after"`
+	GrowthAfter    float64 `json:"memory_growth_after"`
+	Rebuild        float64 `json:"rebuild_us"`
+
+	rules                  int
+	rulesName, packetsName string
+	packets                int
+	held, hiders           int
+	insert, delete         editTimes
+	sustained              sustained
+	drift                  drift
+	wrong                  []error
+}
+
+// Run measures.
+func (cmd *updateCmd) Run(a *app) error {
+	began := time.Now()
+	if cmd.RuleFlags.Rules == "-" && cmd.Packets == "-" {
+		return files.BadUsage("rules and packets cannot both be standard input")
+	}
+	set, _, err := a.readRules(&cmd.RuleFlags)
+	if err != nil {
+		return err
+	}
+	var res *updateResult
+	switch {
+	case set.Native != nil:
+		res, err = update(a, cmd, set.Name, set.Native, began)
+	case set.ClassBench != nil:
+		res, err = update(a, cmd, set.Name, set.ClassBench, began)
+	default:
+		return files.BadUsage("%s holds iptables rules, which are chains and no list", set.Name)
+	}
+	if err != nil {
+		return err
+	}
+	if err := res.print(a, cmd.JSON); err != nil {
+		return err
+	}
+	return errors.Join(res.wrong...)
+}
+
+// Shares of effort.whole by which phases end where there is more to do than time.
+const (
+	untilEdits     = 0.3
+	untilSustained = 0.5
+	untilDrift     = 0.75
+	untilSettled   = 0.85
+)
+
+// budget is the time of a run.
+type budget struct {
+	began time.Time
+	whole time.Duration // 0: no limit
+}
+
+// over reports whether the share of the time is over.
+func (b budget) over(share float64) bool { return b.whole > 0 && b.left(share) <= 0 }
+
+// left returns what is left of the share of the time, 0 at least.
+func (b budget) left(share float64) time.Duration {
+	return max(0, time.Duration(share*float64(b.whole))-time.Since(b.began))
+}
+
+// end returns when the share of the time is over, the zero time for never.
+func (b budget) end(share float64) time.Time {
+	if b.whole == 0 {
+		return time.Time{}
+	}
+	return b.began.Add(time.Duration(share * float64(b.whole)))
+}
+
+// update measures a list.
+func update[T comparable](a *app, cmd *updateCmd, name string, l *rules.List[T], began time.Time) (*updateResult, error) {
+	b := budget{began, a.effort.whole}
+	if l.Len() == 0 {
+		return nil, files.Error(name, errors.New("no rules, and so nothing to edit"))
+	}
+	var t *trace
+	var err error
+	if cmd.Packets == "" {
+		t, err = makeTrace(l, a.effort.packets, cmd.Seed)
+	} else {
+		t, err = a.readTrace(&cmd.PacketFlags, l.Schema())
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.shuffle(cmd.Seed)
+	res := &updateResult{rules: l.Len(), rulesName: name, packets: t.n, packetsName: t.name}
+
+	full, took, err := rebuild(a, l)
+	if err != nil {
+		return nil, files.Error(name, err)
+	}
+	res.Rebuild = micros(took)
+	h, err := holdOut(l, full, cmd.Seed)
+	if err != nil {
+		return nil, files.Error(name, err)
+	}
+	res.held, res.hiders = len(h.held), h.hiders
+
+	full = nil // the garbage collector looks at no more than a program has
+
+	idle := runtime.NumGoroutine()
+	live, err := hipac.NewLive(context.Background(), h.base, nil)
+	if err != nil {
+		return nil, files.Error(name, err)
+	}
+	x := &toggler[T]{heldOut: h, live: live, in: make([]bool, len(h.held)), r: rand.New(rand.NewPCG(cmd.Seed, 2))}
+	bar := a.newProgress("editing", a.effort.edits/20)
+	res.insert, res.delete, err = x.measure(a, b, bar.at)
+	bar.done()
+	if err != nil {
+		return nil, files.Error(name, err)
+	}
+	settle(idle, b, untilEdits)
+	bar = a.newProgress("looking up", passes)
+	res.sustained, err = sustain(x, a, b, t, idle, bar.at)
+	bar.done()
+	if err != nil {
+		return nil, files.Error(name, err)
+	}
+	settle(idle, b, untilSustained)
+	bar = a.newProgress("editing on", a.effort.edits)
+	res.drift, err = wander(x, a, b, t, idle, bar.at)
+	bar.done()
+	if err != nil {
+		return nil, files.Error(name, err)
+	}
+	res.figures()
+	return res, nil
+}
+
+// rebuild builds all rules up to three times, and returns the classifier and the
+// median of the wall-clock times.
+func rebuild[T comparable](a *app, l *rules.List[T]) (c *hipac.Classifier[T], took time.Duration, err error) {
+	var all []time.Duration
+	for began := time.Now(); len(all) == 0 || len(all) < 3 && time.Since(began) < a.effort.build; {
+		runtime.GC()
+		start := time.Now()
+		if c, err = hipac.Build(context.Background(), l, options(pathTree)); err != nil {
+			return nil, 0, err
+		}
+		all = append(all, time.Since(start))
+	}
+	slices.Sort(all)
+	return c, all[len(all)/2], nil
+}
+
+// settle waits until work in the background has ended: until there are as many
+// goroutines as there were without.
+func settle(idle int, b budget, share float64) bool {
+	const least = time.Second
+	end := time.Now().Add(max(least, b.left(share)))
+	for runtime.NumGoroutine() > idle {
+		if time.Now().After(end) {
+			return false
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return true
+}
+
+// figures works out what is printed.
+func (r *updateResult) figures() {
+	r.InsertP50, r.InsertP99, r.InsertMax = r.insert.at(0.5), r.insert.at(0.99), r.insert.at(1)
+	r.DeleteP50, r.DeleteP99, r.DeleteMax = r.delete.at(0.5), r.delete.at(0.99), r.delete.at(1)
+	s, d := &r.sustained, &r.drift
+	r.Edits = round(s.flat.editsPerSecond(), 1)
+	r.SlowdownDuring = ratio(s.alone.lookupsPerSecond(), s.paced.lookupsPerSecond())
+	r.SlowdownAfter = ratio(d.live.ns, d.fresh.ns)
+	r.GrowthAfter = ratio(float64(d.live.bytes), float64(d.fresh.bytes))
+	for _, c := range []struct {
+		what  string
+		wrong int
+		of    int
+	}{
+		{"inserting", r.insert.wrong, len(r.insert.took)},
+		{"deleting", r.delete.wrong, len(r.delete.took)},
+		{"edits beside lookups", s.wrong, s.checked},
+		{"random edits", d.wrong, d.checked},
+	} {
+		if c.wrong > 0 {
+			r.wrong = append(r.wrong, fmt.Errorf("wrong answers: after %s, %d of %d", c.what, c.wrong, c.of))
+		}
+	}
+	if d.misplaced > 0 {
+		r.wrong = append(r.wrong, fmt.Errorf("wrong places: after random edits %d rules are not where they were put", d.misplaced))
+	}
+}
+
+// ratio returns a/b, 0 where nothing was measured.
+func ratio(a, b float64) float64 {
+	if b == 0 {
+		return 0
+	}
+	return round(a/b, 4)
+}
+
+func (r *updateResult) print(a *app, asJSON bool) error {
+	if cut := r.cut(a.effort); cut != "" {
+		a.warn("time ran out: %s", cut)
+	}
+	if asJSON {
+		return printJSON(a.stdout, r)
+	}
+	return r.text(a.stdout)
+}
+
+// cut says what there was no time for, "" for nothing.
+func (r *updateResult) cut(e effort) string {
+	var parts []string
+	each := max(1, e.edits/20)
+	if n := len(r.insert.took); n < each {
+		parts = append(parts, fmt.Sprintf("%d of %d inserts and deletes", n, each))
+	}
+	if n := len(r.drift.took); n < r.drift.of {
+		parts = append(parts, fmt.Sprintf("%d of %d random edits", n, r.drift.of))
+	}
+	if !r.drift.settled {
+		parts = append(parts, "work in the background was not waited for")
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (r *updateResult) text(w io.Writer) error {
+	s, d := &r.sustained, &r.drift
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "rules    %d, %s\n", r.rules, files.Printable(r.rulesName))
+	fmt.Fprintf(&out, "packets  %d, %s\n", r.packets, files.Printable(r.packetsName))
+	fmt.Fprintf(&out, "held out %d at random, of which %d were chosen since they hide another rule\n", r.held, r.hiders)
+	fmt.Fprintf(&out, "rebuild  %s\n\n", seconds(r.Rebuild/1e6))
+
+	tab := tabwriter.NewWriter(&out, 0, 8, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(tab, "edit\tedits\tp50\tp99\tmax\tanswers changed\twalked\twrong\t\n")
+	for _, e := range []struct {
+		name string
+		t    *editTimes
+	}{{"insert", &r.insert}, {"delete", &r.delete}} {
+		fmt.Fprintf(tab, "%s\t%d\t%s\t%s\t%s\t%d\t%d\t%d\t\n", e.name, len(e.t.took), microseconds(e.t.at(0.5)), microseconds(e.t.at(0.99)), microseconds(e.t.at(1)),
+			e.t.changed, e.t.walked, e.t.wrong)
+	}
+	fmt.Fprintf(tab, "random\t%d\t%s\t%s\t%s\t-\t%d\t%d\t\n", len(d.took), microseconds(d.at(0.5)), microseconds(d.at(0.99)), microseconds(d.at(1)), d.checked, d.wrong)
+	tab.Flush()
+	fmt.Fprintf(&out, "\nWall-clock time from the beginning of a transaction to the answer of a lookup;\n"+
+		"after %d of the deletes another rule decided the packet\n\n", r.delete.other)
+
+	fmt.Fprintf(tab, "lookups\tedits/s\tlookups/s\tslowdown\tCPU per lookup\t\n")
+	for _, e := range []struct {
+		name string
+		r    *rate
+	}{{"alone", &s.alone}, {fmt.Sprintf("with %d edits/s", pace), &s.paced}, {"with all edits", &s.flat}} {
+		fmt.Fprintf(tab, "%s\t%.0f\t%.0f\t%.2f\t%s\t\n", e.name, e.r.editsPerSecond(), e.r.lookupsPerSecond(),
+			ratio(s.alone.lookupsPerSecond(), e.r.lookupsPerSecond()), nanoseconds(e.r.nanosecondsOfCPU()))
+	}
+	tab.Flush()
+	fmt.Fprintf(&out, "\nOne goroutine looks up, another edits; %d packets walked in the end, %d wrong\n", s.checked, s.wrong)
+	if s.cores == 1 {
+		out.WriteString("They share one core, so that the slowdown is that of taking turns\n")
+	}
+
+	fmt.Fprintf(&out, "\nafter %d random edits (%d inserts, %d deletes, %d moves), with %d rules:\n\n", len(d.took), d.inserts, d.deletes, d.moves, d.rules)
+	fmt.Fprintf(tab, "list\tlookup\tslowdown\tmemory\tgrowth\t\n")
+	for _, e := range []struct {
+		name string
+		c    *costs
+	}{{"edited", &d.live}, {"NewLive", &d.fresh}, {"Build", &d.build}} {
+		fmt.Fprintf(tab, "%s\t%s\t%.3f\t%s\t%.3f\t\n", e.name, nanoseconds(e.c.ns), ratio(d.live.ns, e.c.ns), size(e.c.bytes), ratio(float64(d.live.bytes), float64(e.c.bytes)))
+	}
+	tab.Flush()
+	fmt.Fprintf(&out, "\n%s per lookup, medians of %d passes in random order; slowdown and\n"+
+		"growth are of the edited list over that of the line; %d packets walked, %d wrong;\n"+
+		"%d places looked at, %d wrong\n", threadClock, passes, d.checked, d.wrong, d.placed, d.misplaced)
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+func microseconds(us float64) string { return nanoseconds(us * 1e3) }

@@ -1,0 +1,201 @@
+package main
+
+// Many random edits, and what they leave: lookups and memory beside those of the
+// same rules built anew.
+
+import (
+	"context"
+	"math/rand/v2"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/hipac-go/classifier/hipac"
+	"github.com/hipac-go/classifier/rules"
+)
+
+// drift is a live list after random edits, beside others of the same rules.
+type drift struct {
+	editTimes
+	of                      int // edits that were to be
+	inserts, deletes, moves int
+	rules                   int // in the end
+	live, fresh, build      costs
+	settled                 bool // work in the background had ended
+	checked, wrong          int  // packets compared with the linear walk
+	placed, misplaced       int  // rules looked at where they were put
+}
+
+// costs are those of a structure.
+type costs struct {
+	ns    float64 // a lookup
+	bytes int64
+}
+
+// placedShare is the share of inserts and moves after which the place is looked
+// at: one in so many.
+const placedShare = 16
+
+// wanderer makes random edits.
+type wanderer[T comparable] struct {
+	live *hipac.Live[T]
+	r    *rand.Rand
+	out  []rules.Rule[T] // rules that are not in the list
+}
+
+// wander makes random edits of the rules of a toggler and compares what comes of
+// them.
+func wander[T comparable](x *toggler[T], a *app, b budget, t *trace, idle int, progress func(int)) (d drift, err error) {
+	w := &wanderer[T]{live: x.live, r: x.r}
+	x.live = nil // so that its memory can go
+	for j, in := range x.in {
+		if !in {
+			w.out = append(w.out, *x.list.At(int(x.held[j])))
+		}
+	}
+	want := x.list.Len()
+	d.of = a.effort.edits
+	d.took = make([]time.Duration, 0, d.of)
+	for i := range d.of {
+		if i%256 == 255 {
+			if progress(i); b.over(untilDrift) {
+				break
+			}
+		}
+		if err := w.step(&d, t.key(i%t.n)); err != nil {
+			return d, err
+		}
+	}
+	d.settled = settle(idle, b, untilSettled)
+
+	l := w.live.Snapshot().List()
+	d.rules = l.Len()
+	if d.rules != want-len(w.out) {
+		d.misplaced++
+	}
+	w.check(&d, a, b, l, t)
+
+	before := heap()
+	fresh, err := hipac.NewLive(context.Background(), l, nil)
+	if err != nil {
+		return d, err
+	}
+	middle := heap()
+	built, err := buildPath(l, pathTree)
+	if err != nil {
+		return d, err
+	}
+	d.fresh.bytes, d.build.bytes = middle-before, heap()-middle
+	times := []*timed{
+		{group: "live", run: func(from, to int) { use(lookEach(w.live, t.keys(from, to))) }},
+		{group: "fresh", run: func(from, to int) { use(lookEach(fresh, t.keys(from, to))) }},
+		{group: "build", run: func(from, to int) { use(built.single(t.keys(from, to))) }},
+	}
+	measure(times, t.n, a.effort.within(time.Since(b.began), 1), func(int) {})
+	d.live.ns, d.fresh.ns, d.build.ns = times[0].median(), times[1].median(), times[2].median()
+	with := heap()
+	w.live = nil
+	d.live.bytes = with - heap()
+	runtime.KeepAlive(times)
+	runtime.KeepAlive(l)
+	return d, nil
+}
+
+// step makes a random edit. A lookup of the packet ends its time.
+func (w *wanderer[T]) step(d *drift, key rules.Key) error {
+	s := w.live.Snapshot()
+	n := s.Len()
+	kind := w.r.IntN(3)
+	switch {
+	case n == 0:
+		kind = 0
+	case kind == 0 && len(w.out) == 0:
+		kind = 1
+	}
+	var from, to, out int
+	var rule rules.Rule[T]
+	switch kind {
+	case 0:
+		d.inserts++
+		out, to = w.r.IntN(len(w.out)), w.r.IntN(n+1)
+		rule = w.out[out]
+		w.out[out] = w.out[len(w.out)-1]
+		w.out = w.out[:len(w.out)-1]
+	case 1:
+		d.deletes++
+		from = w.r.IntN(n)
+		rule = *s.At(from)
+		w.out = append(w.out, rule)
+	default:
+		d.moves++
+		from, to = w.r.IntN(n), w.r.IntN(n)
+		rule = *s.At(from)
+	}
+	start := time.Now()
+	err := w.edit(kind, to, &rule)
+	w.live.Lookup(key)
+	d.took = append(d.took, time.Since(start))
+	if kind != 1 && len(d.took)%placedShare == 0 && err == nil {
+		d.placed++
+		if w.live.Snapshot().At(to).ID != rule.ID {
+			d.misplaced++
+		}
+	}
+	return err
+}
+
+func (w *wanderer[T]) edit(kind, to int, rule *rules.Rule[T]) (err error) {
+	tx := w.live.Begin()
+	defer tx.Rollback()
+	switch kind {
+	case 0:
+		_, err = tx.InsertAt(to, *rule)
+	case 1:
+		err = tx.Delete(rule.ID)
+	default:
+		err = tx.MoveTo(rule.ID, to)
+	}
+	if err != nil {
+		return err
+	}
+	return tx.Commit(context.Background())
+}
+
+// check compares lookups with the linear walk of the rules that are left.
+func (w *wanderer[T]) check(d *drift, a *app, b budget, l *rules.List[T], t *trace) {
+	got := make([]int32, min(checkedPackets, t.n))
+	for i := range got {
+		got[i] = none
+		if m, ok := w.live.Lookup(t.key(i)); ok {
+			got[i] = int32(l.Position(m.ID))
+		}
+	}
+	if a.tamper != nil {
+		a.tamper("random", got)
+	}
+	var wrong atomic.Int64
+	d.checked = eachUntil(len(got), b.end(untilSettled), func(i int) {
+		want := int32(none)
+		if p, ok := l.First(t.key(i)); ok {
+			want = int32(p)
+		}
+		if want != got[i] {
+			wrong.Add(1)
+		}
+	})
+	d.wrong = int(wrong.Load())
+}
+
+// lookEach looks up keys one after the other, each in the newest version.
+func lookEach[T comparable](live *hipac.Live[T], keys []uint32) (sum uint64) {
+	var values kept[T]
+	w := live.Schema().KeyLen()
+	for at := 0; at+w <= len(keys); at += w {
+		if m, ok := live.Lookup(keys[at : at+w : at+w]); ok {
+			sum += uint64(m.ID)
+			values[at%len(values)] = m.Value
+		}
+	}
+	values.look()
+	return sum
+}
