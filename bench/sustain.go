@@ -100,7 +100,7 @@ func sustain[T comparable](x *toggler[T], a *app, b budget, t *trace, idle int, 
 	alone := func() error { time.Sleep(round); return nil }
 	beside(new(rate), alone) // warms up
 	for p := range passes {
-		settle(idle, b, 0)
+		settle(x.live, idle, 0, b, 0)
 		beside(&s.alone, alone)
 		beside(&s.paced, func() error { return x.paced(round, &s.paced) })
 		beside(&s.flat, func() error { return x.flatOut(round, &s.flat) })

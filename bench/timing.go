@@ -35,11 +35,15 @@ type effort struct {
 	edits int
 	// round is the time of a round of lookups beside edits.
 	round time.Duration
+	// quiet is how long nothing must happen in the background of a live list for
+	// it to have settled. Lists wait for 250 ms without edits, which may take
+	// them 500 ms, before they improve what edits have left.
+	quiet time.Duration
 }
 
 var defaultEffort = effort{
 	most: 100 * time.Millisecond, whole: 20 * time.Second, least: 20 * time.Millisecond, warm: 50 * time.Millisecond,
-	packets: 100_000, build: time.Second, edits: 100_000, round: 130 * time.Millisecond,
+	packets: 100_000, build: time.Second, edits: 100_000, round: 130 * time.Millisecond, quiet: 700 * time.Millisecond,
 }
 
 // within returns the effort with shorter runs where, for so many paths that are

@@ -140,22 +140,22 @@ func (x *toggler[T]) measure(a *app, b budget, progress func(int)) (inserts, del
 	for len(inserts.took) < each && err == nil {
 		order := x.r.Perm(len(x.held))
 		order = order[:min(len(order), each-len(inserts.took))]
-		n := len(order)
+		var n int
 		if n, err = x.round(a, b, order, &inserts); err != nil {
 			break
 		}
 		progress(len(inserts.took))
 		order = order[:n]
 		x.r.Shuffle(n, func(i, j int) { order[i], order[j] = order[j], order[i] })
-		if _, err = x.round(a, budget{}, order, &deletes); b.over(untilEdits) {
+		if _, err = x.round(a, b, order, &deletes); b.over(untilEdits) {
 			break
 		}
 	}
 	return inserts, deletes, err
 }
 
-// round edits rules in the order given and returns how many, which may be fewer
-// when the time is over. Answers are compared afterwards.
+// round edits rules in the order given, all in or all out, and returns how many:
+// fewer are put in when the time is over. Answers are compared afterwards.
 func (x *toggler[T]) round(a *app, b budget, order []int, t *editTimes) (int, error) {
 	got := make([]int32, 0, len(order))
 	want := make([]int32, 0, len(order))
@@ -163,7 +163,7 @@ func (x *toggler[T]) round(a *app, b budget, order []int, t *editTimes) (int, er
 	was := slices.Clone(x.in)
 	from := len(t.took)
 	for i, j := range order {
-		if i%64 == 63 && b.over(untilEdits) {
+		if insert && i%64 == 63 && b.over(untilEdits) {
 			break
 		}
 		took, m, ok, err := x.timed(j)

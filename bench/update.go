@@ -196,14 +196,14 @@ func update[T comparable](a *app, cmd *updateCmd, name string, l *rules.List[T],
 	if err != nil {
 		return nil, files.Error(name, err)
 	}
-	settle(idle, b, untilEdits)
+	settle(live, idle, 0, b, untilEdits)
 	bar = a.newProgress("looking up", passes)
 	res.sustained, err = sustain(x, a, b, t, idle, bar.at)
 	bar.done()
 	if err != nil {
 		return nil, files.Error(name, err)
 	}
-	settle(idle, b, untilSustained)
+	settle(live, idle, 0, b, untilSustained)
 	bar = a.newProgress("editing on", a.effort.edits)
 	res.drift, err = wander(x, a, b, t, idle, bar.at)
 	bar.done()
@@ -230,18 +230,24 @@ func rebuild[T comparable](a *app, l *rules.List[T]) (c *hipac.Classifier[T], to
 	return c, all[len(all)/2], nil
 }
 
-// settle waits until work in the background has ended: until there are as many
-// goroutines as there were without.
-func settle(idle int, b budget, share float64) bool {
+// settle waits until work in the background has ended: until there have been as
+// many goroutines as there were without, and the same version, for a time.
+func settle[T any](live *hipac.Live[T], idle int, quiet time.Duration, b budget, share float64) bool {
 	const least = time.Second
-	end := time.Now().Add(max(least, b.left(share)))
-	for runtime.NumGoroutine() > idle {
-		if time.Now().After(end) {
+	end := time.Now().Add(max(least, quiet+b.left(share)))
+	version, since := live.Snapshot(), time.Now()
+	for {
+		now := time.Now()
+		if v := live.Snapshot(); v != version || runtime.NumGoroutine() > idle {
+			version, since = v, now
+		} else if now.Sub(since) >= quiet {
+			return true
+		}
+		if now.After(end) {
 			return false
 		}
 		time.Sleep(time.Millisecond)
 	}
-	return true
 }
 
 // figures works out what is printed.

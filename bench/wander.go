@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
@@ -36,6 +37,9 @@ type costs struct {
 // at: one in so many.
 const placedShare = 16
 
+// letGo is how long the memory of the edited list is waited for at most.
+const letGo = 5 * time.Second
+
 // wanderer makes random edits.
 type wanderer[T comparable] struct {
 	live *hipac.Live[T]
@@ -66,7 +70,7 @@ func wander[T comparable](x *toggler[T], a *app, b budget, t *trace, idle int, p
 			return d, err
 		}
 	}
-	d.settled = settle(idle, b, untilSettled)
+	d.settled = settle(w.live, idle, a.effort.quiet, b, untilSettled)
 
 	l := w.live.Snapshot().List()
 	d.rules = l.Len()
@@ -94,11 +98,30 @@ func wander[T comparable](x *toggler[T], a *app, b budget, t *trace, idle int, p
 	measure(times, t.n, a.effort.within(time.Since(b.began), 1), func(int) {})
 	d.live.ns, d.fresh.ns, d.build.ns = times[0].median(), times[1].median(), times[2].median()
 	with := heap()
+	gone := make(chan struct{})
+	runtime.AddCleanup(w.live, func(gone chan struct{}) { close(gone) }, gone)
 	w.live = nil
+	if !freed(gone) {
+		return d, errors.New("the memory of the list was not freed")
+	}
 	d.live.bytes = with - heap()
 	runtime.KeepAlive(times)
 	runtime.KeepAlive(l)
 	return d, nil
+}
+
+// freed waits until something has been collected, for work in the background may
+// hold it for a while.
+func freed(gone chan struct{}) bool {
+	for end := time.Now().Add(letGo); time.Now().Before(end); {
+		runtime.GC()
+		select {
+		case <-gone:
+			return true
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return false
 }
 
 // step makes a random edit. A lookup of the packet ends its time.
