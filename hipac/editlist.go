@@ -103,7 +103,8 @@ type editList[T any] struct {
 	follows bool         // makes the edits of another list
 	rebuild *rebuild[T]  // under way in the background
 	waiting bool         // for edits to end; see idle
-	seen    int          // since, when last looked at
+	total   int          // edits
+	seen    int          // of them, when idle looked last
 }
 
 // sameConds reports whether two rules ask for the same.
@@ -395,6 +396,7 @@ func (w *editList[T]) commit() {
 		return
 	}
 	w.since += w.edits
+	w.total += w.edits
 	if w.rebuild != nil {
 		w.rebuild.changes = append(w.rebuild.changes, w.changes...)
 		w.rebuild.steps = append(w.rebuild.steps, w.steps...)

@@ -156,4 +156,6 @@ func (t *liveTree[T]) edit(root *tree.Ref, fixed []tree.Fixed, e tree.Entry, ins
 }
 
 // compact frees what versions before the newest alone reach.
-func (t *liveTree[T]) compact() { t.roots = rootsOf(t.ed.Compact(t.roots.list())) }
+func (t *liveTree[T]) compact(room tree.Room) {
+	t.roots = rootsOf(t.ed.Compact(t.roots.list(), room))
+}

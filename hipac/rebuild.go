@@ -18,11 +18,11 @@ import (
 )
 
 const (
-	// rubbishShare is the share of the tree that may be rubbish before it is
-	// copied, and leastRubbish the bytes that may be in any case. The less there
-	// may be, the more often the tree is copied: at 100,000 rules every 250
-	// edits or so, which takes 2 to 3 ms.
-	rubbishShare = 3
+	// rubbishShare is how much rubbish there may be for each byte of a tree before
+	// it is copied, and leastRubbish what there may be in any case. The less there
+	// may be, the more often the tree is copied: at 100,000 rules, whose edits
+	// leave 6 kB, every thousand edits or so, which takes 3 to 5 ms.
+	rubbishShare = 1
 	leastRubbish = 1 << 16
 	// mostRubbish is how many times its size a tree may grow while it is being
 	// copied, before writers wait.
@@ -33,9 +33,10 @@ const (
 	// built anew, and leastDrift the number that may be in any case.
 	driftShare = 2
 	leastDrift = 1 << 12
-	// idleShare is the share of rules that must have been edited for the list to
-	// be numbered and built anew when there were no edits for idleTime: lookups
-	// find rules that came since then, or moved, in twice the time of others.
+	// When there were no edits for idleTime, a tree that has much room is copied
+	// without. If more than an idleShare of the rules have been edited, the list
+	// is numbered and built anew instead: lookups find rules that came since then,
+	// or moved, in twice the time of others.
 	idleShare = 64
 	idleTime  = 250 * time.Millisecond
 	// caughtUp is the number of edits that are made with the list locked.
@@ -54,6 +55,7 @@ type host interface {
 // edits of the list are.
 type rebuild[T any] struct {
 	full    bool
+	room    tree.Room // of a copy
 	changes []change[T]
 	steps   []step[T]
 	done    chan struct{}
@@ -82,8 +84,8 @@ func (w *editList[T]) tidy() {
 		return
 	}
 	bytes, of := w.live.ed.Rubbish()
-	if bytes > max(leastRubbish, of/rubbishShare) && (of <= inlineBytes || w.host == nil) {
-		w.live.compact()
+	if bytes > max(leastRubbish, of*rubbishShare) && (of <= inlineBytes || w.host == nil) {
+		w.live.compact(tree.Ample)
 	}
 }
 
@@ -95,45 +97,52 @@ func (w *editList[T]) improve() {
 	bytes, of := w.live.ed.Rubbish()
 	switch {
 	case w.drifted():
-		w.begin(true)
-	case bytes > max(leastRubbish, of/rubbishShare):
-		w.begin(false)
-	case w.since > w.order.Len()/idleShare && !w.waiting:
+		w.begin(true, tree.Ample)
+	case bytes > max(leastRubbish, of*rubbishShare) || of > inlineBytes && w.live.ed.Full():
+		w.begin(false, tree.Ample)
+	case !w.waiting && w.unsettled():
 		w.waiting = true
 		time.AfterFunc(idleTime, w.idle)
 	}
 }
 
 // begin begins a rebuild.
-func (w *editList[T]) begin(full bool) {
-	w.rebuild = &rebuild[T]{full: full, done: make(chan struct{})}
+func (w *editList[T]) begin(full bool, room tree.Room) {
+	r := &rebuild[T]{full: full, room: room, done: make(chan struct{})}
+	w.rebuild = r
 	if full {
-		go w.renew(w.rebuild, w.now)
+		go w.renew(r, w.now)
 	} else {
-		go w.copy(w.rebuild, w.now)
+		go w.copy(r, w.now)
 	}
 }
 
-// idle numbers the list anew if there were no edits for idleTime.
+// unsettled reports whether it is worth tidying up when there are no more edits.
+func (w *editList[T]) unsettled() bool {
+	_, of := w.live.ed.Rubbish()
+	return w.since > w.order.Len()/idleShare || w.live.ed.Spare() > max(leastRubbish, of/3)
+}
+
+// idle tidies up if there were no edits for idleTime.
 func (w *editList[T]) idle() {
 	w.host.Lock()
 	defer w.host.Unlock()
 	switch {
-	case w.live == nil || w.rebuild != nil || w.since <= w.order.Len()/idleShare:
+	case w.live == nil || w.rebuild != nil || !w.unsettled():
 		w.waiting = false
-	case w.since != w.seen:
-		w.seen = w.since
+	case w.total != w.seen:
+		w.seen = w.total
 		time.AfterFunc(idleTime, w.idle)
 	default:
 		w.waiting = false
-		w.begin(true)
+		w.begin(w.since > w.order.Len()/idleShare, tree.Tight)
 	}
 }
 
 // tidy frees rubbish that nobody has seen yet.
 func (t *liveTree[T]) tidy() {
 	if bytes, of := t.ed.Rubbish(); bytes > of {
-		t.compact()
+		t.compact(tree.Ample)
 	}
 }
 
@@ -170,7 +179,7 @@ func (w *editList[T]) crowded() <-chan struct{} {
 
 // copy copies the tree of a version, and makes the edits since.
 func (w *editList[T]) copy(r *rebuild[T], from *sequence[T]) {
-	c, refs := tree.Copy(from.tree, from.roots.list())
+	c, refs := tree.Copy(from.tree, from.roots.list(), r.room)
 	// Keys mean what they meant when an edit was made.
 	edited := map[uint32]*member[T]{}
 	t := newLiveTree(w.setting, built{c, rootsOf(refs)}, func(key uint32) *member[T] {
@@ -294,6 +303,7 @@ func (w *editList[T]) follow(r *rebuild[T], left func() int, take func() func() 
 			w.freeze()
 			w.clear()
 			w.host.publish()
+			w.improve()
 			w.host.Unlock()
 			return
 		}

@@ -88,7 +88,9 @@ func NewEditor(t *Tree, f *lower.Frame, cfg Config, conds func(label uint32) []r
 	e := &Editor{b: NewBuilder(context.Background(), cfg), frame: f, conds: conds}
 	n := f.Schema().KeyLen()
 	e.box, e.reach, e.corner = make([]lower.Span, n), make([]lower.Span, n), make([]uint32, n)
-	e.b.tree = t.grown()
+	e.b.tree = *t
+	e.b.tree.slots, e.b.tree.lines, e.b.tree.rows = withRoom(t.slots, Tight), withRoom(t.lines, Tight), withRoom(t.rows, Tight)
+	e.b.tree.classes = slices.Clone(t.classes)
 	e.b.tree.wants = nil
 	e.compact = t.used()
 	e.seal()
@@ -131,6 +133,18 @@ func (e *Editor) Bytes() int64 { return e.b.tree.used() }
 // Rubbish returns the bytes that came since the tree was built or compacted,
 // most of which Compact would free, and what it took then.
 func (e *Editor) Rubbish() (bytes, of int64) { return e.b.tree.used() - e.compact, e.compact }
+
+// Full reports whether the arrays are nearly full: an edit soon makes them grow,
+// which copies them.
+func (e *Editor) Full() bool {
+	t := &e.b.tree
+	return nearlyFull(t.slots) || nearlyFull(t.rows) || nearlyFull(t.lines)
+}
+
+func nearlyFull[E any](s []E) bool { return cap(s)-len(s) < cap(s)/16 }
+
+// Spare returns the bytes of room behind the arrays.
+func (e *Editor) Spare() int64 { return int64(e.b.tree.Bytes()) - e.b.tree.used() }
 
 // Dead reports whether the label is that of a deleted row in a bucket: it must
 // not be given to another rule before the next build.

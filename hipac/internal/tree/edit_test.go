@@ -264,7 +264,7 @@ func TestEditedTreesAnswerAsTheListAfterEveryEdit(t *testing.T) {
 						}
 					}
 					if r.IntN(40) == 0 {
-						e.root = e.ed.Compact([]Ref{e.root})[0]
+						e.root = e.ed.Compact([]Ref{e.root}, r.IntN(2) == 0)[0]
 					}
 					v := e.version()
 					for range 4 {

@@ -3,8 +3,6 @@ package tree
 // Moving trees from one set of arrays into another.
 
 import (
-	"slices"
-
 	"github.com/hipac-go/classifier/hipac/internal/bitvec"
 )
 
@@ -18,11 +16,13 @@ type mover struct {
 	slotAt, lineAt, rowAt []uint32
 }
 
+// newMover returns a mover with room for what is there, a good part of which is
+// rubbish as a rule.
 func newMover(t *Tree) *mover {
-	n := func(l int) int { return l + l/4 + 1<<9 }
+	n := func(l int) int { return l + l/4 }
 	return &mover{
 		from:  t,
-		slots: make([]uint64, 0, n(len(t.slots)*2/3)), lines: make([]line, 0, n(len(t.lines)*2/3)), rows: make([]row, 0, n(len(t.rows)*2/3)),
+		slots: make([]uint64, 0, n(len(t.slots))), lines: make([]line, 0, n(len(t.lines))), rows: make([]row, 0, n(len(t.rows))),
 		slotAt: make([]uint32, len(t.slots)), lineAt: make([]uint32, len(t.lines)), rowAt: make([]uint32, len(t.rows)),
 	}
 }
@@ -110,11 +110,4 @@ func (m *mover) interval(ref Ref) Ref {
 		m.lineAt[off] = uint32(len(m.lines))
 	}
 	return at(ref, m.lineAt[off]-1)
-}
-
-// grown returns the tree with room behind its arrays, for edits.
-func (t *Tree) grown() Tree {
-	g := *t
-	g.slots, g.lines, g.rows, g.classes = withRoom(t.slots), withRoom(t.lines), withRoom(t.rows), slices.Clone(t.classes)
-	return g
 }
