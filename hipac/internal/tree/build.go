@@ -126,7 +126,7 @@ type Builder struct {
 func NewBuilder(ctx context.Context, cfg Config) *Builder {
 	b := &Builder{cfg: cfg.orDefault(), ctx: ctx, wantOf: map[uint32]uint16{0: 0}}
 	b.tree.needs, b.tree.wants, b.tree.plain = []uint32{0}, []uint16{}, cfg.Plain
-	b.plan.init(b.cfg.LeafRows)
+	b.plan.init(&b.cfg)
 	return b
 }
 
@@ -434,11 +434,18 @@ func (b *Builder) table(entries []int32, c cut, extra float64, depth, spans int)
 	return ref, is, true
 }
 
-// liveBits is the size of the largest table of a live tree, since edits copy
-// tables: 4 KiB. A larger one becomes two levels of about as many bits. With
-// liveBits 9 a lookup takes a seventh longer than without the second level in
-// sets of 100,000 rules, with 6 a quarter.
-const liveBits = 9
+// Edits copy the tables on their way, so that those of live trees are small. One
+// of more than liveBits becomes two levels of about as many bits, together of at
+// most maxLiveTabBits.
+//
+// At 100,000 rules an edit then leaves 4.4 kB, and a lookup takes 9 to 16 % longer
+// than without the second level. With 9 and 18 bits these are 6.4 kB and 11 to 13
+// %, with 7 and 14 2.5 kB and 3 to 33 %, with 6 and 18 in three levels 1.4 kB and
+// 15 to 30 %.
+const (
+	liveBits       = 8
+	maxLiveTabBits = 2 * liveBits
+)
 
 // twoLevels writes the slots of a table as a table of tables, in front of which
 // there is room for a span. Second tables with one reference throughout are

@@ -136,7 +136,7 @@ func (b *Builder) fork() *Builder {
 		pool: b.pool,
 	}
 	c.cfg.MaxBytes -= b.tree.used()
-	c.plan.init(b.cfg.LeafRows)
+	c.plan.init(&c.cfg)
 	c.tree.plain = b.tree.plain
 	c.tree.classes = slices.Clone(b.tree.classes)
 	return c

@@ -103,20 +103,24 @@ func part(bounds []uint32, x uint32) int {
 
 // planner holds the scratch memory of planning.
 type planner struct {
-	leafRows int
-	spans    []lower.Span // of the entries in the dimension being tried
-	covering int          // how many of them cover the node
-	inner    []lower.Span // those that do not cover the hull being tried, clipped to it
-	occupied []int32      // entries by slot
-	diff     []int32
-	edges    []uint32
-	parts    []partPair  // by entry
-	sums     [64]float64 // n*work(n), so far as n is small
+	leafRows  int
+	tableBits int          // of the largest table
+	spans     []lower.Span // of the entries in the dimension being tried
+	covering  int          // how many of them cover the node
+	inner     []lower.Span // those that do not cover the hull being tried, clipped to it
+	occupied  []int32      // entries by slot
+	diff      []int32
+	edges     []uint32
+	parts     []partPair  // by entry
+	sums      [64]float64 // n*work(n), so far as n is small
 }
 
 // init works out p.sums.
-func (p *planner) init(leafRows int) {
-	p.leafRows = leafRows
+func (p *planner) init(c *Config) {
+	p.leafRows, p.tableBits = c.LeafRows, maxTabBits
+	if c.Live {
+		p.tableBits = maxLiveTabBits
+	}
 	for n := range p.sums {
 		p.sums[n] = float64(n) * p.work(n)
 	}
@@ -244,7 +248,7 @@ func (p *planner) tables(d int, hull lower.Span, most float64, spanOK bool, c *c
 		if slices.Contains(tried[:i], tried[i]) || !p.fits(tried[i]) {
 			continue
 		}
-		largest := min(bits.Len(uint(float64(n)*slotsPerEntry)), maxTabBits, width)
+		largest := min(bits.Len(uint(float64(n)*slotsPerEntry)), p.tableBits, width)
 		for b := largest; b >= 1 && b > largest-tableSizes; b-- {
 			if 1+slotCost*float64(int(1)<<b)/float64(len(p.spans))+p.least(1<<b, spanOK) >= c.cost {
 				continue
