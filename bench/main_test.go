@@ -106,7 +106,7 @@ func TestHelpNamesTheCommandsAndTheirFlags(t *testing.T) {
 	for command, flags := range map[string][]string{
 		"lookup": {"--rules", "--packets", "--check", "--engines", "--seed", "--json"},
 		"packet": {"--rules", "--pcap", "--table", "--chain", "--check", "--seed", "--json"},
-		"update": {"--rules", "--packets", "--seed", "--json"},
+		"update": {"--rules", "--packets", "--seed", "--kernel", "--json"},
 	} {
 		got := invoke(t, "", command, "--help")
 		require.Equal(t, exitOK, got.code)
