@@ -50,6 +50,7 @@ type setting[T any] struct {
 	family   int
 	cfg      tree.Config
 	limit    int64         // of memory, for errors
+	vector   bool          // batches by vectors, where there is a way
 	counters *counters.Set // nil: off
 	host     host          // nil: nothing goes on in the background
 }
@@ -58,7 +59,7 @@ func newSetting[T any](s *rules.Schema, family int, o *Options) *setting[T] {
 	cfg := o.config(s, true)
 	cfg.Live = true
 	f := familiesOf(s)
-	return &setting[T]{schema: s, frame: lower.NewFrame(s), families: f, fixed: f.fixed(), family: family, cfg: cfg, limit: o.MemoryLimit}
+	return &setting[T]{schema: s, frame: lower.NewFrame(s), families: f, fixed: f.fixed(), family: family, cfg: cfg, limit: o.MemoryLimit, vector: o.Batch == BatchAVX512}
 }
 
 // newMember lowers a rule.
@@ -183,6 +184,7 @@ func (w *editList[T]) freeze() {
 		s.roots = w.live.roots
 		s.tree = w.live.ed.Tree(s)
 		s.plain = s.tree.Plain()
+		s.vector = w.vector && s.tree.Vector(w.schema.KeyLen())
 	}
 	w.now = s
 }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/hipac-go/classifier/hipac/internal/counters"
+	"github.com/hipac-go/classifier/hipac/internal/tree"
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/packet"
 )
@@ -26,6 +27,9 @@ type LiveOptions struct {
 	// LeafRows and Replication are those of Options.
 	LeafRows    int
 	Replication float64
+
+	// Batch is the way to run LookupBatch, as of Options.
+	Batch Batch
 
 	// Limits bound the rules and, by MaxMemory, the memory that they take besides;
 	// of tables, the number of chains, MaxDepth and MaxWalk too. A transaction
@@ -48,7 +52,7 @@ func (o *LiveOptions) orDefault() (LiveOptions, Options, error) {
 		out = *o
 	}
 	out.Limits = out.Limits.OrDefault()
-	build, err := (&Options{MemoryLimit: out.MemoryLimit, LeafRows: out.LeafRows, Replication: out.Replication, Workers: 1}).orDefault()
+	build, err := (&Options{MemoryLimit: out.MemoryLimit, LeafRows: out.LeafRows, Replication: out.Replication, Batch: out.Batch, Workers: 1}).orDefault()
 	return out, build, err
 }
 
@@ -208,10 +212,33 @@ func (s *Snapshot[T]) LookupTuple(t rules.Tuple) (Match[T], bool) {
 // slices hold and returns their number.
 func (s *Snapshot[T]) LookupBatch(keys []uint32, ids []rules.ID) int {
 	n := min(len(keys)/s.words, len(ids))
-	for i := range n {
-		ids[i] = 0
-		if a := s.seq.first(keys[i*s.words : (i+1)*s.words]); a != nil {
-			ids[i] = a.id
+	if !s.seq.vector {
+		for i := range n {
+			ids[i] = 0
+			if a := s.seq.first(keys[i*s.words : (i+1)*s.words]); a != nil {
+				ids[i] = a.id
+			}
+		}
+		return n
+	}
+	var buf [tree.BatchSize]tree.Ref
+	var found [tree.BatchSize]int32
+	roots := append(buf[:0], s.seq.roots.decide.general)
+	for at := 0; at < n; at += tree.BatchSize {
+		m := min(n-at, tree.BatchSize)
+		part := keys[at*s.words : (at+m)*s.words]
+		if len(s.seq.families) > 0 {
+			roots = buf[:m]
+			for i := range roots {
+				roots[i] = s.seq.root(&s.seq.roots.decide, part[i*s.words:(i+1)*s.words])
+			}
+		}
+		s.seq.tree.FirstBatch(part, s.words, roots, found[:m], true)
+		for i, key := range found[:m] {
+			ids[at+i] = 0
+			if key >= 0 {
+				ids[at+i] = s.seq.answer(uint32(key)).id
+			}
 		}
 	}
 	return n

@@ -126,9 +126,15 @@ func checkKey(t *testing.T, s *hipac.Snapshot[int], l *rules.List[int], k rules.
 	if ok != found || ok && (got.ID != l.At(at).ID || got.Value != l.At(at).Value) {
 		require.Failf(t, "first match", "%s: key %v: got %v %v, want position %d %v", what, k, got, found, at, ok)
 	}
-	var ids [1]rules.ID
-	require.Equal(t, 1, s.LookupBatch(k, ids[:]))
-	require.Equal(t, got.ID, ids[0])
+	var ids [12]rules.ID // the vector path takes eight or more
+	var keys []uint32
+	for range ids {
+		keys = append(keys, k...)
+	}
+	require.Equal(t, len(ids), s.LookupBatch(keys, ids[:]))
+	for _, id := range ids {
+		require.Equal(t, got.ID, id, what)
+	}
 	var want, have []rules.ID
 	for i := range l.Matches(k) {
 		want = append(want, l.At(i).ID)
@@ -160,7 +166,7 @@ func TestLiveListsAnswerAsTheListAfterEveryEdit(t *testing.T) {
 				randomKey(r, s, pool, k)
 				return k
 			}
-			opts := &hipac.LiveOptions{NoBackground: seed%2 == 0, LeafRows: int(seed % 3)}
+			opts := &hipac.LiveOptions{NoBackground: seed%2 == 0, LeafRows: int(seed % 3), Batch: hipac.Batches()[seed/2%2%uint64(len(hipac.Batches()))]}
 			var err error
 			m.live, err = hipac.NewLive(context.Background(), l, opts)
 			require.NoError(t, err)

@@ -76,6 +76,7 @@ type sequence[T any] struct {
 	tree     *tree.Tree // nil for few rules
 	roots    treeRoots
 	plain    bool
+	vector   bool         // batches have a vector path
 	few      []*member[T] // in place of the tree
 }
 
@@ -121,16 +122,20 @@ func (s *sequence[T]) first(k rules.Key) *answer[T] {
 		}
 		return nil
 	}
-	var key uint32
-	if s.plain {
-		key = s.tree.FirstPlain(s.roots.decide.general, (*[tree.PlainKey]uint32)(k))
-	} else {
-		key = s.tree.First(s.root(&s.roots.decide, k), k)
-	}
+	key := s.firstKey(k)
 	if key == tree.NoMatch {
 		return nil
 	}
 	return s.answer(key)
+}
+
+// firstKey returns the tree's key of the first rule that decides a packet, or
+// tree.NoMatch.
+func (s *sequence[T]) firstKey(k rules.Key) uint32 {
+	if s.plain {
+		return s.tree.FirstPlain(s.roots.decide.general, (*[tree.PlainKey]uint32)(k))
+	}
+	return s.tree.First(s.root(&s.roots.decide, k), k)
 }
 
 func (s *sequence[T]) root(r *roots, k rules.Key) tree.Ref {

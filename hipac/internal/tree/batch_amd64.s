@@ -60,8 +60,9 @@
 	LEAQ (R11)(tmp*8), R11
 
 // NEEDS sets the zero flag when the rule of tag matches key BX, whose words its
-// box holds: it is exact, and all fields that it needs are there.
-#define NEEDS(tag, tmp, ptr, byrank) \
+// box holds: it is exact, and all fields that it needs are there. Where what rules
+// need is not at hand, as in live trees, they need all.
+#define NEEDS(tag, tmp, ptr, byrank, all, have) \
 	MOVL tag, tmp; \
 	SHRL $1, tmp; \
 	MOVQ batch_wants(DI), ptr; \
@@ -70,7 +71,13 @@
 	MOVWLZX (ptr)(tmp*2), tmp; \
 byrank: \
 	MOVQ batch_needs(DI), ptr; \
+	TESTQ ptr, ptr; \
+	JEQ all; \
 	MOVL (ptr)(tmp*4), tmp; \
+	JMP have; \
+all: \
+	MOVL $0xffffffff, tmp; \
+have: \
 	MOVQ BX, ptr; \
 	IMULQ batch_words(DI), ptr; \
 	SHLQ $2, ptr; \
@@ -511,7 +518,7 @@ second3:
 ask:
 	CMPL R12, NONE
 	JEQ answer
-	NEEDS(R12, R8, R10, byrank0)
+	NEEDS(R12, R8, R10, byrank0, all0, have0)
 	JEQ answer
 	MOVQ batch_slow(DI), R10
 	BTSQ BX, R10
@@ -595,7 +602,7 @@ longmatch:
 	ORL R12, R10
 	TESTL $1, R10
 	JEQ next
-	NEEDS(R12, R8, R10, byrank1)
+	NEEDS(R12, R8, R10, byrank1, all1, have1)
 	JEQ next
 left:
 	MOVQ batch_slow(DI), R10

@@ -91,7 +91,7 @@ func NewEditor(t *Tree, f *lower.Frame, cfg Config, conds func(label uint32) []r
 	e.b.tree = *t
 	e.b.tree.slots, e.b.tree.lines, e.b.tree.rows = withRoom(t.slots, Tight), withRoom(t.lines, Tight), withRoom(t.rows, Tight)
 	e.b.tree.classes = slices.Clone(t.classes)
-	e.b.tree.wants = nil
+	e.b.tree.wants, e.b.tree.needs = nil, nil
 	e.compact = t.used()
 	e.seal()
 	return e
