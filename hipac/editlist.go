@@ -369,27 +369,40 @@ func (w *editList[T]) prepare(ctx context.Context) error {
 	if w.host == nil && w.live != nil && w.drifted() {
 		w.stale = true
 	}
-	if n := w.order.Len(); !w.stale && (w.live != nil || n <= fewRules) {
-		if w.live != nil && n <= fewRules/2 {
-			w.live = nil
-			w.abandon()
+	n := w.order.Len()
+	switch {
+	case n <= fewRules/2 || n <= fewRules && w.live == nil:
+		w.few()
+	case w.stale || w.live == nil:
+		m := w.order.Freeze()
+		t, err := w.build(ctx, m.All(), n)
+		if err != nil {
+			return err
 		}
-		return nil
-	}
-	if w.order.Len() <= fewRules {
-		w.live = nil
+		w.live = newLiveTree(w.setting, t, w.member)
+		w.since = -w.edits
 		w.abandon()
-		return nil
 	}
-	m := w.order.Freeze()
-	t, err := w.build(ctx, m.All(), m.Len())
-	if err != nil {
-		return err
-	}
-	w.live = newLiveTree(w.setting, t, w.member)
-	w.since = -w.edits
-	w.abandon()
 	return nil
+}
+
+// few makes the list one of few rules, without a tree and basics.
+func (w *editList[T]) few() {
+	w.live = nil
+	w.abandon()
+	if len(w.basics.list) == 0 {
+		return
+	}
+	w.basics = &basics[T]{}
+	var list []*member[T]
+	for _, m := range w.order.All() {
+		list = append(list, m.moved())
+	}
+	m, labels := order.Spread(list)
+	w.order = m.Edit()
+	for i, m := range list {
+		w.setID(m.id, labels[i])
+	}
 }
 
 // commit makes the transaction the newest version.
@@ -425,7 +438,7 @@ func (w *editList[T]) rollback() {
 		}
 	}
 	w.ids.next = w.next
-	w.order = w.now.order.Edit()
+	w.order, w.basics = w.now.order.Edit(), w.now.basics
 	if w.live = w.was; w.live != nil {
 		w.live.ed.Undo()
 		w.live.roots = w.live.committed

@@ -44,7 +44,7 @@ func (r *Reader[T]) Close() {
 
 // Lookup is Live.Lookup for a packet of so many bytes, which it counts for every
 // rule executed: the rules that continue up to the first terminal match, and that
-// one.
+// one. It allocates when more than 64 rules that continue match.
 func (r *Reader[T]) Lookup(k rules.Key, bytes int) (Match[T], bool) {
 	s := r.live.current.Load()
 	if len(k) != s.words {

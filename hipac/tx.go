@@ -54,10 +54,10 @@ func (v *Live[T]) Edit(ctx context.Context, f func(tx *Tx[T]) error) error {
 func (v *Live[T]) DryRun(ctx context.Context, f func(tx *Tx[T]) error) (Change, error) {
 	tx := v.Begin()
 	defer tx.Rollback()
+	before := v.list.size()
 	if err := f(tx); err != nil {
 		return Change{}, err
 	}
-	before := v.list.now.bytes()
 	if err := tx.prepare(ctx); err != nil {
 		return Change{}, err
 	}
