@@ -3,6 +3,7 @@ package hipac_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"testing"
@@ -220,10 +221,16 @@ func TestLookupsOfLiveListsDoNotAllocate(t *testing.T) {
 				"reader": func() { reader.Lookup(k, 100) },
 				"tuple":  func() { live.Snapshot().LookupTuple(rules.Tuple{}) },
 			} {
-				require.Zero(t, testing.AllocsPerRun(200, func() {
-					randomKey(r, s, pool, k)
-					f()
-				}), "%s, %d rules", name, n)
+				// What other goroutines allocate meanwhile is counted too: lists of
+				// other tests tidy up behind themselves.
+				least := math.Inf(1)
+				for try := 0; try < 20 && least > 0; try++ {
+					least = min(least, testing.AllocsPerRun(50, func() {
+						randomKey(r, s, pool, k)
+						f()
+					}))
+				}
+				require.Zero(t, least, "%s, %d rules", name, n)
 			}
 		}
 	}
