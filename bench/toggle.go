@@ -7,6 +7,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -79,14 +80,16 @@ func (x *toggler[T]) toggle() error {
 	return nil
 }
 
-// timed edits, and returns how long it took until a lookup returned an answer,
-// and the answer.
-func (x *toggler[T]) timed(number int) (took time.Duration, m hipac.Match[T], ok bool, err error) {
+// timed edits, and returns how long it took until a lookup returned an answer, by
+// the clock and in CPU time of the thread, and the answer.
+func (x *toggler[T]) timed(number int) (took, cpu time.Duration, m hipac.Match[T], ok bool, err error) {
 	place, key := x.place(number), x.witness[number].key
+	used := threadTime()
 	start := time.Now()
 	err = x.edit(number, place)
 	m, ok = x.live.Lookup(key)
-	return time.Since(start), m, ok, err
+	took = time.Since(start)
+	return took, threadTime() - used, m, ok, err
 }
 
 // position returns the position of the rule that a lookup found, none for none,
@@ -117,25 +120,28 @@ func (h *heldOut[T]) walk(k rules.Key, in func(number int32) bool) int32 {
 // editTimes are the times of edits of a kind.
 type editTimes struct {
 	took    []time.Duration
-	changed int // so many changed the answer for their packet
-	other   int // after so many another rule decided instead
-	walked  int // so many were compared with the linear walk
+	cpu     []time.Duration // of the thread
+	changed int             // so many changed the answer for their packet
+	other   int             // after so many another rule decided instead
+	walked  int             // so many were compared with the linear walk
 	wrong   int
 }
 
-// at returns a quantile in microseconds.
-func (e *editTimes) at(q float64) float64 {
-	if len(e.took) == 0 {
+// quantile returns a quantile of times in microseconds, 0 for none. It sorts them.
+func quantile(times []time.Duration, q float64) float64 {
+	if len(times) == 0 {
 		return 0
 	}
-	slices.Sort(e.took)
-	return micros(e.took[max(0, int(math.Ceil(q*float64(len(e.took))))-1)])
+	slices.Sort(times)
+	return micros(times[max(0, int(math.Ceil(q*float64(len(times))))-1)])
 }
 
 func micros(d time.Duration) float64 { return round(float64(d.Nanoseconds())/1e3, 3) }
 
 // measure times inserts and deletes, in rounds of all rules held out.
 func (x *toggler[T]) measure(a *app, b budget, progress func(int)) (inserts, deletes editTimes, err error) {
+	runtime.LockOSThread() // for its CPU time
+	defer runtime.UnlockOSThread()
 	each := max(1, a.effort.edits/20)
 	for len(inserts.took) < each && err == nil {
 		order := x.r.Perm(len(x.held))
@@ -166,14 +172,14 @@ func (x *toggler[T]) round(a *app, b budget, order []int, t *editTimes) (int, er
 		if insert && i%64 == 63 && b.over(untilEdits) {
 			break
 		}
-		took, m, ok, err := x.timed(j)
+		took, cpu, m, ok, err := x.timed(j)
 		if err != nil {
 			return i, err
 		}
 		before := x.witness[j].answer(x.held, func(i int32) bool { return x.in[i] })
 		x.set(j, insert)
 		after := x.witness[j].answer(x.held, func(i int32) bool { return x.in[i] })
-		t.took = append(t.took, took)
+		t.took, t.cpu = append(t.took, took), append(t.cpu, cpu)
 		got, want = append(got, x.position(m, ok)), append(want, after)
 		if before != after {
 			t.changed++
