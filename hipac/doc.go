@@ -21,13 +21,27 @@
 //     table or all tables of its way.
 //   - [Analysis]: which rules can never decide, which meet a region.
 //
+// # Rules that change
+//
+// [NewLive] makes a list that is edited while lookups go on. A transaction
+// ([Live.Begin], [Live.Edit]) inserts, deletes, replaces and moves rules, each
+// known by its identity; its edits are seen all at once when it commits, in some
+// microseconds for a few edits among 100,000 rules. [Live.Snapshot] is the newest
+// version, which stays what it is; [Live.Apply] makes the smallest edits that lead
+// to a whole new list; [Live.Reader] counts packets and bytes by rule.
+//
 // # Concurrency
 //
 // Everything that Build returns is immutable: any number of goroutines may
 // call any method. Lookups of the first match take no lock and allocate
 // nothing; the first call of LookupAll, Matches or Executed compiles what they
-// need while others wait for it (Options.AllMatches has Build do that). To
-// change rules, build anew and swap a pointer (atomic.Pointer).
+// need while others wait for it (Options.AllMatches has Build do that).
+//
+// A Live may be used by any number of goroutines too. Lookups load one pointer, to
+// a version that is immutable; transactions take turns. Versions share all but
+// the nodes on the way to what an edit changed (path copying; the head of
+// internal/tree/edit.go says how), and go with the garbage collector when nobody
+// holds them any more.
 //
 // # Cost
 //

@@ -52,6 +52,43 @@ func ExampleClassifier_Position() {
 	// Output: 0 true
 }
 
+// A list that is edited while lookups go on. A snapshot stays what it is.
+func ExampleLive() {
+	ctx := context.Background()
+	s := rules.IPv4Tuple
+	list, err := rules.NewList(s,
+		rules.Rule[string]{Conds: s.MustConds("dport=22"), Value: "ssh"},
+		rules.Rule[string]{Value: "deny"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	live, err := hipac.NewLive(ctx, list, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	before := live.Snapshot()
+	err = live.Edit(ctx, func(tx *hipac.Tx[string]) error {
+		if err := tx.Delete(1); err != nil { // the rule for ssh
+			return err
+		}
+		_, err := tx.InsertBefore(2, rules.Rule[string]{Conds: s.MustConds("dport=443"), Value: "web"})
+		return err
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, port := range []uint16{22, 443} {
+		t := rules.Tuple4{DstPort: port, Proto: 6}
+		k := t.Key()
+		old, _ := before.Lookup(k[:])
+		now, _ := live.Lookup(k[:])
+		fmt.Println(port, old.Value, now.Value)
+	}
+	// Output:
+	// 22 ssh deny
+	// 443 deny web
+}
+
 // A rule that continues is recorded and evaluation goes on, like LOG.
 func ExampleClassifier_Executed() {
 	web, _ := rules.IPv4Tuple.ParseConds("dport=80")

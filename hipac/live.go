@@ -123,7 +123,7 @@ func checkLimits(l rules.Limits, n int, bytes int64) error {
 
 // publish makes the newest version of the list seen.
 func (v *Live[T]) publish(version uint64) {
-	s := &Snapshot[T]{seq: v.list.now, version: version, words: v.list.schema.KeyLen()}
+	s := &Snapshot[T]{seq: v.list.now, version: version, words: v.list.schema.KeyLen(), binder: v.binder}
 	if c := v.list.counters; c != nil {
 		s.era = c.Era()
 	}
@@ -157,6 +157,7 @@ func (v *Live[T]) LookupBatch(keys []uint32, ids []rules.ID) int {
 type Snapshot[T any] struct {
 	seq     *sequence[T]
 	words   int
+	binder  *packet.Binder
 	version uint64
 	era     *counters.Era // keeps counters from being given to other rules
 }

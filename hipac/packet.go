@@ -38,3 +38,20 @@ func (t *Table) EvaluatePacket(p *packet.Packet, entry int) rules.Result {
 	}
 	return t.Evaluate(k, entry)
 }
+
+// LookupPacket is Classifier.LookupPacket for a version of a live list.
+func (s *Snapshot[T]) LookupPacket(p *packet.Packet) (Match[T], bool) {
+	if s.words <= shortKey {
+		var buf [shortKey]uint32
+		return s.lookupPacket(p, buf[:s.words])
+	}
+	var buf [rules.MaxKeyWords]uint32
+	return s.lookupPacket(p, buf[:s.words])
+}
+
+func (s *Snapshot[T]) lookupPacket(p *packet.Packet, k rules.Key) (Match[T], bool) {
+	if !s.binder.Key(p, k) {
+		return Match[T]{}, false
+	}
+	return s.Lookup(k)
+}
