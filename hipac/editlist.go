@@ -92,6 +92,7 @@ type editList[T any] struct {
 	// The transaction under way.
 	edits   int
 	stale   bool        // the tree is built anew at commit
+	rebuilt bool        // it was
 	undo    []undo      // of identities
 	changes []change[T] // of the tree, while it is being copied
 	steps   []step[T]   // while it is being built
@@ -366,6 +367,9 @@ func (w *editList[T]) flush() {
 
 // prepare makes all ready for a commit, which cannot fail then.
 func (w *editList[T]) prepare(ctx context.Context) error {
+	if w.edits == 0 {
+		return nil
+	}
 	if w.host == nil && w.live != nil && w.drifted() {
 		w.stale = true
 	}
@@ -380,7 +384,7 @@ func (w *editList[T]) prepare(ctx context.Context) error {
 			return err
 		}
 		w.live = newLiveTree(w.setting, t, w.member)
-		w.since = -w.edits
+		w.rebuilt = true
 		w.abandon()
 	}
 	return nil
@@ -410,7 +414,9 @@ func (w *editList[T]) commit() {
 	if w.edits == 0 {
 		return
 	}
-	w.since += w.edits
+	if w.since += w.edits; w.rebuilt {
+		w.since = 0
+	}
 	w.total += w.edits
 	if w.rebuild != nil {
 		w.rebuild.changes = append(w.rebuild.changes, w.changes...)
@@ -451,7 +457,7 @@ func (w *editList[T]) rollback() {
 
 // clear gets ready for the next transaction.
 func (w *editList[T]) clear() {
-	w.edits, w.stale, w.next, w.was = 0, false, w.ids.next, w.live
+	w.edits, w.stale, w.rebuilt, w.next, w.was = 0, false, false, w.ids.next, w.live
 	if w.live != nil {
 		w.live.committed = w.live.roots
 	}
