@@ -338,7 +338,7 @@ func (w *editList[T]) shrink(label uint32, m *member[T]) { w.change(change[T]{m.
 
 func (w *editList[T]) change(c change[T]) {
 	w.edits++
-	if !w.follows && w.edits > max(editLeast, w.order.Len()/editShare) {
+	if w.many(w.edits) {
 		w.stale = true
 	}
 	if w.stale || w.live == nil {
@@ -350,6 +350,11 @@ func (w *editList[T]) change(c change[T]) {
 	if w.live.apply(c, w.box) != nil { // at commit, which says what is wrong if that is no way out
 		w.stale = true
 	}
+}
+
+// many reports whether so many edits cost more than building the tree anew.
+func (w *editList[T]) many(edits int) bool {
+	return !w.follows && edits > max(editLeast, w.order.Len()/editShare)
 }
 
 // flush removes all rules.

@@ -58,6 +58,13 @@ func (v *Live[T]) DryRun(ctx context.Context, f func(tx *Tx[T]) error) (Change, 
 	if err := f(tx); err != nil {
 		return Change{}, err
 	}
+	return tx.result(ctx, before)
+}
+
+// result gets ready for a commit, and returns what it would change; before was
+// the size of the list.
+func (tx *Tx[T]) result(ctx context.Context, before int64) (Change, error) {
+	v := tx.live
 	if err := tx.prepare(ctx); err != nil {
 		return Change{}, err
 	}
@@ -78,6 +85,12 @@ func (tx *Tx[T]) Commit(ctx context.Context) error {
 	if err := tx.prepare(ctx); err != nil {
 		return err
 	}
+	tx.finish()
+	return nil
+}
+
+// finish commits what has been prepared.
+func (tx *Tx[T]) finish() {
 	v := tx.live
 	if tx.list.edits > 0 {
 		tx.list.commit()
@@ -86,7 +99,6 @@ func (tx *Tx[T]) Commit(ctx context.Context) error {
 	}
 	tx.list = nil
 	v.mu.Unlock()
-	return nil
 }
 
 // Rollback forgets the edits. After Commit or Rollback it does nothing.

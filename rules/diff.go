@@ -151,12 +151,17 @@ func (s *Script) Apply(to ListEditor) ([]ID, error) {
 // Script.Exact, and the conditions that rules ask; heads and tails of the lists
 // that are the same cost least.
 func Diff[T comparable](old, new *List[T]) *Script {
+	s, _ := DiffFunc(old, new, ComparableValues[T]())
+	return s
+}
+
+// ComparableValues compares values by ==.
+func ComparableValues[T comparable]() Values[T] {
 	seed := maphash.MakeSeed()
-	s, _ := DiffFunc(old, new, Values[T]{
+	return Values[T]{
 		Hash:  func(v *T) uint64 { return maphash.Comparable(seed, *v) },
 		Equal: func(a, b *T) bool { return *a == *b },
-	})
-	return s
+	}
 }
 
 // Values compares the values of rules.
