@@ -38,15 +38,22 @@ type MetaFlags struct {
 // Packets reads the packets of a file as keys of a schema. It is for one
 // goroutine, but for BytesRead.
 type Packets struct {
-	name     string
-	format   capture.Format
+	name    string
+	format  capture.Format
+	flags   *MetaFlags
+	tables  bool
+	next    func(rules.Key) (capture.Info, error)
+	read    *rules.Schema    // of what next makes: that of NewPackets, or columns
+	row     rules.Key        // of next, for lists
+	capture *capture.Packets // nil for text
+	number  int
+	input   counted
+
+	// See Binding.
 	schema   *rules.Schema
 	defaults []fieldValue
-	next     func(rules.Key) (capture.Info, error)
-	capture  *capture.Packets // nil for text
-	whole    *whole           // nil but for tables
-	number   int
-	input    counted
+	binder   *packet.Binder
+	whole    *whole
 }
 
 // fieldValue is a value for packets without the field.
@@ -74,13 +81,14 @@ func (c *counted) Read(p []byte) (int, error) {
 // NewPackets returns the packets of an input as keys of the schema; the name is
 // the one for errors. It reads the input's beginning.
 func NewPackets(r io.Reader, name string, f *PacketFlags, s *rules.Schema) (*Packets, error) {
-	p := &Packets{schema: s, name: name, input: counted{r: r}}
+	p := &Packets{schema: s, read: s, name: name, flags: &f.MetaFlags, tables: f.Tables, input: counted{r: r}}
 	var err error
 	if f.Tables {
 		p.whole, err = newWhole(s, &f.MetaFlags)
 		s = columns
 	} else {
-		err = p.setDefaults(&f.MetaFlags)
+		p.defaults, err = defaultsOf(s, &f.MetaFlags)
+		p.row = s.NewKey()
 	}
 	if err != nil {
 		return nil, err
@@ -136,7 +144,7 @@ func (p *Packets) BeforeRead(f func()) { p.input.before = f }
 // Next fills k with the next packet, as capture.Source does: io.EOF behind the
 // last one, a *capture.PacketError about one packet alone.
 func (p *Packets) Next(k rules.Key) (capture.Info, error) {
-	row := k
+	row := p.row
 	if p.whole != nil {
 		row = p.whole.row
 	}
@@ -146,16 +154,8 @@ func (p *Packets) Next(k rules.Key) (capture.Info, error) {
 		return info, err
 	}
 	p.number++
-	switch {
-	case err != nil:
-	case p.whole != nil:
-		info.Outside = !p.whole.fill(p.capture, k)
-	default:
-		for _, d := range p.defaults {
-			if k[0]>>d.field&1 != 0 {
-				p.schema.Set(k, d.field, d.value)
-			}
-		}
+	if err == nil {
+		info.Outside = p.bind(info.Outside, k)
 	}
 	return info, err
 }
@@ -203,23 +203,23 @@ var formatTitles = map[capture.Format]string{
 	capture.CSVFlows: "text, by its looks CSV", capture.ClassBench: "text, by its looks a ClassBench trace",
 }
 
-// setDefaults reads the values that flags give to packets without them.
-func (p *Packets) setDefaults(f *MetaFlags) error {
+// defaultsOf reads the values that flags give to packets without them.
+func defaultsOf(s *rules.Schema, f *MetaFlags) (list []fieldValue, err error) {
 	if f.Meta != "" {
-		return BadUsage("--meta is for iptables rules")
+		return nil, BadUsage("--meta is for iptables rules")
 	}
 	for _, d := range f.defaults() {
-		i := p.schema.Index(d.field)
+		i := s.Index(d.field)
 		if i < 0 {
-			return BadUsage("--%s: the rules have no field %s", d.flag, d.field)
+			return nil, BadUsage("--%s: the rules have no field %s", d.flag, d.field)
 		}
-		v, err := p.schema.Field(i).ParseValue(d.text)
+		v, err := s.Field(i).ParseValue(d.text)
 		if err != nil {
-			return BadUsage("--%s: %v", d.flag, err)
+			return nil, BadUsage("--%s: %v", d.flag, err)
 		}
-		p.defaults = append(p.defaults, fieldValue{i, v})
+		list = append(list, fieldValue{i, v})
 	}
-	return nil
+	return list, nil
 }
 
 // defaultFlag is a flag's value for a field.

@@ -74,7 +74,8 @@ func tables(path rules.Path) (list []*rules.Table) {
 type tableProgram struct {
 	set      *iptables.Ruleset
 	path     rules.Path
-	hook     string        // the way, "" for one table
+	hook     string // the way, "" for one table
+	marks    map[chainName]marks
 	compiled *hipac.Tables // nil for the linear engine
 
 	// When rules have a memory, packets are decided one after the other: clock

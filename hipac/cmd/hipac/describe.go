@@ -115,6 +115,16 @@ type describer struct {
 	src, dst, sport, dport, protoF int
 }
 
+// describers is the describer of the schema at hand.
+type describers struct{ last *describer }
+
+func (x *describers) of(s *rules.Schema) *describer {
+	if x.last == nil || x.last.schema != s {
+		x.last = newDescriber(s)
+	}
+	return x.last
+}
+
 func newDescriber(s *rules.Schema) *describer {
 	return &describer{s, s.Index("src"), s.Index("dst"), s.Index("sport"), s.Index("dport"), s.Index("proto")}
 }

@@ -34,6 +34,7 @@ func testApp(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) *ap
 			return clock
 		},
 		isTerminal: func(any) bool { return false },
+		hangups:    func() (<-chan os.Signal, func()) { return nil, func() {} },
 	}
 }
 

@@ -15,8 +15,9 @@ import (
 type listProgram[T any] struct {
 	list     *rules.List[T]
 	position func(rules.Key) (int, bool)
-	compiled *hipac.Classifier[T] // nil for the linear engine
+	compiled *hipac.Classifier[T] // nil for the linear engine and live lists
 	value    func(T) string       // the verdict that a value stands for; nil when it is none
+	marks    marks                // of a program that is reloaded
 }
 
 func newListProgram[T any](ctx context.Context, l *rules.List[T], e engine, value func(T) string) (*listProgram[T], error) {

@@ -59,6 +59,7 @@ type app struct {
 	env            func(string) string
 	now            func() time.Time
 	isTerminal     func(any) bool
+	hangups        func() (signals <-chan os.Signal, stop func())
 	patience       time.Duration // how long a run is left alone before it shows progress
 }
 
@@ -75,8 +76,16 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	// Most runs end before their progress would be worth a look.
 	a := &app{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, env: os.Getenv, now: time.Now,
-		isTerminal: isTerminal, patience: 500 * time.Millisecond}
+		isTerminal: isTerminal, hangups: hangups, patience: 500 * time.Millisecond}
 	return a.run(args)
+}
+
+// hangups returns the signals that ask for a reload; without it they end the
+// process.
+func hangups() (<-chan os.Signal, func()) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	return c, func() { signal.Stop(c) }
 }
 
 // exited is how kong's own ending of the program, after --help, is brought

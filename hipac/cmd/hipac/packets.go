@@ -35,6 +35,9 @@ type chunk struct {
 	entries  []entry
 	outcomes []outcome
 	bytes    []byte // of packets for tables
+
+	form *form     // of the keys; nil: that of the only program
+	prog *compiled // that has decided
 }
 
 // maxBytes is how many bytes of packets a chunk may hold before it is passed
@@ -61,8 +64,10 @@ func (c *chunk) keep(p *packet.Packet) packet.Packet {
 // packetReader reads the packets of a file in chunks.
 type packetReader struct {
 	*files.Packets
-	schema  *rules.Schema
-	details int // of how many packets to keep entry.packet
+	schema   *rules.Schema
+	versions *versions // nil: there is one
+	form     *form     // of schema
+	details  int       // of how many packets to keep entry.packet
 
 	size   int64 // of the file; -1 when unknown
 	close  func()
@@ -107,7 +112,7 @@ func (p *packetReader) read(ctx context.Context, size int, free <-chan *chunk, o
 	take := func() bool {
 		select {
 		case c = <-free:
-			c.keys, c.entries, c.bytes = c.keys[:0], c.entries[:0], c.bytes[:0]
+			c.keys, c.entries, c.bytes, c.form = c.keys[:0], c.entries[:0], c.bytes[:0], p.form
 			return true
 		case <-ctx.Done():
 			return false
@@ -146,6 +151,21 @@ func (p *packetReader) read(ctx context.Context, size int, free <-chan *chunk, o
 				return nil
 			}
 			return err
+		}
+		if p.versions != nil {
+			if f := p.versions.newest.Load(); f != p.form {
+				// The rules have other fields now: the packet gets another key.
+				p.schema, p.form = f.schema, f
+				if len(c.entries) > 0 {
+					if alive = send() && take(); !alive {
+						return nil
+					}
+					bytes = 0
+				}
+				c.form = f
+				key = p.schema.NewKey()
+				info = p.Rebind(f.binding, key, info, err)
+			}
 		}
 		p.number++
 		c.entries = append(c.entries, entry{info: info, err: damaged})

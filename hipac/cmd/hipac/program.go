@@ -64,6 +64,10 @@ type program interface {
 	// each field.
 	asks() []int
 
+	// carry finds outcomes of an older version among this one's: those of rules
+	// that are still there, and of policies and the like.
+	carry(old program, from map[outcome]int) map[outcome]outcome
+
 	// what is a line about the rules: "25 rules in 6 chains of table filter".
 	what() string
 	// stats is what the compiler says; false for the linear engine.
@@ -91,9 +95,13 @@ func (e engine) options() *hipac.Options {
 // compiled is a program and how it was made.
 type compiled struct {
 	program
-	engine engine
-	build  time.Duration
+	engine  engine
+	build   time.Duration
+	reloads int // in front of this version
 }
+
+// textValue is the verdict of a native rule.
+func textValue(value string) string { return value }
 
 // compile compiles the rules that file holds as the flags ask.
 func (a *app) compile(file *files.Rules, e engine, way *wayFlags, seed uint64) (*compiled, error) {
@@ -118,7 +126,7 @@ func (a *app) compileAs(file *files.Rules, e engine, path rules.Path, seed uint6
 	case path != nil:
 		c.program, err = newTableProgram(a.ctx, file.Tables, path, e, seed, start)
 	case file.Native != nil:
-		c.program, err = newListProgram(a.ctx, file.Native, e, func(value string) string { return value })
+		c.program, err = newListProgram(a.ctx, file.Native, e, textValue)
 	default:
 		c.program, err = newListProgram(a.ctx, file.ClassBench, e, nil)
 	}

@@ -16,13 +16,12 @@ import (
 
 // idReport prints exactly one line per packet.
 type idReport struct {
-	prog *compiled
 	line []byte
 }
 
 func (r *idReport) packets(out *bufio.Writer, c *chunk) error {
 	for _, o := range c.outcomes {
-		r.line = append(r.prog.appendID(r.line[:0], o), '\n')
+		r.line = append(c.prog.appendID(r.line[:0], o), '\n')
 		if _, err := out.Write(r.line); err != nil {
 			return err
 		}
@@ -42,8 +41,8 @@ func timestamp(t time.Time) string {
 
 // csvReport prints a header line and a line per packet.
 type csvReport struct {
-	prog      *compiled
-	describer *describer
+	describer describers
+	headed    bool
 }
 
 var csvHeader = []string{"packet", "time", "summary", "verdict", "chain", "rule", "text", "comment", "unknown", "note", "effects"}
@@ -51,13 +50,14 @@ var csvHeader = []string{"packet", "time", "summary", "verdict", "chain", "rule"
 func (r *csvReport) packets(out *bufio.Writer, c *chunk) error {
 	w := csv.NewWriter(out)
 	r.header(w)
-	n := r.prog.schema().KeyLen()
+	d := r.describer.of(c.prog.schema())
+	n := d.schema.KeyLen()
 	for i, o := range c.outcomes {
 		e := &c.entries[i]
-		chain, rule := r.prog.ref(o)
-		text, comment := r.prog.describe(o)
-		err := w.Write([]string{strconv.Itoa(e.info.Number), timestamp(e.info.Time), r.describer.describeEntry(e, rules.Key(c.keys[i*n:i*n+n])),
-			r.prog.verdict(o), chain, rule, text, comment, r.prog.unknown(o, e), e.noteFor(o).String(), strings.Join(effectTexts(e.effects), "; ")})
+		chain, rule := c.prog.ref(o)
+		text, comment := c.prog.describe(o)
+		err := w.Write([]string{strconv.Itoa(e.info.Number), timestamp(e.info.Time), d.describeEntry(e, rules.Key(c.keys[i*n:i*n+n])),
+			c.prog.verdict(o), chain, rule, text, comment, c.prog.unknown(o, e), e.noteFor(o).String(), strings.Join(effectTexts(e.effects), "; ")})
 		if err != nil {
 			return err
 		}
@@ -67,8 +67,8 @@ func (r *csvReport) packets(out *bufio.Writer, c *chunk) error {
 }
 
 func (r *csvReport) header(w *csv.Writer) {
-	if r.describer == nil {
-		r.describer = newDescriber(r.prog.schema())
+	if !r.headed {
+		r.headed = true
 		_ = w.Write(csvHeader)
 	}
 }
@@ -83,11 +83,8 @@ func (r *csvReport) finish(out *bufio.Writer, _ *summary) error {
 // jsonReport prints a JSON object per packet and line, and one with the
 // summary in the end.
 type jsonReport struct {
-	prog      *compiled
-	describer *describer
+	describer describers
 }
-
-func newJSONReport(prog *compiled) *jsonReport { return &jsonReport{prog, newDescriber(prog.schema())} }
 
 // packetJSON is the line of a packet.
 type packetJSON struct {
@@ -130,21 +127,22 @@ func ruleNumber(rule string) any {
 func (r *jsonReport) packets(out *bufio.Writer, c *chunk) error {
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
-	s := r.prog.schema()
+	d := r.describer.of(c.prog.schema())
+	s := d.schema
 	n := s.KeyLen()
 	for i, o := range c.outcomes {
 		e := &c.entries[i]
 		k := rules.Key(c.keys[i*n : i*n+n])
-		p := packetJSON{Packet: e.info.Number, Time: timestamp(e.info.Time), Summary: r.describer.describeEntry(e, k), Verdict: r.prog.verdict(o)}
+		p := packetJSON{Packet: e.info.Number, Time: timestamp(e.info.Time), Summary: d.describeEntry(e, k), Verdict: c.prog.verdict(o)}
 		var rule string
-		p.Chain, rule = r.prog.ref(o)
-		if t := r.prog.table(o); t != "" {
+		p.Chain, rule = c.prog.ref(o)
+		if t := c.prog.table(o); t != "" {
 			p.Table, p.Chain = t, strings.TrimPrefix(p.Chain, t+":")
 		}
 		p.Rule = ruleNumber(rule)
 		p.Effects = effectTexts(e.effects)
-		p.Text, p.Comment = r.prog.describe(o)
-		p.Unknown = r.prog.unknown(o, e)
+		p.Text, p.Comment = c.prog.describe(o)
+		p.Unknown = c.prog.unknown(o, e)
 		missing := e.noteFor(o)
 		p.Cut, p.Short = missing == noteCut, missing == noteShort
 		if e.err != nil {
@@ -181,6 +179,7 @@ type summaryJSON struct {
 	PacketsFile   string         `json:"packets_file"`
 	PacketsFormat string         `json:"packets_format"`
 	Engine        engine         `json:"engine"`
+	Reloads       int            `json:"reloads,omitempty"`
 	BuildNS       int64          `json:"build_ns"`
 	ClassifyNS    int64          `json:"classify_ns"`
 	PerPacketNS   int64          `json:"per_packet_ns"`
@@ -200,6 +199,6 @@ func (r *jsonReport) finish(out *bufio.Writer, s *summary) error {
 		Packets: s.packets, Damaged: s.damaged, NotIP: s.notIP, Cut: s.cut, Short: s.short, Interrupted: s.interrupted, Error: s.failure,
 		Verdicts: s.verdicts(), Rules: list,
 		RulesFile: s.rulesFile, RulesFormat: s.rulesFormat, PacketsFile: s.packetsFile, PacketsFormat: s.format,
-		Engine: s.prog.engine, BuildNS: s.prog.build.Nanoseconds(), ClassifyNS: s.time.Nanoseconds(), PerPacketNS: s.perPacket().Nanoseconds(),
+		Engine: s.prog.engine, Reloads: s.prog.reloads, BuildNS: s.prog.build.Nanoseconds(), ClassifyNS: s.time.Nanoseconds(), PerPacketNS: s.perPacket().Nanoseconds(),
 	}})
 }

@@ -17,8 +17,7 @@ import (
 const maxLines = 50
 
 type textReport struct {
-	prog      *compiled
-	describer *describer
+	describer describers
 	colors    colors
 	columns   int // of the terminal, 0 for none
 	verbose   bool
@@ -39,13 +38,14 @@ type row struct {
 	kind                                    outcomeKind
 }
 
-func newTextReport(a *app, prog *compiled, cmd *classifyCmd) *textReport {
-	return &textReport{prog: prog, describer: newDescriber(prog.schema()), colors: a.useColors(cmd.Color), columns: columns(a.stdout),
+func newTextReport(a *app, cmd *classifyCmd) *textReport {
+	return &textReport{colors: a.useColors(cmd.Color), columns: columns(a.stdout),
 		verbose: cmd.Verbose, top: cmd.Top}
 }
 
 func (r *textReport) packets(out *bufio.Writer, c *chunk) error {
-	w := r.prog.schema().KeyLen()
+	d := r.describer.of(c.prog.schema())
+	w := d.schema.KeyLen()
 	for i, o := range c.outcomes {
 		r.seen++
 		if !r.verbose && r.seen > maxLines {
@@ -53,7 +53,7 @@ func (r *textReport) packets(out *bufio.Writer, c *chunk) error {
 			return nil
 		}
 		e := &c.entries[i]
-		r.rows = append(r.rows, r.row(e, rules.Key(c.keys[i*w:i*w+w]), o))
+		r.rows = append(r.rows, r.row(c.prog, e, d.describeEntry(e, rules.Key(c.keys[i*w:i*w+w])), o))
 		if r.verbose && len(r.rows) == maxLines {
 			if err := r.table(out); err != nil {
 				return err
@@ -63,8 +63,8 @@ func (r *textReport) packets(out *bufio.Writer, c *chunk) error {
 	return nil
 }
 
-func (r *textReport) row(e *entry, k rules.Key, o outcome) row {
-	line := row{number: fmt.Sprint(e.info.Number), packet: files.Printable(r.describer.describeEntry(e, k)), verdict: files.Printable(r.prog.verdict(o)), kind: o.kind}
+func (r *textReport) row(prog *compiled, e *entry, packet string, o outcome) row {
+	line := row{number: fmt.Sprint(e.info.Number), packet: files.Printable(packet), verdict: files.Printable(prog.verdict(o)), kind: o.kind}
 	if t := e.info.Time; !t.IsZero() {
 		if r.start.IsZero() {
 			r.start = t
@@ -72,15 +72,15 @@ func (r *textReport) row(e *entry, k rules.Key, o outcome) row {
 		r.timed = true
 		line.time = fmt.Sprintf("%.3f", t.Sub(r.start).Seconds())
 	}
-	if line.by = files.Printable(place(r.prog.ref(o))); o.kind == bad {
+	if line.by = files.Printable(place(prog.ref(o))); o.kind == bad {
 		return line
 	}
-	text, comment := r.prog.describe(o)
+	text, comment := prog.describe(o)
 	line.rule = files.Printable(text)
 	if r.verbose && len(e.effects) > 0 {
 		line.rule += "  [" + files.Printable(strings.Join(effectTexts(e.effects), "; ")) + "]"
 	}
-	if why := r.prog.unknown(o, e); why != "" {
+	if why := prog.unknown(o, e); why != "" {
 		line.rule += "  (unknown: " + files.Printable(why) + ")"
 	} else if comment != "" && !strings.Contains(text, comment) {
 		line.rule += "  # " + files.Printable(comment)
@@ -195,6 +195,9 @@ func (r *textReport) finish(out *bufio.Writer, s *summary) error {
 	r.topRules(out, s)
 	fmt.Fprintf(out, "\nrules    %s (%s, %s)\n", s.prog.what(), files.Printable(s.rulesFile), s.rulesFormat)
 	fmt.Fprintf(out, "packets  %s, %s\n", files.Printable(s.packetsFile), s.format)
+	if n := s.prog.reloads; n > 0 {
+		fmt.Fprintf(out, "         reloaded %s\n", plural(n, "time"))
+	}
 	how := string(s.prog.engine)
 	if s.prog.engine != engineLinear {
 		how += ", built in " + roundTime(s.prog.build)
@@ -252,6 +255,9 @@ func (r *textReport) topRules(out *bufio.Writer, s *summary) {
 		text := files.Printable(c.Text)
 		if c.Comment != "" && !strings.Contains(c.Text, c.Comment) {
 			text += "  # " + files.Printable(c.Comment)
+		}
+		if c.Earlier {
+			text += "  (before a reload)"
 		}
 		if r.columns > 0 {
 			text = cut(text, max(r.columns-by-verdict-24, 12))

@@ -25,8 +25,9 @@ type summary struct {
 	absent         uint32 // a bit for each field that no packet has
 	keys           bool   // there was a packet to look at fields of
 	counts         map[outcome]int
-	needs          map[string]int // packets without a verdict, by what is missing
-	time           time.Duration  // of classification alone
+	earlier        map[earlierRule]ruleCount // of rules that are gone; see turn
+	needs          map[string]int            // packets without a verdict, by what is missing
+	time           time.Duration             // of classification alone
 	interrupted    bool
 	failure        string // of reading the packets
 }
@@ -73,6 +74,9 @@ func (s *summary) verdicts() []verdictCount {
 	for o, n := range s.counts {
 		sums[s.prog.verdict(o)] += n
 	}
+	for _, e := range s.earlier {
+		sums[e.Verdict] += e.Packets
+	}
 	list := make([]verdictCount, 0, len(sums))
 	for v, n := range sums {
 		list = append(list, verdictCount{v, n})
@@ -92,6 +96,7 @@ type ruleCount struct {
 	Verdict string `json:"verdict"`
 	Text    string `json:"text,omitempty"`
 	Comment string `json:"comment,omitempty"`
+	Earlier bool   `json:"earlier,omitempty"` // a rule that a reload has taken away
 	at      outcome
 }
 
@@ -127,6 +132,7 @@ func (s *summary) rules() []ruleCount {
 		first[w] = len(merged)
 		merged = append(merged, r)
 	}
+	merged = s.withEarlier(merged)
 	slices.SortStableFunc(merged, func(a, b ruleCount) int { return cmp.Compare(b.Packets, a.Packets) })
 	return merged
 }
