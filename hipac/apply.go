@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/hipac-go/classifier/hipac/internal/order"
 	"github.com/hipac-go/classifier/rules"
 )
 
@@ -136,9 +135,11 @@ func (e *ListEdit[T]) run(s *rules.Script, new *rules.List[T]) ([]rules.ID, erro
 	// Fresh identities are none of those that are given further down.
 	for i := range new.Len() {
 		if new.GivenID(i) {
-			e.list.ids.next = max(e.list.ids.next, new.At(i).ID+1)
+			e.list.ids.reserve(new.At(i).ID)
 		}
 	}
+	e.list.ids.given = func(id rules.ID) bool { i := new.Position(id); return i >= 0 && new.GivenID(i) }
+	defer func() { e.list.ids.given = nil }()
 	if e.list.many(len(s.Edits)) {
 		return e.exchange(s, new)
 	}
@@ -217,22 +218,22 @@ func (e *ListEdit[T]) exchange(s *rules.Script, new *rules.List[T]) ([]rules.ID,
 
 	ids := make([]rules.ID, new.Len())
 	list := make([]*member[T], new.Len())
-	e.bytes = 0
+	var taken []uint32
+	bytes := int64(0)
 	for i := range list {
 		r := *new.At(i)
 		r.ID = s.IDs[i]
-		switch {
-		case fates[i] == inserted:
+		if fates[i] == inserted {
 			if r.ID == 0 {
 				r.ID = w.ids.free()
-				w.ids.next = r.ID + 1
+				w.ids.reserve(r.ID)
 			}
 			list[i] = w.newMember(r, w.box)
 			if w.counters != nil {
 				list[i].counter = w.counters.New()
-				w.taken = append(w.taken, list[i].counter)
+				taken = append(taken, list[i].counter)
 			}
-		default:
+		} else {
 			label, _ := w.ids.get(r.ID)
 			list[i] = w.order.Get(label)
 			if fates[i] == replaced {
@@ -241,23 +242,28 @@ func (e *ListEdit[T]) exchange(s *rules.Script, new *rules.List[T]) ([]rules.ID,
 				list[i].counter = counter
 			}
 		}
-		ids[i] = list[i].ID
-		e.bytes += list[i].Bytes()
+		list[i] = list[i].asBasic()
+		ids[i] = list[i].id
+		bytes += list[i].rule.Bytes()
+	}
+	n, err := w.arrange(list)
+	if err != nil {
+		for _, c := range taken {
+			w.counters.Free(c)
+		}
+		return nil, err
 	}
 	for _, id := range deleted {
-		label, _ := w.ids.get(id)
 		if w.counters != nil {
+			label, _ := w.ids.get(id)
 			w.freed = append(w.freed, w.order.Get(label).counter)
 		}
-		w.dropID(id)
 	}
-	m, labels := order.Spread(list)
-	for i := range list {
-		w.setID(ids[i], labels[i])
-	}
-	w.order = m.Edit()
+	w.taken = append(w.taken, taken...)
+	w.adopt(n)
 	w.edits += len(s.Edits)
 	w.stale = true
+	e.bytes = bytes
 	e.change.Deleted += s.Deleted
 	e.change.Inserted += s.Inserted
 	e.change.Moved += s.Moved

@@ -173,6 +173,11 @@ func TestApplyKeepsIdentitiesAndTakesThoseThatAreGiven(t *testing.T) {
 		{tuples(t, [3]int{9, 9}, [3]int{7, 7, 4}, [3]int{8, 8}), []rules.ID{6, 4, 5}, [5]int{2, 0, 0, 0, 1}},
 		{tuples(t, [3]int{8, 8}, [3]int{9, 9}, [3]int{7, 7}), []rules.ID{5, 6, 4}, [5]int{2, 0, 0, 1, 0}},
 		{tuples(t), nil, [5]int{0, 0, 3, 0, 0}},
+		// Behind the greatest ones come small ones.
+		{tuples(t, [3]int{1, 1, -2}, [3]int{2, 2}, [3]int{3, 3, 1}, [3]int{4, 4}, [3]int{5, 5, -1}),
+			[]rules.ID{^rules.ID(1), 2, 1, 3, ^rules.ID(0)}, [5]int{0, 5, 0, 0, 0}},
+		{tuples(t, [3]int{1, 1}, [3]int{6, 6}, [3]int{3, 3}, [3]int{4, 4}, [3]int{5, 5}),
+			[]rules.ID{^rules.ID(1), 4, 1, 3, ^rules.ID(0)}, [5]int{4, 1, 1, 0, 0}},
 	} {
 		a, err := live.Apply(t.Context(), step.to, ints)
 		require.NoError(t, err)

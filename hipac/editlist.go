@@ -94,6 +94,7 @@ type editList[T any] struct {
 	stale   bool        // the tree is built anew at commit
 	rebuilt bool        // it was
 	undo    []undo      // of identities
+	had     *hadIDs     // nil: the same, but for undo
 	changes []change[T] // of the tree, while it is being copied
 	steps   []step[T]   // while it is being built
 	next    rules.ID    // of ids, before
@@ -145,6 +146,22 @@ func newEditList[T any](ctx context.Context, set *setting[T], l *rules.List[T]) 
 
 // number returns a list under edit of basic members, without a version.
 func (s *setting[T]) number(ctx context.Context, list []*member[T]) (*editList[T], error) {
+	w, err := s.arrange(list)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) > fewRules {
+		t, err := s.build(ctx, w.order.All(), w.order.Len())
+		if err != nil {
+			return nil, err
+		}
+		w.live = newLiveTree(s, t, w.member)
+	}
+	return w, nil
+}
+
+// arrange is number without the tree.
+func (s *setting[T]) arrange(list []*member[T]) (*editList[T], error) {
 	w := &editList[T]{setting: s, box: make([]lower.Span, s.schema.KeyLen()), basics: &basics[T]{}}
 	m, labels := order.Spread(list)
 	if m == nil {
@@ -161,14 +178,24 @@ func (s *setting[T]) number(ctx context.Context, list []*member[T]) (*editList[T
 		w.ids.set(m.id, labels[i])
 	}
 	w.order = m.Edit()
-	if len(list) > fewRules {
-		t, err := s.build(ctx, m.All(), m.Len())
-		if err != nil {
-			return nil, err
-		}
-		w.live = newLiveTree(s, t, w.member)
-	}
 	return w, nil
+}
+
+// adopt takes the numbers of another list of the same rules, or of those that
+// the transaction puts in their place.
+func (w *editList[T]) adopt(n *editList[T]) {
+	if w.had == nil {
+		w.had = &hadIDs{w.ids, len(w.undo)}
+	}
+	n.ids.next = max(n.ids.next, w.ids.next)
+	w.order, w.basics, w.ids = n.order, n.basics, n.ids
+}
+
+// hadIDs are the identities before others were adopted, when so many changes
+// could be undone.
+type hadIDs struct {
+	identities
+	undo int
 }
 
 // member returns the rule of a key in the tree as the transaction has it.
@@ -266,6 +293,16 @@ func (m *member[T]) moved() *member[T] {
 	n := *m
 	n.basic = false
 	return &n
+}
+
+// asBasic returns the member for a place among the basics.
+func (m *member[T]) asBasic() *member[T] {
+	if m.basic {
+		return m
+	}
+	b := *m
+	b.basic = true
+	return &b
 }
 
 // relabel gives a rule another label.
@@ -380,15 +417,20 @@ func (w *editList[T]) prepare(ctx context.Context) error {
 	}
 	n := w.order.Len()
 	switch {
-	case n <= fewRules/2 || n <= fewRules && w.live == nil:
+	case n <= fewRules/2 || n <= fewRules && (w.live == nil || w.stale):
 		w.few()
 	case w.stale || w.live == nil:
-		m := w.order.Freeze()
-		t, err := w.build(ctx, m.All(), n)
+		list := make([]*member[T], 0, n)
+		for _, m := range w.order.All() {
+			list = append(list, m.asBasic())
+		}
+		numbered, err := w.number(ctx, list)
 		if err != nil {
 			return err
 		}
-		w.live = newLiveTree(w.setting, t, w.member)
+		w.adopt(numbered)
+		w.live = numbered.live
+		w.live.member = w.member
 		w.rebuilt = true
 		w.abandon()
 	}
@@ -441,6 +483,9 @@ func (w *editList[T]) rollback() {
 	if w.edits == 0 {
 		return
 	}
+	if w.had != nil {
+		w.ids, w.undo = w.had.identities, w.undo[:w.had.undo]
+	}
 	for i := len(w.undo) - 1; i >= 0; i-- {
 		if u := w.undo[i]; u.had {
 			w.ids.set(u.id, u.label)
@@ -462,7 +507,7 @@ func (w *editList[T]) rollback() {
 
 // clear gets ready for the next transaction.
 func (w *editList[T]) clear() {
-	w.edits, w.stale, w.rebuilt, w.next, w.was = 0, false, false, w.ids.next, w.live
+	w.edits, w.stale, w.rebuilt, w.next, w.was, w.had = 0, false, false, w.ids.next, w.live, nil
 	if w.live != nil {
 		w.live.committed = w.live.roots
 	}

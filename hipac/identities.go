@@ -10,7 +10,9 @@ type identities struct {
 	dense  []uint32 // 1 + label, by identity - 1
 	sparse map[rules.ID]uint32
 	n      int
-	next   rules.ID // greater than every identity there was
+	next   rules.ID            // greater than every identity there was, or the greatest of all
+	low    rules.ID            // up to here, free has looked for those that nobody has
+	given  func(rules.ID) bool // what free is not to return besides; nil for none
 }
 
 func (x *identities) get(id rules.ID) (label uint32, ok bool) {
@@ -26,7 +28,7 @@ func (x *identities) set(id rules.ID, label uint32) {
 	if _, ok := x.get(id); !ok {
 		x.n++
 	}
-	x.next = max(x.next, id+1)
+	x.reserve(id)
 	if id > rules.ID(len(x.dense)) && id <= rules.ID(2*x.n+64) {
 		for rules.ID(len(x.dense)) < id {
 			next := rules.ID(len(x.dense) + 1)
@@ -63,5 +65,19 @@ func (x *identities) delete(id rules.ID) {
 	}
 }
 
-// free returns an identity that no rule has had.
-func (x *identities) free() rules.ID { return max(x.next, 1) }
+// reserve has free return others than the identity.
+func (x *identities) reserve(id rules.ID) { x.next = max(x.next, id, id+1) }
+
+// free returns an identity that no rule has had or, when the greatest ones have
+// been used, one that no rule has.
+func (x *identities) free() rules.ID {
+	if id := max(x.next, 1); id < ^rules.ID(0) {
+		return id
+	}
+	for {
+		x.low++
+		if _, used := x.get(x.low); !used && (x.given == nil || !x.given(x.low)) {
+			return x.low
+		}
+	}
+}

@@ -14,28 +14,28 @@ func (s *Snapshot[T]) Locate(k rules.Key) (Match[T], bool) {
 	if len(k) != s.words {
 		return Match[T]{}, false
 	}
-	m, position := s.seq.locate(k)
-	if m == nil {
+	a, position := s.seq.locate(k)
+	if a == nil {
 		return Match[T]{}, false
 	}
-	found := m.match()
-	found.Position = position
-	return found, true
+	m := a.match()
+	m.Position = position
+	return m, true
 }
 
 // locate returns the first rule that decides the key and its position, or nil.
-func (s *sequence[T]) locate(k rules.Key) (*member[T], int) {
+func (s *sequence[T]) locate(k rules.Key) (*answer[T], int) {
 	if s.tree == nil {
 		for i, m := range s.few {
-			if !m.Continue && m.Matches(s.schema, k) {
-				return m, i
+			if !m.rule.Continue && m.rule.Matches(s.schema, k) {
+				return &m.answer, i
 			}
 		}
 		return nil, -1
 	}
-	label := s.tree.First(s.root(&s.roots.decide, k), k)
-	if label == tree.NoMatch {
+	key := s.tree.First(s.root(&s.roots.decide, k), k)
+	if key == tree.NoMatch {
 		return nil, -1
 	}
-	return s.order.Get(label), s.order.Position(label)
+	return s.answer(key), s.order.Position(key >> 1)
 }

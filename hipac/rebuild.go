@@ -219,12 +219,7 @@ func (w *editList[T]) copy(r *rebuild[T], from *sequence[T]) {
 func (w *editList[T]) renew(r *rebuild[T], from *sequence[T]) {
 	list := make([]*member[T], 0, from.order.Len())
 	for _, m := range from.order.All() {
-		if !m.basic {
-			b := *m
-			b.basic = true
-			m = &b
-		}
-		list = append(list, m)
+		list = append(list, m.asBasic())
 	}
 	n, err := w.number(context.Background(), list)
 	if err == nil {
