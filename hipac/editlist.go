@@ -64,17 +64,22 @@ func newSetting[T any](s *rules.Schema, family int, o *Options) *setting[T] {
 
 // newMember lowers a rule.
 func (s *setting[T]) newMember(r rules.Rule[T], box []lower.Span) *member[T] {
-	m := &member[T]{}
-	s.fill(m, r, box)
-	return m
+	m := &struct {
+		member[T]
+		r rules.Rule[T]
+	}{r: r}
+	s.fill(&m.member, &m.r, box)
+	return &m.member
 }
 
-func (s *setting[T]) fill(m *member[T], r rules.Rule[T], box []lower.Span) {
+// fill makes the member of a rule, which it keeps.
+func (s *setting[T]) fill(m *member[T], r *rules.Rule[T], box []lower.Span) {
 	one := s.frame.Box(r.Conds, box)
 	m.answer = answer[T]{id: r.ID, need: one.Need, unknown: r.Unknown != "", value: r.Value}
 	m.rule, m.inexact, m.possible = r, one.Inexact, one.Possible
 	if m.inexact && m.possible {
-		m.code = s.frame.Code(r.Conds)
+		code := s.frame.Code(r.Conds)
+		m.code = &code
 	}
 }
 
@@ -128,7 +133,7 @@ func newEditList[T any](ctx context.Context, set *setting[T], l *rules.List[T]) 
 	all := make([]member[T], l.Len())
 	list := make([]*member[T], l.Len())
 	for i, r := range l.All() {
-		set.fill(&all[i], *r, box)
+		set.fill(&all[i], r, box)
 		if set.counters != nil {
 			all[i].counter = set.counters.New()
 		}

@@ -277,7 +277,7 @@ func (s *Snapshot[T]) Executed(k rules.Key, dst []Match[T]) []Match[T] {
 // microsecond. It must not be changed.
 func (s *Snapshot[T]) At(position int) *rules.Rule[T] {
 	_, m := s.seq.order.At(position)
-	return &m.rule
+	return m.rule
 }
 
 // Rules iterates over all rules in order. They must not be changed.
@@ -285,7 +285,7 @@ func (s *Snapshot[T]) Rules() iter.Seq2[int, *rules.Rule[T]] {
 	return func(yield func(int, *rules.Rule[T]) bool) {
 		i := 0
 		for _, m := range s.seq.order.All() {
-			if !yield(i, &m.rule) {
+			if !yield(i, m.rule) {
 				return
 			}
 			i++
@@ -304,7 +304,7 @@ func (s *sequence[T]) list() *rules.List[T] {
 	b.Own()
 	b.Grow(s.order.Len())
 	for _, m := range s.order.All() {
-		if _, err := b.Add(m.rule); err != nil {
+		if _, err := b.Add(*m.rule); err != nil {
 			panic("hipac: a rule of a live list: " + err.Error()) // was checked when it came
 		}
 	}

@@ -156,7 +156,7 @@ func (v *Live[T]) EachCounter(do func(r *rules.Rule[T], c Counts) bool) {
 		if v.list.counters != nil {
 			c = v.list.counters.Read(m.counter)
 		}
-		if !do(&m.rule, c) {
+		if !do(m.rule, c) {
 			break
 		}
 	}

@@ -41,8 +41,8 @@ func (a *answer[T]) match() Match[T] {
 // replaced, or moved, is another member.
 type member[T any] struct {
 	answer[T]
-	rule     rules.Rule[T]
-	code     []uint32 // program, of an inexact rule
+	rule     *rules.Rule[T]
+	code     *[]uint32 // program, of an inexact rule
 	inexact  bool
 	possible bool // some packet meets the conditions; others are in no tree
 	basic    bool // among the basics
@@ -109,7 +109,7 @@ func (s *sequence[T]) Holds(key uint32, inexact bool, packet []uint32) bool {
 	if packet[0] != 0 && packet[0]&s.answer(key).need != 0 {
 		return false
 	}
-	return !inexact || lower.CodeHolds(s.member(key).code, packet)
+	return !inexact || lower.CodeHolds(*s.member(key).code, packet)
 }
 
 // first returns the first rule that decides the key, or nil.

@@ -142,7 +142,7 @@ func (e *ListEdit[T]) Rule(id rules.ID) (*rules.Rule[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &e.list.order.Get(label).rule, nil
+	return e.list.order.Get(label).rule, nil
 }
 
 // At returns the rule at a position, which must not be changed. The error is
@@ -155,7 +155,7 @@ func (e *ListEdit[T]) At(position int) (*rules.Rule[T], error) {
 		return nil, err
 	}
 	_, m := e.list.order.At(position)
-	return &m.rule, nil
+	return m.rule, nil
 }
 
 // Position returns the position of a rule. The error is ErrNoRule or ErrDone.
