@@ -267,3 +267,54 @@ func TestValuesThatDoNotCountStay(t *testing.T) {
 	require.Equal(t, 1, live.Snapshot().At(0).Value)
 	require.Equal(t, 6, live.Snapshot().At(1).Value)
 }
+
+func TestCountersOfRulesThatStayGoOnThroughApply(t *testing.T) {
+	var many [][3]int
+	for i := range 500 {
+		many = append(many, [3]int{i, i})
+	}
+	for name, edits := range map[string]int{"edited": 10, "built anew": 400} {
+		t.Run(name, func(t *testing.T) {
+			live, err := hipac.NewLive(t.Context(), tuples(t, many...), &hipac.LiveOptions{Counters: true})
+			require.NoError(t, err)
+			reader := live.Reader()
+			hit := func(port int) {
+				k := rules.IPv4Tuple.NewKey()
+				rules.IPv4Tuple.Set(k, rules.IPv4Tuple.MustIndex("dport"), rules.U64(uint64(port)))
+				reader.Lookup(k, 100)
+			}
+			packets := func() map[int]uint64 { // by the value of the rule
+				out := map[int]uint64{}
+				live.EachCounter(func(r *rules.Rule[int], c hipac.Counts) bool {
+					require.Equal(t, 100*c.Packets, c.Bytes)
+					out[r.Value] = c.Packets
+					return true
+				})
+				return out
+			}
+			for port := range 500 {
+				hit(port)
+			}
+			// Rules in front are deleted, replaced and moved behind.
+			to := slices.Clone(many[edits:])
+			want := map[int]uint64{}
+			for i := range to {
+				want[to[i][1]] = 1
+			}
+			to[20][1] = 1000
+			delete(want, edits+20)
+			want[1000] = 1
+			to = append(to[5:], to[:5]...)
+			to = append(to, [3]int{1, 2000})
+			want[2000] = 0
+			a, err := live.Apply(t.Context(), tuples(t, to...), ints)
+			require.NoError(t, err)
+			require.Equal(t, name == "built anew", a.Rebuild)
+			require.Equal(t, want, packets())
+			hit(1)
+			hit(edits + 20)
+			want[2000], want[1000] = 1, 2
+			require.Equal(t, want, packets())
+		})
+	}
+}

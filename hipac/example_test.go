@@ -89,6 +89,36 @@ func ExampleLive() {
 	// 443 deny web
 }
 
+// A whole new list takes the place of the live one: rules that are in both keep
+// their identities, and with them their counters.
+func ExampleLive_Apply() {
+	ctx := context.Background()
+	list := func(ports ...string) *rules.List[string] {
+		b := rules.NewBuilder[string](rules.IPv4Tuple)
+		for _, p := range ports {
+			if _, err := b.Add(rules.Rule[string]{Conds: rules.IPv4Tuple.MustConds("dport=" + p), Value: "accept"}); err != nil {
+				log.Fatal(err)
+			}
+		}
+		return b.List()
+	}
+	live, err := hipac.NewLive(ctx, list("22", "80", "443"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	a, err := live.Apply(ctx, list("53", "443", "22"), rules.ComparableValues[string]())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(a.Kept, "kept,", a.Inserted, "inserted,", a.Deleted, "deleted,", a.Moved, "moved")
+	fmt.Println(a.Script.Edits)
+	fmt.Println(a.IDs)
+	// Output:
+	// 1 kept, 1 inserted, 1 deleted, 1 moved
+	// [delete 2 insert 0 move 1 to 2]
+	// [4 3 1]
+}
+
 // A rule that continues is recorded and evaluation goes on, like LOG.
 func ExampleClassifier_Executed() {
 	web, _ := rules.IPv4Tuple.ParseConds("dport=80")
