@@ -78,6 +78,10 @@ func changesOf(s *rules.Script) changes {
 	return changes{kept: s.Kept, inserted: s.Inserted, deleted: s.Deleted, moved: s.Moved, replaced: s.Replaced, fields: s.SchemaChanged}
 }
 
+func changesOfTables(s *rules.TablesScript) changes {
+	return changes{kept: s.Kept, inserted: s.Inserted, deleted: s.Deleted, moved: s.Moved, replaced: s.Replaced, tables: s}
+}
+
 // opened tells the loader what reads the packets, whose keys are of the form f0.
 func (l *loader) opened(in *packetReader, f0 *form) error {
 	l.mu.Lock()
@@ -280,8 +284,7 @@ func (l *loader) markTables(p *tableProgram, file *files.Rules) (what changes, e
 			p.marks[name] = l.marker.of(c.Rules, before[name], position)
 		}
 	}
-	what.kept, what.inserted, what.deleted, what.moved, what.replaced, what.tables = s.Kept, s.Inserted, s.Deleted, s.Moved, s.Replaced, s
-	return what, nil
+	return changesOfTables(s), nil
 }
 
 // keepUp reloads whenever the files change, until the function that it returns is

@@ -1,0 +1,380 @@
+package main
+
+// The command diff: the smallest set of edits between two rule files, and what
+// they would cost a program that is running.
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hipac-go/classifier/hipac"
+	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/classbench"
+	"github.com/hipac-go/classifier/rules/files"
+	"github.com/hipac-go/classifier/rules/iptables"
+)
+
+type diffCmd struct {
+	files.RuleFlags `group:"Rules"`
+	To              string `placeholder:"FILE" help:"The rule file that --rules is to become; - for standard input." group:"Rules"`
+	Output          string `enum:"text,json" default:"text" placeholder:"FORM" help:"text (the default) or json."`
+	Color           string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colours in text: auto (the default: on a terminal, unless NO_COLOR is set), always, never."`
+}
+
+// Help is shown in front of the flags.
+func (diffCmd) Help() string {
+	return `Shows the smallest set of edits that makes the rules of one file those of another,
+of the same format: what a reload by "hipac classify --watch" or hipac.Live.Apply
+would do. Rules are compared by what they ask and do, not by how they are written;
+chains and tables by their names.
+
+    delete  3        rule 3 of the first file goes
+    insert     2     a rule comes, and is number 2 of the second file
+    move    7  4     rule 7 becomes number 4
+    replace 9  8     rule 9 asks the same and does something else as number 8
+
+Rules that merely get another number because others come or go are kept. "cost" is
+what it takes to edit a list in memory, comparison included, or to build all tables
+anew, and by how many bytes the memory grows.
+
+Examples:
+
+    hipac diff --rules office.rules --to office.new
+    iptables-save | hipac diff --rules - --to save.txt
+    hipac diff --rules acl1.rules --to acl2.rules --output json`
+}
+
+// Run compares.
+func (cmd *diffCmd) Run(a *app) error {
+	switch {
+	case cmd.Rules == "":
+		return files.BadUsage("--rules FILE is missing")
+	case cmd.To == "":
+		return files.BadUsage("--to FILE is missing")
+	case cmd.Rules == "-" && cmd.To == "-":
+		return files.BadUsage("both files cannot be standard input")
+	}
+	old, err := a.readRules(&cmd.RuleFlags)
+	if err != nil {
+		return err
+	}
+	to := cmd.RuleFlags
+	to.Rules = cmd.To
+	next, err := a.readRules(&to)
+	if err != nil {
+		return err
+	}
+	if old.Format != next.Format {
+		return files.BadUsage("%s holds %s rules and %s %s rules: only files of one format are compared", old.Name, old.Format, next.Name, next.Format)
+	}
+	d := &difference{Old: old.Name, New: next.Name, Format: old.Format}
+	switch {
+	case old.Tables != nil:
+		err = d.tables(a, old.Tables, next.Tables)
+	case old.Native != nil:
+		err = diffLists(a, d, old.Native, next.Native, nativeLine)
+	default:
+		err = diffLists(a, d, old.ClassBench, next.ClassBench, classbenchLine)
+	}
+	if err != nil {
+		if a.ctx.Err() != nil {
+			return errInterrupted
+		}
+		return err
+	}
+	out := bufio.NewWriterSize(a.stdout, 64<<10)
+	if cmd.Output == "json" {
+		enc := json.NewEncoder(out)
+		enc.SetEscapeHTML(false)
+		err = enc.Encode(d)
+	} else {
+		err = d.text(out, a.useColors(cmd.Color))
+	}
+	if err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// difference is what JSON has.
+type difference struct {
+	Old      string        `json:"old"`
+	New      string        `json:"new"`
+	Format   string        `json:"format"`
+	Kept     int           `json:"kept"`
+	Inserted int           `json:"inserted"`
+	Deleted  int           `json:"deleted"`
+	Moved    int           `json:"moved"`
+	Replaced int           `json:"replaced"`
+	Exact    bool          `json:"exact"`                  // no script keeps more
+	Fields   bool          `json:"other_fields,omitempty"` // of lists
+	Edits    []editJSON    `json:"edits,omitempty"`        // of a list
+	Chains   []chainChange `json:"chains,omitempty"`       // those that change; of a table that comes or goes those with rules
+	Tables   []tableChange `json:"tables,omitempty"`       // those that come or go
+	Cost     cost          `json:"cost"`
+
+	what changes
+}
+
+// editJSON is an edit, with numbers from 1; 0 is none.
+type editJSON struct {
+	Edit    string `json:"edit"`
+	Old     int    `json:"old,omitempty"`
+	New     int    `json:"new,omitempty"`
+	Text    string `json:"text"`
+	Becomes string `json:"becomes,omitempty"`
+}
+
+// chainChange is what becomes of a chain.
+type chainChange struct {
+	Table     string     `json:"table"`
+	Chain     string     `json:"chain"`
+	Change    string     `json:"change,omitempty"` // "added", "dropped"
+	OldPolicy string     `json:"old_policy,omitempty"`
+	NewPolicy string     `json:"new_policy,omitempty"`
+	Edits     []editJSON `json:"edits,omitempty"`
+}
+
+type tableChange struct {
+	Table  string `json:"table"`
+	Change string `json:"change"`
+}
+
+// cost is what an application would take.
+type cost struct {
+	Rebuild bool  `json:"rebuild"`
+	Bytes   int64 `json:"bytes"`
+	NS      int64 `json:"ns"`
+}
+
+// sum takes over what a reload would say.
+func (d *difference) sum(c changes) {
+	d.what = c
+	d.Kept, d.Inserted, d.Deleted, d.Moved, d.Replaced, d.Fields = c.kept, c.inserted, c.deleted, c.moved, c.replaced, c.fields
+}
+
+// nativeLine writes a native rule without its identity.
+func nativeLine(s *rules.Schema, r *rules.Rule[string]) string {
+	line := rules.FormatRule(s, r)
+	if r.Unknown != "" {
+		line = "unknown " + strconv.Quote(r.Unknown) + " " + line
+	}
+	if r.Continue {
+		line = "continue " + line
+	}
+	if r.Value != "" {
+		line += " => " + r.Value
+	}
+	if r.Comment != "" {
+		line += "  # " + r.Comment
+	}
+	return line
+}
+
+func classbenchLine(s *rules.Schema, r *rules.Rule[classbench.Flags]) string {
+	line := rules.FormatRule(s, r)
+	if r.Value != (classbench.Flags{}) {
+		line += fmt.Sprintf(" => flags %#04x/%#04x", r.Value.Value, r.Value.Mask)
+	}
+	return line
+}
+
+// diffLists compares lists, and tries out what a live one would do.
+func diffLists[T comparable](a *app, d *difference, old, next *rules.List[T], line func(*rules.Schema, *rules.Rule[T]) string) error {
+	live, err := hipac.NewLive(a.ctx, old, nil)
+	if err != nil {
+		return files.Error(d.Old, err)
+	}
+	var s *rules.Script
+	start := a.now()
+	if old.Schema().Equal(next.Schema()) {
+		applied, err := live.DryApply(a.ctx, next, rules.ComparableValues[T]())
+		if err != nil {
+			return files.Error(d.New, err)
+		}
+		s, d.Cost = applied.Script, cost{Rebuild: applied.Rebuild, Bytes: applied.Bytes}
+	} else {
+		s = rules.Diff(old, next)
+		to, err := hipac.NewLive(a.ctx, next, nil)
+		if err != nil {
+			return files.Error(d.New, err)
+		}
+		d.Cost = cost{Rebuild: true, Bytes: to.Snapshot().Bytes() - live.Snapshot().Bytes()}
+	}
+	d.Cost.NS = a.now().Sub(start).Nanoseconds()
+	d.sum(changesOf(s))
+	d.Exact = s.Exact
+	d.Edits = editsOf(s, old.Position,
+		func(i int) (int, string) { return i + 1, line(old.Schema(), old.At(i)) },
+		func(i int) (int, string) { return i + 1, line(next.Schema(), next.At(i)) })
+	return nil
+}
+
+// editsOf returns the edits of a script. old and next return the number and the
+// text of the rules at a position. Rules that stand for one rule of a file are
+// one edit.
+func editsOf(s *rules.Script, position func(rules.ID) int, old, next func(int) (int, string)) (list []editJSON) {
+	for _, e := range s.Edits {
+		x := editJSON{Edit: e.Op.String()}
+		if e.Op != rules.InsertRule {
+			x.Old, x.Text = old(position(e.ID))
+		}
+		if e.Op != rules.DeleteRule {
+			var text string
+			x.New, text = next(e.New)
+			if e.Op == rules.InsertRule {
+				x.Text = text
+			} else if e.Op == rules.ReplaceRule {
+				x.Becomes = text
+			}
+		}
+		if n := len(list); n == 0 || list[n-1] != x {
+			list = append(list, x)
+		}
+	}
+	return list
+}
+
+// tables compares tables, and builds both sets.
+func (d *difference) tables(a *app, old, next *iptables.Ruleset) error {
+	s, err := rules.DiffTables(old.Tables, next.Tables)
+	if err != nil {
+		return err
+	}
+	d.sum(changesOfTables(s))
+	d.Exact = true
+	number := func(set *iptables.Ruleset, table, chain string, l *rules.List[rules.Action]) func(int) (int, string) {
+		return func(i int) (int, string) {
+			n := l.At(i).Value.Number
+			text, _ := set.Rule(table, chain, n)
+			return n, text
+		}
+	}
+	for _, t := range s.Tables {
+		if t.Old < 0 {
+			d.Tables = append(d.Tables, tableChange{t.Name, "added"})
+		} else if t.New < 0 {
+			d.Tables = append(d.Tables, tableChange{t.Name, "dropped"})
+		}
+		for i := range t.Chains {
+			c := &t.Chains[i]
+			d.Exact = d.Exact && c.Rules.Exact
+			out := chainChange{Table: t.Name, Chain: c.Name}
+			var before, after func(int) (int, string)
+			position := func(rules.ID) int { return -1 }
+			if c.Old >= 0 {
+				l := old.Tables[t.Old].Chains[c.Old].Rules
+				before, position = number(old, t.Name, c.Name, l), l.Position
+			} else {
+				out.Change = "added"
+			}
+			if c.New >= 0 {
+				after = number(next, t.Name, c.Name, next.Tables[t.New].Chains[c.New].Rules)
+			} else {
+				out.Change = "dropped"
+			}
+			if c.OldPolicy != c.NewPolicy {
+				out.OldPolicy, out.NewPolicy = policy(c.OldPolicy), policy(c.NewPolicy)
+			}
+			out.Edits = editsOf(c.Rules, position, before, after)
+			// The empty chains of a table come and go with it.
+			come := t.Old < 0 && c.NewPolicy != rules.Accept || t.Old >= 0 && t.New >= 0
+			if come && (out.Change != "" || out.OldPolicy != out.NewPolicy) || len(out.Edits) > 0 {
+				d.Chains = append(d.Chains, out)
+			}
+		}
+	}
+	before, _, err := buildCost(a, old, d.Old)
+	if err != nil {
+		return err
+	}
+	after, took, err := buildCost(a, next, d.New)
+	d.Cost = cost{Rebuild: true, Bytes: after - before, NS: took.Nanoseconds()}
+	return err
+}
+
+func policy(v rules.Verdict) string {
+	if v == rules.NoVerdict {
+		return ""
+	}
+	return v.String()
+}
+
+// buildCost returns the bytes of tables and the time that it takes to build them.
+func buildCost(a *app, set *iptables.Ruleset, name string) (bytes int64, took time.Duration, err error) {
+	start := a.now()
+	c, err := hipac.BuildTables(a.ctx, set.Tables, engineTree.options())
+	if err != nil {
+		return 0, 0, files.Error(name, err)
+	}
+	took = a.now().Sub(start)
+	for _, t := range c.All() {
+		bytes += int64(t.Stats().Bytes())
+	}
+	return bytes, took, nil
+}
+
+// text prints the difference for people.
+func (d *difference) text(out *bufio.Writer, colors colors) error {
+	fmt.Fprintf(out, "%s\n", colors.paint(bold, files.Printable(d.Old)+" -> "+files.Printable(d.New)+": "+d.what.String()))
+	for _, t := range d.Tables {
+		fmt.Fprintf(out, "\ntable %s  %s\n", files.Printable(t.Table), t.Change)
+	}
+	if len(d.Edits) > 0 {
+		out.WriteByte('\n')
+		printEdits(out, d.Edits, colors)
+	}
+	for _, c := range d.Chains {
+		line := files.Printable(c.Table + " " + c.Chain)
+		if c.Change != "" {
+			line += "  " + c.Change
+		}
+		switch {
+		case c.OldPolicy != "" && c.NewPolicy != "":
+			line += "  policy " + c.OldPolicy + " becomes " + c.NewPolicy
+		case c.NewPolicy != "":
+			line += "  policy " + c.NewPolicy
+		}
+		fmt.Fprintf(out, "\n%s\n", colors.paint(bold, line))
+		printEdits(out, c.Edits, colors)
+	}
+	how := "edited"
+	if d.Cost.Rebuild {
+		how = "built anew"
+	}
+	if len(d.Edits)+len(d.Chains)+len(d.Tables) == 0 && !d.Fields {
+		how = "nothing to do"
+	}
+	if !d.Exact {
+		out.WriteString("\nThere may be fewer edits: too many rules are the same to find out.\n")
+	}
+	_, err := fmt.Fprintf(out, "\ncost  %s, %s, %+d bytes\n", how, roundTime(time.Duration(d.Cost.NS)), d.Cost.Bytes)
+	return err
+}
+
+// printEdits prints a line per edit, and two for a replacement.
+func printEdits(out *bufio.Writer, edits []editJSON, colors colors) {
+	var widths [2]int
+	for _, e := range edits {
+		widths[0] = max(widths[0], len(strconv.Itoa(e.Old)))
+		widths[1] = max(widths[1], len(strconv.Itoa(e.New)))
+	}
+	number := func(n, width int) string {
+		if n == 0 {
+			return strings.Repeat(" ", width)
+		}
+		return padLeft(strconv.Itoa(n), width)
+	}
+	codes := map[string]string{"insert": green, "delete": red, "move": yellow, "replace": yellow}
+	for _, e := range edits {
+		head := fmt.Sprintf("  %s  %s  %s  ", pad(e.Edit, len("replace")), number(e.Old, widths[0]), number(e.New, widths[1]))
+		out.WriteString(colors.paint(codes[e.Edit], head) + files.Printable(e.Text) + "\n")
+		if e.Becomes != "" {
+			out.WriteString(strings.Repeat(" ", width(head)) + files.Printable(e.Becomes) + "\n")
+		}
+	}
+}
