@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/hipac-go/classifier/rules"
 )
@@ -36,8 +37,7 @@ const unlocked = 2
 // Apply makes the live rules those of a new list, by the smallest set of edits
 // (rules.DiffFunc) in one transaction. Rules that stay, move or are replaced keep
 // their identities and counters. New rules have the identities that the new list
-// was given for them (rules.List.GivenID), or fresh ones. The list is not changed,
-// and its rules' conditions are kept.
+// was given for them (rules.List.GivenID), or fresh ones. The list is not changed.
 //
 // Values says which values are the same, such as rules.ComparableValues[T]();
 // with the zero Values they do not count, and rules that stay keep the old one.
@@ -153,7 +153,7 @@ type scriptEdits[T any] struct {
 }
 
 func (e *scriptEdits[T]) Insert(behind rules.ID, position int, id rules.ID) (rules.ID, error) {
-	r := *e.new.At(position)
+	r := copied(e.new.At(position))
 	r.ID = id
 	if behind == 0 {
 		return e.InsertAt(0, r)
@@ -169,7 +169,24 @@ func (e *scriptEdits[T]) Move(rule, behind rules.ID, _ int) error {
 }
 
 func (e *scriptEdits[T]) Replace(rule rules.ID, position int) error {
-	return e.ListEdit.Replace(rule, *e.new.At(position))
+	return e.ListEdit.Replace(rule, copied(e.new.At(position)))
+}
+
+// copied returns a rule with conditions of its own: the conditions of a list lie
+// in large pieces, which a rule that stays when others go would keep.
+func copied[T any](r *rules.Rule[T]) rules.Rule[T] {
+	c := *r
+	c.Conds = slices.Clone(r.Conds)
+	return c
+}
+
+// newBasic returns a new basic member of a rule.
+func (w *editList[T]) newBasic(r *rules.Rule[T], id rules.ID) *member[T] {
+	c := copied(r)
+	c.ID = id
+	m := w.newMember(c, w.box)
+	m.basic = true
+	return m
 }
 
 // exchange does what a script does at once: the order of the rules is made anew,
@@ -221,29 +238,27 @@ func (e *ListEdit[T]) exchange(s *rules.Script, new *rules.List[T]) ([]rules.ID,
 	var taken []uint32
 	bytes := int64(0)
 	for i := range list {
-		r := *new.At(i)
-		r.ID = s.IDs[i]
+		id := s.IDs[i]
 		if fates[i] == inserted {
-			if r.ID == 0 {
-				r.ID = w.ids.free()
-				w.ids.reserve(r.ID)
+			if id == 0 {
+				id = w.ids.free()
+				w.ids.reserve(id)
 			}
-			list[i] = w.newMember(r, w.box)
+			list[i] = w.newBasic(new.At(i), id)
 			if w.counters != nil {
 				list[i].counter = w.counters.New()
 				taken = append(taken, list[i].counter)
 			}
 		} else {
-			label, _ := w.ids.get(r.ID)
-			list[i] = w.order.Get(label)
+			label, _ := w.ids.get(id)
+			list[i] = w.order.Get(label).asBasic()
 			if fates[i] == replaced {
 				counter := list[i].counter
-				list[i] = w.newMember(r, w.box)
+				list[i] = w.newBasic(new.At(i), id)
 				list[i].counter = counter
 			}
 		}
-		list[i] = list[i].asBasic()
-		ids[i] = list[i].id
+		ids[i] = id
 		bytes += list[i].rule.Bytes()
 	}
 	n, err := w.arrange(list)

@@ -57,14 +57,15 @@ func (p *Packets) Rebind(b *Binding, k rules.Key, info capture.Info, err error) 
 		p.whole = b.whole
 	}
 	if err == nil {
-		info.Outside = p.bind(info.Outside, k)
+		info.Outside = p.bind(k)
 	}
 	return info
 }
 
 // bind makes the key of the packet that was read last, and reports whether there
 // is none.
-func (p *Packets) bind(outside bool, k rules.Key) bool {
+func (p *Packets) bind(k rules.Key) bool {
+	outside := p.outside
 	switch {
 	case p.whole != nil:
 		return !p.whole.fill(p.capture, k)

@@ -146,3 +146,68 @@ func TestPrintableEscapesWhatATerminalWouldObey(t *testing.T) {
 	require.Equal(t, `a\x1b[31m\n\x9b\xff`, Printable("a\x1b[31m\n\x9b\xff"))
 	require.Equal(t, `\u202e`, Printable("\u202e"))
 }
+
+func TestPacketsOfACaptureBecomeKeysOfAnotherSchema(t *testing.T) {
+	var b bytes.Buffer
+	p := packet.Packet{Family: 4, Proto: packet.UDP, DstPort: 53, TTL: 9, Has: packet.HasPorts}
+	require.NoError(t, capture.WritePcap(&b, packet.LinkEthernet, func(yield func(time.Time, []byte) bool) {
+		for range 3 {
+			_ = yield(time.Time{}, p.AppendEthernet(nil))
+		}
+	}))
+	for _, tables := range []bool{false, true} {
+		in, err := NewPackets(bytes.NewReader(b.Bytes()), "p", &PacketFlags{PacketsFormat: "auto", MetaFlags: MetaFlags{Tables: tables, CaptureInterface: "none"}}, rules.IPv4Tuple)
+		require.NoError(t, err)
+		k := rules.IPv4Tuple.NewKey()
+		info, err := in.Next(k)
+		require.NoError(t, err)
+		for _, s := range []*rules.Schema{rules.Firewall, rules.IPv6Tuple, rules.IPv4Tuple} {
+			to, err := in.Bind(s)
+			require.NoError(t, err)
+			k = s.NewKey()
+			info = in.Rebind(to, k, info, nil)
+			require.Equal(t, s == rules.IPv6Tuple, info.Outside)
+			if s != rules.IPv6Tuple {
+				v, ok := s.Get(k, s.MustIndex("dport"))
+				require.True(t, ok)
+				require.EqualValues(t, 53, v.Lo)
+			}
+		}
+		to, err := in.Bind(rules.Firewall)
+		require.NoError(t, err)
+		in.Rebind(to, rules.Firewall.NewKey(), info, nil)
+		k = rules.Firewall.NewKey()
+		_, err = in.Next(k)
+		require.NoError(t, err)
+		v, ok := rules.Firewall.Get(k, rules.Firewall.MustIndex("ttl"))
+		require.True(t, ok)
+		require.EqualValues(t, 9, v.Lo)
+	}
+}
+
+func TestRowsBecomeKeysOfAnotherSchemaForTablesOnly(t *testing.T) {
+	const text = "src,dst,dport\n10.0.0.1,10.0.0.2,80\n"
+	f := &PacketFlags{PacketsFormat: "auto", MetaFlags: MetaFlags{InInterface: "eth0", CaptureInterface: "none"}}
+	in, err := NewPackets(strings.NewReader(text), "p", f, rules.Firewall)
+	require.NoError(t, err)
+	_, err = in.Bind(rules.IPv4Tuple)
+	require.EqualError(t, err, "--in-interface: the rules have no field iif")
+	other := rules.MustSchema(rules.Field{Name: "dport", Kind: rules.Port}, rules.Field{Name: "iif", Kind: rules.Name})
+	_, err = in.Bind(other)
+	require.ErrorContains(t, err, "p: the packets are text")
+	f.Tables = true
+	if in, err = NewPackets(strings.NewReader(text), "p", f, rules.Firewall); err != nil {
+		t.Fatal(err)
+	}
+	info, err := in.Next(rules.Firewall.NewKey())
+	require.NoError(t, err)
+	to, err := in.Bind(other)
+	require.NoError(t, err)
+	k := other.NewKey()
+	require.False(t, in.Rebind(to, k, info, nil).Outside)
+	for i, want := range []string{"80", "eth0"} {
+		v, ok := other.Get(k, i)
+		require.True(t, ok)
+		require.Equal(t, want, other.Field(i).FormatValue(v))
+	}
+}

@@ -45,6 +45,7 @@ type Packets struct {
 	next    func(rules.Key) (capture.Info, error)
 	read    *rules.Schema    // of what next makes: that of NewPackets, or columns
 	row     rules.Key        // of next, for lists
+	outside bool             // no row can hold the packet
 	capture *capture.Packets // nil for text
 	number  int
 	input   counted
@@ -155,7 +156,8 @@ func (p *Packets) Next(k rules.Key) (capture.Info, error) {
 	}
 	p.number++
 	if err == nil {
-		info.Outside = p.bind(info.Outside, k)
+		p.outside = info.Outside
+		info.Outside = p.bind(k)
 	}
 	return info, err
 }

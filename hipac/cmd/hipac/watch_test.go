@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"os"
@@ -378,12 +379,10 @@ func TestRulesThatChangeBeforeTheFirstPacketAreReloaded(t *testing.T) {
 
 func TestWhatCannotBeWatchedIsBadUsage(t *testing.T) {
 	rules, dir := file(t, "r", nativeRules), t.TempDir()
-	fifo := dir + "/fifo"
-	require.NoError(t, syscall.Mkfifo(fifo, 0o644))
 	for args, want := range map[string]string{
-		"--watch":                       "--watch needs --rules FILE",
-		"--watch --rules - --packets x": "--watch: standard input cannot be read again",
-		"--watch --rules " + fifo + " --packets x":                fifo + " is no regular file",
+		"--watch":                                 "--watch needs --rules FILE",
+		"--watch --rules - --packets x":           "--watch: standard input cannot be read again",
+		"--watch --rules " + dir + " --packets x": dir + " is no regular file",
 		"--watch --rules " + rules + " --packets x --sets " + dir: dir + " is no regular file",
 	} {
 		r := invoke(t, "", append([]string{"classify"}, strings.Fields(args)...)...)
@@ -392,4 +391,24 @@ func TestWhatCannotBeWatchedIsBadUsage(t *testing.T) {
 	}
 	r := invoke(t, "", "classify", "--watch", "--rules", dir+"/none", "--packets", "x")
 	require.Equal(t, result{exitData, "", "hipac: " + dir + "/none: no such file or directory\n"}, r)
+}
+
+func TestAnInterruptEndsTheWatch(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	in, out := io.Pipe()
+	defer in.Close()
+	var stdout, stderr screen
+	done := make(chan int)
+	rules := file(t, "r", nativeRules)
+	go func() {
+		done <- testApp(ctx, in, &stdout, &stderr).run([]string{"classify", "--watch", "--rules", rules, "--packets", "-", "--output", "id"})
+	}()
+	_, err := io.WriteString(out, web)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return stdout.String() == "1\n" }, patience, time.Millisecond)
+	cancel()
+	require.Equal(t, exitData, <-done)
+	require.Equal(t, "hipac: interrupted\n", stderr.String())
+	put(t, rules, "")
+	require.Equal(t, "hipac: interrupted\n", stderr.String(), "nobody reads the rules any more")
 }
