@@ -4,6 +4,7 @@ package hipac
 // in one transaction, so that rules that stay keep identities and counters.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -217,18 +218,18 @@ func (e *ListEdit[T]) exchange(s *rules.Script, new *rules.List[T]) ([]rules.ID,
 	for i := range fates {
 		r := new.At(i)
 		if fates[i] != stays {
-			if err := r.Check(w.schema); err != nil {
-				return nil, fmt.Errorf("rule %d: %w", i+1, err)
+			if err := cmp.Or(r.Check(w.schema), e.check(r)); err != nil {
+				return nil, e.wrap(fmt.Errorf("rule %d: %w", i+1, err))
 			}
 		}
 		if fates[i] != inserted {
-			if _, err := w.label(s.IDs[i]); err != nil {
+			if _, err := e.label(s.IDs[i]); err != nil {
 				return nil, err
 			}
 		}
 	}
 	for _, id := range deleted {
-		if _, err := w.label(id); err != nil {
+		if _, err := e.label(id); err != nil {
 			return nil, err
 		}
 	}
@@ -236,6 +237,7 @@ func (e *ListEdit[T]) exchange(s *rules.Script, new *rules.List[T]) ([]rules.ID,
 	ids := make([]rules.ID, new.Len())
 	list := make([]*member[T], new.Len())
 	var taken []uint32
+	var changed [][2]*rules.Rule[T] // was and is
 	bytes := int64(0)
 	for i := range list {
 		id := s.IDs[i]
@@ -246,16 +248,18 @@ func (e *ListEdit[T]) exchange(s *rules.Script, new *rules.List[T]) ([]rules.ID,
 			}
 			list[i] = w.newBasic(new.At(i), id)
 			if w.counters != nil {
-				list[i].counter = w.counters.New()
+				w.count(list[i])
 				taken = append(taken, list[i].counter)
 			}
+			changed = append(changed, [2]*rules.Rule[T]{nil, list[i].rule})
 		} else {
 			label, _ := w.ids.get(id)
 			list[i] = w.order.Get(label).asBasic()
 			if fates[i] == replaced {
-				counter := list[i].counter
+				was := list[i]
 				list[i] = w.newBasic(new.At(i), id)
-				list[i].counter = counter
+				list[i].counter = was.counter
+				changed = append(changed, [2]*rules.Rule[T]{was.rule, list[i].rule})
 			}
 		}
 		ids[i] = id
@@ -269,10 +273,15 @@ func (e *ListEdit[T]) exchange(s *rules.Script, new *rules.List[T]) ([]rules.ID,
 		return nil, err
 	}
 	for _, id := range deleted {
+		label, _ := w.ids.get(id)
+		m := w.order.Get(label)
 		if w.counters != nil {
-			label, _ := w.ids.get(id)
-			w.freed = append(w.freed, w.order.Get(label).counter)
+			w.freed = append(w.freed, m.counter)
 		}
+		e.changed(m.rule, nil)
+	}
+	for _, x := range changed {
+		e.changed(x[0], x[1])
 	}
 	w.taken = append(w.taken, taken...)
 	w.adopt(n)

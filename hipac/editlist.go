@@ -53,6 +53,9 @@ type setting[T any] struct {
 	vector   bool          // batches by vectors, where there is a way
 	counters *counters.Set // nil: off
 	host     host          // nil: nothing goes on in the background
+
+	passes func(r *rules.Rule[T]) bool            // the rule only counts; nil: those with Continue
+	counts func(r *rules.Rule[T]) counters.Counts // what a new rule has counted; nil: nothing
 }
 
 func newSetting[T any](s *rules.Schema, family int, o *Options) *setting[T] {
@@ -80,6 +83,17 @@ func (s *setting[T]) fill(m *member[T], r *rules.Rule[T], box []lower.Span) {
 	if m.inexact && m.possible {
 		code := s.frame.Code(r.Conds)
 		m.code = &code
+	}
+	if m.pass = r.Continue; s.passes != nil {
+		m.pass = s.passes(m.rule)
+	}
+}
+
+// count gives a member its counter.
+func (s *setting[T]) count(m *member[T]) {
+	m.counter = s.counters.New()
+	if s.counts != nil {
+		s.counters.Add(m.counter, s.counts(m.rule))
 	}
 }
 
@@ -135,7 +149,7 @@ func newEditList[T any](ctx context.Context, set *setting[T], l *rules.List[T]) 
 	for i, r := range l.All() {
 		set.fill(&all[i], r, box)
 		if set.counters != nil {
-			all[i].counter = set.counters.New()
+			set.count(&all[i])
 		}
 		all[i].basic = true
 		list[i] = &all[i]
@@ -257,7 +271,7 @@ func (w *editList[T]) insert(after uint32, r rules.Rule[T]) (rules.ID, error) {
 	}
 	m := w.newMember(r, w.box)
 	if w.counters != nil {
-		m.counter = w.counters.New()
+		w.count(m)
 		w.taken = append(w.taken, m.counter)
 	}
 	return r.ID, w.put(after, m)
@@ -362,7 +376,7 @@ func (w *editList[T]) set(label uint32, m *member[T]) {
 		w.steps = append(w.steps, step[T]{setStep, m, m.id})
 	}
 	was := w.order.Get(label)
-	if !was.basic && m.rule.Continue == was.rule.Continue && sameConds(m.rule.Conds, was.rule.Conds) {
+	if !was.basic && m.pass == was.pass && sameConds(m.rule.Conds, was.rule.Conds) {
 		w.edits++
 		w.order.Set(label, m)
 		return
@@ -531,4 +545,10 @@ func (w *editList[T]) size() int64 {
 		n += w.live.ed.Bytes()
 	}
 	return n
+}
+
+// ruleAt returns the rule at a position as the transaction has it.
+func (w *editList[T]) ruleAt(position int) *rules.Rule[T] {
+	_, m := w.order.At(position)
+	return m.rule
 }

@@ -44,7 +44,7 @@ func (s *setting[T]) build(ctx context.Context, all iter.Seq2[uint32, *member[T]
 	var out built
 	for _, pass := range []bool{false, true} {
 		boxes, err := s.frame.Lower(ctx, keys, func(i int) []rules.Cond { return members[i].rule.Conds },
-			func(i int) bool { return members[i].rule.Continue != pass })
+			func(i int) bool { return members[i].pass != pass })
 		if err != nil {
 			return built{}, buildError(err, s.limit)
 		}
@@ -127,7 +127,7 @@ func (t *liveTree[T]) apply(c change[T], box []lower.Span) error {
 		return tree.ErrRebuild
 	}
 	r := &t.roots.decide
-	if c.m.rule.Continue {
+	if c.m.pass {
 		r = &t.roots.pass
 	}
 	if len(t.families) == 0 {

@@ -15,6 +15,7 @@ package hipac
 //	basics    [0]    [1]    -      [2]
 
 import (
+	"iter"
 	"slices"
 	"unsafe"
 
@@ -45,6 +46,7 @@ type member[T any] struct {
 	code     *[]uint32 // program, of an inexact rule
 	inexact  bool
 	possible bool // some packet meets the conditions; others are in no tree
+	pass     bool // the rule only counts
 	basic    bool // among the basics
 }
 
@@ -116,7 +118,7 @@ func (s *sequence[T]) Holds(key uint32, inexact bool, packet []uint32) bool {
 func (s *sequence[T]) first(k rules.Key) *answer[T] {
 	if s.tree == nil {
 		for _, m := range s.few {
-			if !m.rule.Continue && m.rule.Matches(s.schema, k) {
+			if !m.pass && m.rule.Matches(s.schema, k) {
 				return &m.answer
 			}
 		}
@@ -187,3 +189,31 @@ func (s *sequence[T]) bytes() int64 {
 }
 
 func (b *basics[T]) bytes() int64 { return int64(cap(b.list)) * int64(unsafe.Sizeof(answer[T]{})) }
+
+// What the walk over chains asks.
+
+// ruleAt returns the rule at a position.
+func (s *sequence[T]) ruleAt(position int) *rules.Rule[T] {
+	_, m := s.order.At(position)
+	return m.rule
+}
+
+// from iterates over the rules in order, from the least key on that is not below
+// one.
+func (s *sequence[T]) from(key uint32) iter.Seq2[uint32, *member[T]] {
+	return func(yield func(uint32, *member[T]) bool) {
+		for label, m := range s.order.From(key/2 + key%2) { // the label of key-1 is done with
+			if !yield(m.key(label), m) {
+				return
+			}
+		}
+	}
+}
+
+// len returns the number of rules.
+func (s *sequence[T]) len() int {
+	if s.order == nil {
+		return 0
+	}
+	return s.order.Len()
+}

@@ -345,7 +345,7 @@ func (w *walk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 			if s == nil {
 				s = rules.KeyOnly(slices.Clone(k))
 			}
-			result, end, on := w.extended(r, s, here)
+			result, end, on := w.extended(r, s, w.origin(here))
 			if end {
 				return result
 			}
@@ -381,9 +381,7 @@ func (w *walk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 // target. end says that result ends the evaluation, on that the rule's action
 // follows.
 func (w *walk) extended(r *rules.Rule[rules.Action], s rules.Subject, here rules.Place) (result rules.Result, end, on bool) {
-	e := r.Value.Ext
-	outcome, needs := e.Outcome(r, s)
-	here = w.origin(here)
+	outcome, needs := r.Value.Ext.Outcome(r, s)
 	switch outcome {
 	case rules.No:
 		return result, false, false
@@ -393,6 +391,13 @@ func (w *walk) extended(r *rules.Rule[rules.Action], s rules.Subject, here rules
 	if w.executed != nil {
 		w.executed(here) // of the source
 	}
+	return apply(r, s, here, outcome, needs)
+}
+
+// apply applies the target of an executed rule whose tests have that outcome.
+// Its results are those of extended.
+func apply(r *rules.Rule[rules.Action], s rules.Subject, here rules.Place, outcome rules.Outcome, needs string) (result rules.Result, end, on bool) {
+	e := r.Value.Ext
 	if outcome == rules.DropBehind {
 		if e.Target != nil {
 			e.Target.Apply(s, here, "")

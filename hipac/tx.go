@@ -118,6 +118,40 @@ type ListEdit[T any] struct {
 	limits rules.Limits
 	bytes  int64 // of the rules
 	change Change
+	owner  owner[T] // nil for a list by itself
+}
+
+// owner is what a list belongs to: the chain of a table.
+type owner[T any] interface {
+	// check says whether the rule may be in the list.
+	check(r *rules.Rule[T]) error
+	// changed says that a rule came, went (is is nil) or was replaced.
+	changed(was, is *rules.Rule[T])
+	// wrap says of an error where it was.
+	wrap(err error) error
+}
+
+// wrap says of an error where it was.
+func (e *ListEdit[T]) wrap(err error) error {
+	if e.owner != nil && err != nil {
+		return e.owner.wrap(err)
+	}
+	return err
+}
+
+// check says whether the rule may be in the list.
+func (e *ListEdit[T]) check(r *rules.Rule[T]) error {
+	if e.owner == nil {
+		return nil
+	}
+	return e.owner.check(r)
+}
+
+// changed tells the owner of an edit.
+func (e *ListEdit[T]) changed(was, is *rules.Rule[T]) {
+	if e.owner != nil {
+		e.owner.changed(was, is)
+	}
 }
 
 func (e *ListEdit[T]) prepare(ctx context.Context) error {
@@ -172,12 +206,13 @@ func (e *ListEdit[T]) label(id rules.ID) (uint32, error) {
 	if e.list == nil {
 		return 0, ErrDone
 	}
-	return e.list.label(id)
+	l, err := e.list.label(id)
+	return l, e.wrap(err)
 }
 
 func (e *ListEdit[T]) inside(position, last int) error {
 	if position < 0 || position > last {
-		return fmt.Errorf("%w: %d, want 0 to %d", ErrPosition, position, last)
+		return e.wrap(fmt.Errorf("%w: %d, want 0 to %d", ErrPosition, position, last))
 	}
 	return nil
 }
@@ -193,12 +228,17 @@ func (e *ListEdit[T]) before(position int) uint32 {
 
 // insert adds a rule behind a label.
 func (e *ListEdit[T]) insert(after uint32, r rules.Rule[T]) (rules.ID, error) {
-	id, err := e.list.insert(after, r)
-	if err == nil {
-		e.bytes += r.Bytes()
-		e.change.Inserted++
+	if err := e.check(&r); err != nil {
+		return 0, e.wrap(err)
 	}
-	return id, err
+	id, err := e.list.insert(after, r)
+	if err != nil {
+		return 0, e.wrap(err)
+	}
+	e.bytes += r.Bytes()
+	e.change.Inserted++
+	e.changed(nil, &r)
+	return id, nil
 }
 
 // Append adds a rule behind all others and returns its identity: that which it
@@ -262,9 +302,11 @@ func (e *ListEdit[T]) Delete(id rules.ID) error {
 	if err != nil {
 		return err
 	}
-	e.bytes -= e.list.order.Get(label).rule.Bytes()
+	was := e.list.order.Get(label).rule
+	e.bytes -= was.Bytes()
 	e.list.delete(label)
 	e.change.Deleted++
+	e.changed(was, nil)
 	return nil
 }
 
@@ -276,12 +318,16 @@ func (e *ListEdit[T]) Replace(id rules.ID, r rules.Rule[T]) error {
 	if err != nil {
 		return err
 	}
-	was := e.list.order.Get(label).rule.Bytes()
-	if err := e.list.replace(label, r); err != nil {
-		return err
+	if err := e.check(&r); err != nil {
+		return e.wrap(err)
 	}
-	e.bytes += r.Bytes() - was
+	was := e.list.order.Get(label).rule
+	if err := e.list.replace(label, r); err != nil {
+		return e.wrap(err)
+	}
+	e.bytes += r.Bytes() - was.Bytes()
 	e.change.Replaced++
+	e.changed(was, &r)
 	return nil
 }
 
@@ -324,7 +370,7 @@ func (e *ListEdit[T]) move(id, other rules.ID, after func(label uint32) uint32) 
 
 func (e *ListEdit[T]) moved(m *member[T], after uint32) error {
 	e.change.Moved++
-	return e.list.put(after, m.moved())
+	return e.wrap(e.list.put(after, m.moved()))
 }
 
 // Flush removes all rules.
@@ -334,6 +380,11 @@ func (e *ListEdit[T]) Flush() error {
 	}
 	e.change.Deleted += e.Len()
 	e.bytes = 0
+	if e.owner != nil {
+		for _, m := range e.list.order.All() {
+			e.owner.changed(m.rule, nil)
+		}
+	}
 	e.list.flush()
 	return nil
 }

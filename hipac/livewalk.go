@@ -1,0 +1,251 @@
+package hipac
+
+// Evaluation of tables under edit. Each chain is a list of its own, with its own
+// tree; the walk asks the chain it is in for the next rule that matches and does
+// more than count, as walk does for compiled tables, where nothing is copied
+// into anything: rules come and go.
+//
+// Where a walk stands in a chain is a number: in a chain of few rules, which are
+// compared one by one, the position, and in others the key in the tree.
+
+import (
+	"slices"
+
+	"github.com/hipac-go/classifier/hipac/internal/tree"
+	"github.com/hipac-go/classifier/rules"
+)
+
+// liveFrame is where evaluation of a chain stands.
+type liveFrame struct {
+	chain  *chainVersion
+	number int32
+	found  int32  // rules on this visit
+	next   uint32 // where the next rule may be
+	ahead  int32  // 1 + index in liveWalk.lists, 0 for none
+}
+
+// liveWalk is an evaluation under way.
+type liveWalk struct {
+	*TableSnapshot
+	executed func(rules.Place) // or nil
+	counting *counting         // or nil
+	finds    int               // rules found
+	scanning bool              // from here on, see manyFinds
+	lists    [][]uint32        // rules that match and do more than count, of some visits
+	passing  map[int32][]uint32
+}
+
+// run walks the chains; s is nil when only the key is known.
+func (w *liveWalk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
+	var buf [16]liveFrame
+	stack := buf[:0]
+	at := w.enter(int32(entry))
+	deep := 0 // chains that led here: more than there are is a loop, of chains that no root leads to
+	for {
+		x, a := w.next(k, &at)
+		if a == nil {
+			if len(stack) == 0 {
+				if c := w.chain(int32(entry)); w.counting != nil {
+					w.counting.count(c.counter)
+				}
+				return rules.Result{Verdict: w.chain(int32(entry)).policy, By: rules.Place{Chain: entry, Rule: -1}}
+			}
+			at = stack[len(stack)-1]
+			stack = stack[:len(stack)-1]
+			deep = len(stack)
+			continue
+		}
+		from := at // the frame of the rule
+		at.next = x + 1
+		at.found++
+		if w.finds++; w.finds == manyFinds {
+			w.scanning = true
+		}
+		do := &a.value
+		switch {
+		case do.Ext.Plain():
+			w.report(&from, x, a)
+			if a.unknown {
+				return rules.Result{Verdict: rules.Unknown, By: w.place(&from, x), Needs: w.rule(&from, x).Unknown}
+			}
+		default:
+			if s == nil {
+				s = rules.KeyOnly(slices.Clone(k))
+			}
+			result, end, on := w.extended(a, s, &from, x)
+			if end {
+				return result
+			}
+			if do.Ext.Changes() {
+				k = s.Key()
+				clear(w.passing)
+				w.forget(stack, &at)
+			}
+			if !on {
+				continue
+			}
+		}
+		switch do.Kind {
+		case rules.Decide:
+			return rules.Result{Verdict: do.Verdict, By: w.place(&from, x)}
+		case rules.Jump, rules.Goto:
+			if do.Kind == rules.Jump {
+				stack = append(stack, at)
+			}
+			at = w.enter(int32(do.Chain))
+			if deep++; deep > w.chains {
+				return rules.Result{Verdict: rules.Unknown, By: rules.Place{Chain: do.Chain, Rule: -1}, Needs: "an end: the chain is reached from itself"}
+			}
+		case rules.Return:
+			at.next = returned
+		}
+	}
+}
+
+// extended is walk.extended for the rule at x.
+func (w *liveWalk) extended(a *answer[rules.Action], s rules.Subject, at *liveFrame, x uint32) (result rules.Result, end, on bool) {
+	r := w.rule(at, x)
+	outcome, needs := r.Value.Ext.Outcome(r, s)
+	switch outcome {
+	case rules.No:
+		return result, false, false
+	case rules.DropNow:
+		return rules.Result{Verdict: rules.Drop, By: w.place(at, x), Dropped: true}, true, false
+	}
+	w.report(at, x, a)
+	return apply(r, s, w.place(at, x), outcome, needs)
+}
+
+func (w *liveWalk) enter(chain int32) liveFrame {
+	return liveFrame{chain: w.chain(chain), number: chain}
+}
+
+// rule returns a rule of the chain.
+func (w *liveWalk) rule(at *liveFrame, x uint32) *rules.Rule[rules.Action] {
+	if seq := at.chain.seq; seq.tree != nil {
+		return seq.member(x).rule
+	}
+	return at.chain.seq.few[x].rule
+}
+
+// place returns the place of a rule of the chain.
+func (w *liveWalk) place(at *liveFrame, x uint32) rules.Place {
+	p := rules.Place{Chain: int(at.number), Rule: int(x)}
+	if seq := at.chain.seq; seq.tree != nil {
+		p.Rule = seq.order.Position(x >> 1)
+	}
+	return p
+}
+
+// reports says whether anybody wants to know what is executed.
+func (w *liveWalk) reports() bool { return w.executed != nil || w.counting != nil }
+
+// report reports a rule as executed.
+func (w *liveWalk) report(at *liveFrame, x uint32, a *answer[rules.Action]) {
+	if w.executed != nil {
+		w.executed(w.place(at, x))
+	}
+	if w.counting != nil {
+		w.counting.count(a.counter)
+	}
+}
+
+// next returns the next rule that matches and does more than count, and where it
+// is; nil for none. It reports the rules that only count on the way.
+func (w *liveWalk) next(k rules.Key, at *liveFrame) (uint32, *answer[rules.Action]) {
+	if at.next == returned {
+		return 0, nil
+	}
+	seq := at.chain.seq
+	if seq.tree == nil {
+		for i := int(at.next); i < len(seq.few); i++ {
+			switch m := seq.few[i]; {
+			case !m.rule.Matches(seq.schema, k):
+			case !m.pass:
+				return uint32(i), &m.answer
+			case w.reports():
+				w.report(at, uint32(i), &m.answer)
+			}
+		}
+		return 0, nil
+	}
+	if w.scanning {
+		return w.scan(k, at)
+	}
+	x := w.ahead(k, at)
+	if w.reports() {
+		w.passed(k, at, x)
+	}
+	if x == tree.NoMatch {
+		return 0, nil
+	}
+	return x, seq.answer(x)
+}
+
+// ahead finds the next rule by a lookup, or, when there have been many on this
+// visit, in a list of all that match.
+func (w *liveWalk) ahead(k rules.Key, at *liveFrame) uint32 {
+	seq := at.chain.seq
+	if at.ahead == 0 {
+		if at.found < manyFound {
+			if at.next == 0 {
+				return seq.firstKey(k)
+			}
+			return seq.tree.FirstFrom(seq.root(&seq.roots.decide, k), k, at.next)
+		}
+		w.lists = append(w.lists, seq.found(k, nil, false, true))
+		at.ahead = int32(len(w.lists))
+	}
+	list := w.lists[at.ahead-1]
+	if i, _ := slices.BinarySearch(list, at.next); i < len(list) {
+		return list[i]
+	}
+	return tree.NoMatch
+}
+
+// scan is next by looking at one rule after the other.
+func (w *liveWalk) scan(k rules.Key, at *liveFrame) (uint32, *answer[rules.Action]) {
+	for x, m := range at.chain.seq.from(at.next) {
+		switch {
+		case !m.rule.Matches(at.chain.seq.schema, k):
+		case !m.pass:
+			return x, &m.answer
+		case w.reports():
+			w.report(at, x, &m.answer)
+		}
+	}
+	return 0, nil
+}
+
+// passed reports the rules that only count, from where evaluation stands up to
+// the one before.
+func (w *liveWalk) passed(k rules.Key, at *liveFrame, before uint32) {
+	found, ok := w.passing[at.number]
+	if !ok {
+		if w.passing == nil {
+			w.passing = map[int32][]uint32{}
+		}
+		found = at.chain.seq.found(k, nil, true, false)
+		w.passing[at.number] = found
+	}
+	i, _ := slices.BinarySearch(found, at.next)
+	for _, x := range found[i:] {
+		if x >= before {
+			break
+		}
+		w.report(at, x, at.chain.seq.answer(x))
+	}
+}
+
+// forget drops the lists of matching rules that were made before the packet
+// changed.
+func (w *liveWalk) forget(stack []liveFrame, at *liveFrame) {
+	if len(w.lists) > 0 {
+		w.scanning = true // lists would have to be made again and again
+	}
+	w.lists = w.lists[:0]
+	at.ahead = 0
+	for i := range stack {
+		stack[i].ahead = 0
+	}
+}

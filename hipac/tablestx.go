@@ -1,0 +1,276 @@
+package hipac
+
+// Transactions on live tables.
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/hipac-go/classifier/rules"
+)
+
+// TablesTx is a transaction: edits of live tables that are seen all at once, when
+// it commits, or not at all. It sees its own edits. Begin makes one; it has the
+// tables to itself until Commit or Rollback. It is for one goroutine.
+//
+// An edit that returns an error has done nothing, and the transaction can go on.
+// Loops and limits are for Commit to find: in between, rules may lead round in
+// one.
+type TablesTx struct {
+	live    *LiveTables // nil when it is over
+	edits   []*TableEdit
+	tables  []*tableState // before, once they are others
+	dropped []*tableState
+	changed bool // tables came or went
+}
+
+// Begin begins a transaction; it waits for the one under way, if any. It must be
+// ended by Commit or Rollback:
+//
+//	tx := live.Begin()
+//	defer tx.Rollback()
+//	filter, err := tx.Table("filter", 4)
+//	...
+//	err = tx.Commit(ctx)
+func (v *LiveTables) Begin() *TablesTx {
+	v.mu.Lock()
+	for c := v.crowded(); c != nil; c = v.crowded() {
+		v.mu.Unlock()
+		<-c
+		v.mu.Lock()
+	}
+	return &TablesTx{live: v}
+}
+
+// crowded returns what to wait for before the next edit, nil for nothing.
+func (v *LiveTables) crowded() <-chan struct{} {
+	v.busy = slices.DeleteFunc(v.busy, func(l *editList[rules.Action]) bool { return l.rebuild == nil })
+	for _, l := range v.busy {
+		if c := l.crowded(); c != nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// Edit runs f in a transaction, which is committed when f returns nil and rolled
+// back when it returns an error or panics.
+func (v *LiveTables) Edit(ctx context.Context, f func(tx *TablesTx) error) error {
+	tx := v.Begin()
+	defer tx.Rollback()
+	if err := f(tx); err != nil {
+		return err
+	}
+	return tx.Commit(ctx)
+}
+
+// DryRun runs f in a transaction that is rolled back, and returns what it would
+// change, in all tables together. The error is that of f, or that which Commit
+// would return.
+func (v *LiveTables) DryRun(ctx context.Context, f func(tx *TablesTx) error) (Change, error) {
+	tx := v.Begin()
+	defer tx.Rollback()
+	if err := f(tx); err != nil {
+		return Change{}, err
+	}
+	if tx.live == nil {
+		return Change{}, ErrDone
+	}
+	if err := tx.prepare(ctx); err != nil {
+		return Change{}, err
+	}
+	return tx.change(), nil
+}
+
+// change returns what the transaction comes to.
+func (tx *TablesTx) change() (sum Change) {
+	for _, t := range tx.dropped {
+		sum.Deleted += t.rules
+		sum.Bytes -= t.bytes + t.size()
+	}
+	for _, e := range tx.edits {
+		if e.gone {
+			continue
+		}
+		sum.Bytes += e.table.bytes
+		if e.added {
+			sum.Inserted += e.was.rules
+			sum.Bytes += e.table.size()
+		} else {
+			sum.Bytes -= e.was.bytes
+		}
+		for _, c := range e.chains {
+			sum.Inserted += c.change.Inserted
+			sum.Deleted += c.change.Deleted
+			sum.Replaced += c.change.Replaced
+			sum.Moved += c.change.Moved
+			if l := c.chain.list; !e.added {
+				sum.Bytes += l.size() - l.now.bytes()
+				sum.Rebuild = sum.Rebuild || l.stale
+			}
+		}
+	}
+	for _, t := range tx.live.tables {
+		sum.Rules += t.rules
+	}
+	return sum
+}
+
+// prepare makes all ready for a commit, which cannot fail then.
+func (tx *TablesTx) prepare(ctx context.Context) error {
+	v := tx.live
+	for _, e := range tx.edits {
+		if e.gone {
+			continue
+		}
+		if err := e.table.checkLimits(v.opts.Limits, e.edges, e.grown); err != nil {
+			return err
+		}
+	}
+	if err := v.checkMemory(); err != nil {
+		return err
+	}
+	for _, e := range tx.edits {
+		if e.gone {
+			continue
+		}
+		for _, c := range e.chains {
+			if err := c.chain.list.prepare(ctx); err != nil {
+				return c.wrap(err)
+			}
+		}
+	}
+	return nil
+}
+
+// Commit makes the edits seen. When it returns an error (a loop, a limit, the
+// context's) nothing has changed. After a transaction without edits there is no
+// new version.
+func (tx *TablesTx) Commit(ctx context.Context) error {
+	if tx.live == nil {
+		return ErrDone
+	}
+	defer tx.Rollback()
+	if err := tx.prepare(ctx); err != nil {
+		return err
+	}
+	v := tx.live
+	changed := tx.changed
+	for _, e := range tx.edits {
+		if e.commit() {
+			changed = true
+		}
+	}
+	for _, t := range tx.dropped {
+		t.discard()
+	}
+	if changed {
+		v.publish(v.Snapshot().version + 1)
+	}
+	tx.end()
+	return nil
+}
+
+// Rollback forgets the edits. After Commit or Rollback it does nothing.
+func (tx *TablesTx) Rollback() {
+	if tx.live == nil {
+		return
+	}
+	for _, e := range slices.Backward(tx.edits) {
+		e.rollback()
+	}
+	if tx.changed {
+		tx.live.tables = tx.tables
+	}
+	tx.end()
+}
+
+// end ends the transaction.
+func (tx *TablesTx) end() {
+	v := tx.live
+	for _, e := range tx.edits {
+		e.end()
+	}
+	tx.live = nil
+	v.mu.Unlock()
+}
+
+// Table returns the edits of a table. Errors: ErrNoTable, ErrDone.
+func (tx *TablesTx) Table(name string, family int) (*TableEdit, error) {
+	if tx.live == nil {
+		return nil, ErrDone
+	}
+	t, _ := tx.live.find(name, family)
+	if t == nil {
+		return nil, fmt.Errorf("%w: %s of family %d", ErrNoTable, name, family)
+	}
+	return tx.edit(t), nil
+}
+
+// edit returns the edits of a table.
+func (tx *TablesTx) edit(t *tableState) *TableEdit {
+	for _, e := range tx.edits {
+		if e.table == t && !e.gone {
+			return e
+		}
+	}
+	e := &TableEdit{tx: tx, table: t, was: t.tableSums}
+	tx.edits = append(tx.edits, e)
+	return e
+}
+
+// keep keeps the tables for Rollback.
+func (tx *TablesTx) keep() {
+	if !tx.changed {
+		tx.changed = true
+		tx.tables = slices.Clone(tx.live.tables)
+	}
+}
+
+// AddTable adds a table, which is not changed. It takes the time and memory of
+// NewLiveTables, but for the fast form, which the table gets later. Errors are
+// those of NewLiveTables, and ErrDone.
+func (tx *TablesTx) AddTable(ctx context.Context, t *rules.Table) (*TableEdit, error) {
+	v := tx.live
+	if v == nil {
+		return nil, ErrDone
+	}
+	if t != nil {
+		if _, at := v.find(t.Name, t.Family); at >= 0 {
+			return nil, fmt.Errorf("%w: table %s of family %d", ErrDuplicate, t.Name, t.Family)
+		}
+	}
+	s, err := v.newTable(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	tx.keep()
+	v.tables = append(slices.Clip(v.tables), s)
+	e := tx.edit(s)
+	e.added = true
+	return e, nil
+}
+
+// DropTable removes a table with all its chains and rules. Errors: ErrNoTable,
+// ErrDone.
+func (tx *TablesTx) DropTable(name string, family int) error {
+	v := tx.live
+	if v == nil {
+		return ErrDone
+	}
+	t, i := v.find(name, family)
+	if t == nil {
+		return fmt.Errorf("%w: %s of family %d", ErrNoTable, name, family)
+	}
+	tx.keep()
+	v.tables = slices.Delete(slices.Clone(v.tables), i, i+1)
+	e := tx.edit(t)
+	e.rollback() // its edits do not matter any more
+	e.end()
+	e.gone = true
+	if !e.added {
+		tx.dropped = append(tx.dropped, t)
+	}
+	return nil
+}
