@@ -23,6 +23,10 @@ const (
 var hookBits = map[string]hookSet{"PREROUTING": hookPrerouting, "INPUT": hookInput, "FORWARD": hookForward,
 	"OUTPUT": hookOutput, "POSTROUTING": hookPostrouting}
 
+// mostReached is the number of tables whose hooks are kept: those of tables that
+// are edited, each version of which is another table, must not pile up.
+const mostReached = 32
+
 // hooks returns the hooks that the rule is reached from in the packet's table.
 func (t *Traversal) hooks(at rules.Place) hookSet {
 	if t.table == nil || at.Chain >= len(t.table.Chains) {
@@ -33,7 +37,7 @@ func (t *Traversal) hooks(at rules.Place) hookSet {
 	}
 	reached, ok := t.reached[t.table]
 	if !ok {
-		if t.reached == nil {
+		if t.reached == nil || len(t.reached) == mostReached {
 			t.reached = map[*rules.Table][]hookSet{}
 		}
 		reached = hooksOf(t.table)
