@@ -93,6 +93,7 @@ func NewEditor(t *Tree, f *lower.Frame, cfg Config, conds func(label uint32) []r
 	e.b.tree.classes = slices.Clone(t.classes)
 	e.b.tree.wants, e.b.tree.needs = nil, nil
 	e.compact = t.used()
+	e.dead = t.dead
 	e.seal()
 	return e
 }
@@ -252,16 +253,14 @@ func (e *Editor) enter(ref Ref, slot uint32) {
 	w, shift, bits := ref.word(), ref.shift(), ref.bits()
 	low := uint32(1)<<shift - 1
 	window := uint32(uint64(1)<<(shift+bits) - 1)
-	if s := &e.box[w]; s.Hi>>shift-s.Lo>>shift < 1<<bits {
-		// The slot holds one piece of the box.
-		base := s.Lo&^window | slot<<shift
-		if base|low < s.Lo {
-			base += window + 1 // in the next window
-		}
-		*s = lower.Span{Lo: max(s.Lo, base), Hi: min(s.Hi, base|low)}
-		e.corner[w] = s.Lo
-	} else {
-		e.corner[w] = e.corner[w]&^window | slot<<shift
+	s := &e.box[w]
+	base := s.Lo&^window | slot<<shift
+	if base|low < s.Lo {
+		base += window + 1 // in the next window
+	}
+	e.corner[w] = max(s.Lo, base)
+	if s.Hi>>shift-s.Lo>>shift < 1<<bits { // the slot holds one piece of the box
+		*s = lower.Span{Lo: e.corner[w], Hi: min(s.Hi, base|low)}
 	}
 	if r := &e.reach[w]; r.Lo&^window == r.Hi&^window {
 		base := r.Lo&^window | slot<<shift
@@ -414,6 +413,12 @@ func (e *Editor) change(ref Ref, do func(Ref) Ref) Ref {
 	if !changed {
 		return ref
 	}
+	return e.replace(ref, list)
+}
+
+// replace returns a copy of the node whose children that the box comes to are
+// what list says.
+func (e *Editor) replace(ref Ref, list []child) Ref {
 	first, n, size := uint32(0), uint32(0), uint32(1)
 	var refs []uint64
 	if ref.isTable() {
@@ -486,7 +491,7 @@ func (e *Editor) remove(ref Ref) Ref {
 		return e.removeRow(ref)
 	}
 	if ref.isInterval() {
-		return e.change(ref, e.remove)
+		return e.removeBelow(ref, true)
 	}
 	first, _ := e.touched(ref)
 	at := e.here(ref.word())
@@ -494,24 +499,89 @@ func (e *Editor) remove(ref Ref) Ref {
 	inside := e.contains(Ref(e.b.tree.slots[ref.offset()+first]))
 	e.back(ref.word(), at)
 	if inside {
-		return e.change(ref, e.remove)
+		return e.removeBelow(ref, true)
 	}
 	if !ref.hasSpan() {
 		return ref
 	}
-	span := Ref(e.b.tree.slots[ref.offset()-1])
-	now := e.remove(span)
-	if now == span {
+	return e.withSpan(ref, e.remove(Ref(e.b.tree.slots[ref.offset()-1])))
+}
+
+// withSpan returns the table with another span.
+func (e *Editor) withSpan(ref, span Ref) Ref {
+	if span == Ref(e.b.tree.slots[ref.offset()-1]) {
 		return ref
 	}
-	if now.isEmpty() { // the table needs no span
+	if span.isEmpty() { // the table needs none
 		if ref.bits() == 0 {
 			return Ref(e.b.tree.slots[ref.offset()])
 		}
 		return e.copyTable(ref &^ spanBit)
 	}
 	ref = e.copyTable(ref)
-	e.b.tree.slots[ref.offset()-1] = uint64(now)
+	e.b.tree.slots[ref.offset()-1] = uint64(span)
+	return ref
+}
+
+// removeBelow returns the node without the rule in its children.
+//
+// The rule can be in more children than what can get to the node, by the tables
+// passed, comes to. What was built for the keys of several places, or for more of
+// a word than an edit knows, has rows where no key that matches them gets any more
+// when a later edit copies it for one place. They must go too, lest they be taken
+// for the rule's that the key is given to next. So all children are visited that
+// the whole rule comes to; into those where none of its keys get, whether the rule
+// was put into the children or the span cannot be found out, and both are searched
+// (purge). real is false in what is below such a child.
+func (e *Editor) removeBelow(ref Ref, real bool) Ref {
+	at := e.here(ref.word())
+	var known []child
+	var room, more [maxPlaces + 1]child
+	if real {
+		known = e.children(room[:0], ref, 1<<30)
+	}
+	e.box[ref.word()] = e.orig[ref.word()]
+	list := e.children(more[:0], ref, 1<<30)
+	e.back(ref.word(), at)
+	next := 0 // of known, which come in the order of list or nearly so
+	changed := false
+	for i := range list {
+		c := &list[i]
+		k := -1
+		for j := range known {
+			if known[(next+j)%len(known)].ref == c.ref {
+				k = (next + j) % len(known)
+				next = k + 1
+				break
+			}
+		}
+		if k >= 0 {
+			e.into(ref, &known[k])
+			c.now = e.remove(c.ref)
+			e.back(ref.word(), at)
+		} else {
+			c.now = e.purge(c.ref)
+		}
+		changed = changed || c.now != c.ref
+	}
+	if !changed {
+		return ref
+	}
+	e.box[ref.word()] = e.orig[ref.word()]
+	ref = e.replace(ref, list)
+	e.back(ref.word(), at)
+	return ref
+}
+
+// purge returns the node without the rule, wherever it is.
+func (e *Editor) purge(ref Ref) Ref {
+	if ref.isLeaf() {
+		return e.removeRow(ref)
+	}
+	ref = e.removeBelow(ref, false)
+	if ref.isTable() && ref.hasSpan() && uint32(e.b.tree.slots[ref.offset()-2]) <= e.tag {
+		return e.withSpan(ref, e.purge(Ref(e.b.tree.slots[ref.offset()-1])))
+	}
 	return ref
 }
 

@@ -139,6 +139,42 @@ func (e *edited) check(v version, key rules.Key, what string) {
 	require.Equal(e.t, v.tree.First(v.root, key), rank)
 }
 
+// requireNoRest requires that all rows that the root reaches, whether keys get
+// there or not, are those of rules that there are.
+func (e *edited) requireNoRest(what string) {
+	t, seen := &e.ed.b.tree, map[Ref]bool{}
+	var visit func(ref Ref)
+	visit = func(ref Ref) {
+		if ref.isEmpty() || seen[ref] {
+			return
+		}
+		seen[ref] = true
+		switch {
+		case ref.isInterval():
+			l := t.lines[ref.offset()]
+			for _, c := range t.slots[l[intervalBounds]:][:l.parts()] {
+				visit(Ref(c))
+			}
+		case ref.isTable():
+			if ref.hasSpan() {
+				visit(Ref(t.slots[ref.offset()-1]))
+			}
+			for _, c := range t.slots[ref.offset():][:1<<ref.bits()] {
+				visit(Ref(c))
+			}
+		case ref.form() != formBucket:
+			last := uint32(0)
+			t.eachRow(ref, func(row []uint32) {
+				_, found := slices.BinarySearch(e.labels, row[0]>>1)
+				require.True(e.t, found, "%s: a row of %d is left", what, row[0]>>1)
+				require.Less(e.t, last, row[0], what)
+				last = row[0]
+			})
+		}
+	}
+	visit(e.root)
+}
+
 // ruleSource is a generator of rules and keys out of few values, so that rules nest,
 // touch, cross and repeat.
 type ruleSource struct {
@@ -266,10 +302,16 @@ func TestEditedTreesAnswerAsTheListAfterEveryEdit(t *testing.T) {
 					if r.IntN(40) == 0 {
 						e.root = e.ed.Compact([]Ref{e.root}, r.IntN(2) == 0)[0]
 					}
+					if r.IntN(40) == 0 { // as in the background
+						c, roots := Copy(e.ed.Tree(e), []Ref{e.root}, Tight)
+						e.root = roots[0]
+						e.ed = NewEditor(c, e.frame, e.cfg, func(l uint32) []rules.Cond { return e.conds[l] })
+					}
 					v := e.version()
 					for range 4 {
 						e.check(v, p.key(), fmt.Sprintf("seed %d, step %d", seed, step))
 					}
+					e.requireNoRest(fmt.Sprintf("seed %d, step %d", seed, step))
 					if r.IntN(10) == 0 {
 						held = append(held, v)
 					}
