@@ -1,0 +1,88 @@
+package histories
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hipac-go/classifier/hipac"
+)
+
+var (
+	moreSteps  = flag.Int("steps", 0, "run so many more steps of random histories")
+	firstSeed  = flag.Uint64("seed", 1, "the first seed of these")
+	shrinkTime = flag.Duration("shrink", 20*time.Second, "time for shrinking a history that fails")
+	only       = flag.String("replay", "", "run this history alone, as a difference has printed it")
+)
+
+// requireSame runs a history and fails with what is left of it when shrunken.
+func requireSame(t *testing.T, h *History, o hipac.LiveOptions) Report {
+	t.Helper()
+	report, err := Run(h, o)
+	var d *Difference
+	if errors.As(err, &d) {
+		less := Shrink(d, *shrinkTime)
+		t.Fatalf("%v\nshrunken: %v\n%v", err, less, less.History)
+	}
+	require.NoError(t, err)
+	return report
+}
+
+// optionSets are what histories run under by turns.
+var optionSets = []hipac.LiveOptions{
+	{NoBackground: true},
+	{},
+	{NoBackground: true, LeafRows: 1, Counters: true},
+	{LeafRows: 1, Replication: 0.01, Counters: true},
+	{NoBackground: true, LeafRows: 64, Batch: hipac.BatchGo},
+	{LeafRows: 64, Replication: 64, Batch: hipac.BatchGo, Counters: true},
+}
+
+func TestLiveListsAnswerAsASliceAfterEveryEdit(t *testing.T) {
+	for i, kind := range Kinds() {
+		t.Run(kind, func(t *testing.T) {
+			for j, n := range []int{5, 40, 300} {
+				c := Config{Kind: kind, Seed: uint64(100*i + j), Rules: n, Steps: 300}
+				h, err := Generate(c)
+				require.NoError(t, err)
+				requireSame(t, h, optionSets[(i+j)%len(optionSets)])
+			}
+		})
+	}
+}
+
+func TestMoreHistories(t *testing.T) {
+	if *only != "" {
+		h, o, err := FromReplay(*only)
+		require.NoError(t, err)
+		requireSame(t, h, o)
+		return
+	}
+	if *moreSteps == 0 {
+		t.Skip("for -steps and -replay")
+	}
+	var total Report
+	sizes := []int{0, 3, 8, 12, 20, 50, 100, 200, 400, 800, 1500}
+	for s, done := *firstSeed, 0; done < *moreSteps; s++ {
+		c := Config{Kind: kinds[s%uint64(len(kinds))].name, Seed: s, Rules: sizes[s/7%uint64(len(sizes))], Steps: 1000}
+		h, err := Generate(c)
+		require.NoError(t, err)
+		start := time.Now()
+		r := requireSame(t, h, optionSets[s/3%uint64(len(optionSets))])
+		done += len(h.Steps)
+		if testing.Verbose() {
+			fmt.Printf("%s %d %v\n", c.Kind, c.Rules, time.Since(start)/time.Duration(len(h.Steps)))
+		}
+		total.Transactions += r.Transactions
+		total.Edits += r.Edits
+		total.Failed += r.Failed
+		total.Packets += r.Packets
+		total.Matched += r.Matched
+		total.Versions += r.Versions
+	}
+	t.Logf("%+v", total)
+}
