@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/bits"
 	"slices"
 
 	"github.com/hipac-go/classifier/hipac/internal/counters"
@@ -51,6 +50,7 @@ type setting[T any] struct {
 	cfg      tree.Config
 	limit    int64         // of memory, for errors
 	vector   bool          // batches by vectors, where there is a way
+	lean     bool          // nobody asks for values by key
 	counters *counters.Set // nil: off
 	host     host          // nil: nothing goes on in the background
 
@@ -78,8 +78,7 @@ func (s *setting[T]) newMember(r rules.Rule[T], box []lower.Span) *member[T] {
 // fill makes the member of a rule, which it keeps.
 func (s *setting[T]) fill(m *member[T], r *rules.Rule[T], box []lower.Span) {
 	one := s.frame.Box(r.Conds, box)
-	m.answer = answer[T]{id: r.ID, need: one.Need, unknown: r.Unknown != "", value: r.Value}
-	m.rule, m.inexact, m.possible = r, one.Inexact, one.Possible
+	m.rule, m.need, m.inexact, m.possible = r, one.Need, one.Inexact, one.Possible
 	if m.inexact && m.possible {
 		code := s.frame.Code(r.Conds)
 		m.code = &code
@@ -181,20 +180,14 @@ func (s *setting[T]) number(ctx context.Context, list []*member[T]) (*editList[T
 
 // arrange is number without the tree.
 func (s *setting[T]) arrange(list []*member[T]) (*editList[T], error) {
-	w := &editList[T]{setting: s, box: make([]lower.Span, s.schema.KeyLen()), basics: &basics[T]{}}
+	w := &editList[T]{setting: s, box: make([]lower.Span, s.schema.KeyLen())}
 	m, labels := order.Spread(list)
 	if m == nil {
 		return nil, fmt.Errorf("%w: %d", ErrTooManyRules, len(list))
 	}
-	if n := len(list); n > 0 {
-		w.basics.list, w.basics.first = make([]answer[T], n), labels[0]
-		if n > 1 {
-			w.basics.gap = uint8(bits.TrailingZeros32(labels[1] - labels[0]))
-		}
-	}
+	w.basics = newBasics(list, labels, !w.lean)
 	for i, m := range list {
-		w.basics.list[i] = m.answer
-		w.ids.set(m.id, labels[i])
+		w.ids.set(m.id(), labels[i])
 	}
 	w.order = m.Edit()
 	return w, nil
@@ -224,12 +217,13 @@ func (w *editList[T]) member(key uint32) *member[T] { return w.order.Get(key >> 
 func (w *editList[T]) freeze() {
 	s := &sequence[T]{schema: w.schema, families: w.families, basics: w.basics, order: w.order.Freeze()}
 	if w.live == nil {
+		s.short = true
 		for _, m := range s.order.All() {
 			s.few = append(s.few, m)
 		}
 	} else {
 		s.roots = w.live.roots
-		s.tree = w.live.ed.Tree(s)
+		s.tree = *w.live.ed.Tree(s)
 		s.plain = s.tree.Plain()
 		s.vector = w.vector && s.tree.Vector(w.schema.KeyLen())
 	}
@@ -282,7 +276,7 @@ func (w *editList[T]) put(after uint32, m *member[T]) error {
 	if w.rebuild != nil && w.rebuild.full {
 		var id rules.ID
 		if after != order.None {
-			id = w.order.Get(after).id
+			id = w.order.Get(after).id()
 		}
 		w.steps = append(w.steps, step[T]{putStep, m, id})
 	}
@@ -299,7 +293,7 @@ func (w *editList[T]) put(after uint32, m *member[T]) error {
 		}
 	}
 	w.order.Insert(label, m)
-	w.setID(m.id, label)
+	w.setID(m.id(), label)
 	w.grow(label, m)
 	return nil
 }
@@ -333,7 +327,7 @@ func (w *editList[T]) relabel(mv order.Move) {
 		m = m.moved()
 		w.order.Set(mv.To, m)
 	}
-	w.setID(m.id, mv.To)
+	w.setID(m.id(), mv.To)
 	w.grow(mv.To, m)
 }
 
@@ -342,9 +336,9 @@ func (w *editList[T]) take(label uint32) *member[T] {
 	m := w.order.Get(label)
 	w.shrink(label, m)
 	w.order.Remove(label)
-	w.dropID(m.id)
+	w.dropID(m.id())
 	if w.rebuild != nil && w.rebuild.full {
-		w.steps = append(w.steps, step[T]{takeStep, m, m.id})
+		w.steps = append(w.steps, step[T]{takeStep, m, m.id()})
 	}
 	return m
 }
@@ -363,7 +357,7 @@ func (w *editList[T]) replace(label uint32, r rules.Rule[T]) error {
 		return err
 	}
 	was := w.order.Get(label)
-	r.ID = was.id
+	r.ID = was.id()
 	m := w.newMember(r, w.box)
 	m.counter = was.counter
 	w.set(label, m)
@@ -373,7 +367,7 @@ func (w *editList[T]) replace(label uint32, r rules.Rule[T]) error {
 // set puts a member in the place of another.
 func (w *editList[T]) set(label uint32, m *member[T]) {
 	if w.rebuild != nil && w.rebuild.full {
-		w.steps = append(w.steps, step[T]{setStep, m, m.id})
+		w.steps = append(w.steps, step[T]{setStep, m, m.id()})
 	}
 	was := w.order.Get(label)
 	if !was.basic && m.pass == was.pass && sameConds(m.rule.Conds, was.rule.Conds) {
@@ -416,7 +410,7 @@ func (w *editList[T]) many(edits int) bool {
 // flush removes all rules.
 func (w *editList[T]) flush() {
 	for _, m := range w.order.All() {
-		w.dropID(m.id)
+		w.dropID(m.id())
 		if w.counters != nil {
 			w.freed = append(w.freed, m.counter)
 		}
@@ -460,7 +454,7 @@ func (w *editList[T]) prepare(ctx context.Context) error {
 func (w *editList[T]) few() {
 	w.live = nil
 	w.abandon()
-	if len(w.basics.list) == 0 {
+	if len(w.basics.needs) == 0 {
 		return
 	}
 	w.basics = &basics[T]{}
@@ -471,7 +465,7 @@ func (w *editList[T]) few() {
 	m, labels := order.Spread(list)
 	w.order = m.Edit()
 	for i, m := range list {
-		w.setID(m.id, labels[i])
+		w.setID(m.id(), labels[i])
 	}
 }
 

@@ -123,7 +123,7 @@ func checkLimits(l rules.Limits, n int, bytes int64) error {
 
 // publish makes the newest version of the list seen.
 func (v *Live[T]) publish(version uint64) {
-	s := &Snapshot[T]{seq: v.list.now, version: version, words: v.list.schema.KeyLen(), binder: v.binder}
+	s := &Snapshot[T]{sequence: *v.list.now, version: version, words: v.list.schema.KeyLen(), binder: v.binder}
 	if c := v.list.counters; c != nil {
 		s.era = c.Era()
 	}
@@ -155,8 +155,8 @@ func (v *Live[T]) LookupBatch(keys []uint32, ids []rules.ID) int {
 // Snapshot is a version of a live list. It is immutable and safe for any number
 // of goroutines.
 type Snapshot[T any] struct {
-	seq     *sequence[T]
-	words   int
+	words int
+	sequence[T]
 	binder  *packet.Binder
 	version uint64
 	era     *counters.Era // keeps counters from being given to other rules
@@ -166,14 +166,14 @@ type Snapshot[T any] struct {
 func (s *Snapshot[T]) Version() uint64 { return s.version }
 
 // Schema returns the schema of the rules and keys.
-func (s *Snapshot[T]) Schema() *rules.Schema { return s.seq.schema }
+func (s *Snapshot[T]) Schema() *rules.Schema { return s.schema }
 
 // Len returns the number of rules.
-func (s *Snapshot[T]) Len() int { return s.seq.order.Len() }
+func (s *Snapshot[T]) Len() int { return s.order.Len() }
 
 // Bytes returns the memory of the structure: the tree with what edits have left
 // in it, and the order of the rules; not the rules themselves.
-func (s *Snapshot[T]) Bytes() int64 { return s.seq.bytes() }
+func (s *Snapshot[T]) Bytes() int64 { return s.bytes() }
 
 // Lookup returns the first terminal rule that matches the key, and false when
 // none does. A key of the wrong length matches nothing. The Position of the match
@@ -182,11 +182,17 @@ func (s *Snapshot[T]) Lookup(k rules.Key) (Match[T], bool) {
 	if len(k) != s.words {
 		return Match[T]{}, false
 	}
-	a := s.seq.first(k)
-	if a == nil {
+	if s.short {
+		if m, _ := s.firstOfFew(k); m != nil {
+			return m.match(), true
+		}
 		return Match[T]{}, false
 	}
-	return a.match(), true
+	key := s.firstKey(k)
+	if key == tree.NoMatch {
+		return Match[T]{}, false
+	}
+	return s.match(key), true
 }
 
 // LookupTuple looks up a 5-tuple, as Classifier.LookupTuple does.
@@ -194,14 +200,14 @@ func (s *Snapshot[T]) LookupTuple(t rules.Tuple) (Match[T], bool) {
 	var buf [shortKey]uint32
 	if s.words <= shortKey {
 		k := buf[:s.words]
-		if !s.seq.schema.SetTuple(k, t) {
+		if !s.schema.SetTuple(k, t) {
 			return Match[T]{}, false
 		}
 		return s.Lookup(k)
 	}
 	var long [rules.MaxKeyWords]uint32
 	k := long[:s.words]
-	if !s.seq.schema.SetTuple(k, t) {
+	if !s.schema.SetTuple(k, t) {
 		return Match[T]{}, false
 	}
 	return s.Lookup(k)
@@ -213,32 +219,30 @@ func (s *Snapshot[T]) LookupTuple(t rules.Tuple) (Match[T], bool) {
 // slices hold and returns their number.
 func (s *Snapshot[T]) LookupBatch(keys []uint32, ids []rules.ID) int {
 	n := min(len(keys)/s.words, len(ids))
-	if !s.seq.vector {
+	if !s.vector {
 		for i := range n {
-			ids[i] = 0
-			if a := s.seq.first(keys[i*s.words : (i+1)*s.words]); a != nil {
-				ids[i] = a.id
-			}
+			m, _ := s.Lookup(keys[i*s.words : (i+1)*s.words])
+			ids[i] = m.ID
 		}
 		return n
 	}
 	var buf [tree.BatchSize]tree.Ref
 	var found [tree.BatchSize]int32
-	roots := append(buf[:0], s.seq.roots.decide.general)
+	roots := append(buf[:0], s.roots.decide.general)
 	for at := 0; at < n; at += tree.BatchSize {
 		m := min(n-at, tree.BatchSize)
 		part := keys[at*s.words : (at+m)*s.words]
-		if len(s.seq.families) > 0 {
+		if len(s.families) > 0 {
 			roots = buf[:m]
 			for i := range roots {
-				roots[i] = s.seq.root(&s.seq.roots.decide, part[i*s.words:(i+1)*s.words])
+				roots[i] = s.root(&s.roots.decide, part[i*s.words:(i+1)*s.words])
 			}
 		}
-		s.seq.tree.FirstBatch(part, s.words, roots, found[:m], true)
+		s.tree.FirstBatch(part, s.words, roots, found[:m], true)
 		for i, key := range found[:m] {
 			ids[at+i] = 0
 			if key >= 0 {
-				ids[at+i] = s.seq.answer(uint32(key)).id
+				ids[at+i] = s.id(uint32(key))
 			}
 		}
 	}
@@ -253,7 +257,7 @@ func (s *Snapshot[T]) LookupAll(k rules.Key, dst []Match[T], most int) []Match[T
 		return dst
 	}
 	from := len(dst)
-	s.seq.matches(k, func(m *member[T]) bool {
+	s.matches(k, func(m *member[T]) bool {
 		dst = append(dst, m.match())
 		return most <= 0 || len(dst)-from < most
 	})
@@ -266,7 +270,7 @@ func (s *Snapshot[T]) Executed(k rules.Key, dst []Match[T]) []Match[T] {
 	if len(k) != s.words {
 		return dst
 	}
-	s.seq.matches(k, func(m *member[T]) bool {
+	s.matches(k, func(m *member[T]) bool {
 		dst = append(dst, m.match())
 		return m.rule.Continue
 	})
@@ -276,7 +280,7 @@ func (s *Snapshot[T]) Executed(k rules.Key, dst []Match[T]) []Match[T] {
 // At returns the rule at a position, 0 <= position < Len(), in about a
 // microsecond. It must not be changed.
 func (s *Snapshot[T]) At(position int) *rules.Rule[T] {
-	_, m := s.seq.order.At(position)
+	_, m := s.order.At(position)
 	return m.rule
 }
 
@@ -284,7 +288,7 @@ func (s *Snapshot[T]) At(position int) *rules.Rule[T] {
 func (s *Snapshot[T]) Rules() iter.Seq2[int, *rules.Rule[T]] {
 	return func(yield func(int, *rules.Rule[T]) bool) {
 		i := 0
-		for _, m := range s.seq.order.All() {
+		for _, m := range s.order.All() {
 			if !yield(i, m.rule) {
 				return
 			}
@@ -295,7 +299,7 @@ func (s *Snapshot[T]) Rules() iter.Seq2[int, *rules.Rule[T]] {
 
 // List returns the rules as a list, in time and memory linear in their number.
 func (s *Snapshot[T]) List() *rules.List[T] {
-	return s.seq.list()
+	return s.list()
 }
 
 func (s *sequence[T]) list() *rules.List[T] {

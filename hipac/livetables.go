@@ -201,6 +201,7 @@ func (v *LiveTables) newTable(ctx context.Context, t *rules.Table) (*tableState,
 
 func (v *LiveTables) newSetting(t *rules.Table) *setting[rules.Action] {
 	set := newSetting[rules.Action](t.Schema, familyOf(t), &v.build)
+	set.lean = true
 	set.passes = onlyCounts
 	if set.counters = v.counters; v.counters != nil {
 		set.counts = func(r *rules.Rule[rules.Action]) counters.Counts {

@@ -61,12 +61,12 @@ func (w *liveWalk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 		if w.finds++; w.finds == manyFinds {
 			w.scanning = true
 		}
-		do := &a.value
+		do := &a.rule.Value
 		switch {
 		case do.Ext.Plain():
 			w.report(&from, x, a)
-			if a.unknown {
-				return rules.Result{Verdict: rules.Unknown, By: w.place(&from, x), Needs: w.rule(&from, x).Unknown}
+			if a.rule.Unknown != "" {
+				return rules.Result{Verdict: rules.Unknown, By: w.place(&from, x), Needs: a.rule.Unknown}
 			}
 		default:
 			if s == nil {
@@ -103,8 +103,8 @@ func (w *liveWalk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 }
 
 // extended is walk.extended for the rule at x.
-func (w *liveWalk) extended(a *answer[rules.Action], s rules.Subject, at *liveFrame, x uint32) (result rules.Result, end, on bool) {
-	r := w.rule(at, x)
+func (w *liveWalk) extended(a *member[rules.Action], s rules.Subject, at *liveFrame, x uint32) (result rules.Result, end, on bool) {
+	r := a.rule
 	outcome, needs := r.Value.Ext.Outcome(r, s)
 	switch outcome {
 	case rules.No:
@@ -120,18 +120,10 @@ func (w *liveWalk) enter(chain int32) liveFrame {
 	return liveFrame{chain: w.chain(chain), number: chain}
 }
 
-// rule returns a rule of the chain.
-func (w *liveWalk) rule(at *liveFrame, x uint32) *rules.Rule[rules.Action] {
-	if seq := at.chain.seq; seq.tree != nil {
-		return seq.member(x).rule
-	}
-	return at.chain.seq.few[x].rule
-}
-
 // place returns the place of a rule of the chain.
 func (w *liveWalk) place(at *liveFrame, x uint32) rules.Place {
 	p := rules.Place{Chain: int(at.number), Rule: int(x)}
-	if seq := at.chain.seq; seq.tree != nil {
+	if seq := at.chain.seq; !seq.short {
 		p.Rule = seq.order.Position(x >> 1)
 	}
 	return p
@@ -141,7 +133,7 @@ func (w *liveWalk) place(at *liveFrame, x uint32) rules.Place {
 func (w *liveWalk) reports() bool { return w.executed != nil || w.counting != nil }
 
 // report reports a rule as executed.
-func (w *liveWalk) report(at *liveFrame, x uint32, a *answer[rules.Action]) {
+func (w *liveWalk) report(at *liveFrame, x uint32, a *member[rules.Action]) {
 	if w.executed != nil {
 		w.executed(w.place(at, x))
 	}
@@ -152,19 +144,19 @@ func (w *liveWalk) report(at *liveFrame, x uint32, a *answer[rules.Action]) {
 
 // next returns the next rule that matches and does more than count, and where it
 // is; nil for none. It reports the rules that only count on the way.
-func (w *liveWalk) next(k rules.Key, at *liveFrame) (uint32, *answer[rules.Action]) {
+func (w *liveWalk) next(k rules.Key, at *liveFrame) (uint32, *member[rules.Action]) {
 	if at.next == returned {
 		return 0, nil
 	}
 	seq := at.chain.seq
-	if seq.tree == nil {
+	if seq.short {
 		for i := int(at.next); i < len(seq.few); i++ {
 			switch m := seq.few[i]; {
 			case !m.rule.Matches(seq.schema, k):
 			case !m.pass:
-				return uint32(i), &m.answer
+				return uint32(i), m
 			case w.reports():
-				w.report(at, uint32(i), &m.answer)
+				w.report(at, uint32(i), m)
 			}
 		}
 		return 0, nil
@@ -179,7 +171,7 @@ func (w *liveWalk) next(k rules.Key, at *liveFrame) (uint32, *answer[rules.Actio
 	if x == tree.NoMatch {
 		return 0, nil
 	}
-	return x, seq.answer(x)
+	return x, seq.member(x)
 }
 
 // ahead finds the next rule by a lookup, or, when there have been many on this
@@ -204,14 +196,14 @@ func (w *liveWalk) ahead(k rules.Key, at *liveFrame) uint32 {
 }
 
 // scan is next by looking at one rule after the other.
-func (w *liveWalk) scan(k rules.Key, at *liveFrame) (uint32, *answer[rules.Action]) {
+func (w *liveWalk) scan(k rules.Key, at *liveFrame) (uint32, *member[rules.Action]) {
 	for x, m := range at.chain.seq.from(at.next) {
 		switch {
 		case !m.rule.Matches(at.chain.seq.schema, k):
 		case !m.pass:
-			return x, &m.answer
+			return x, m
 		case w.reports():
-			w.report(at, x, &m.answer)
+			w.report(at, x, m)
 		}
 	}
 	return 0, nil
@@ -233,7 +225,7 @@ func (w *liveWalk) passed(k rules.Key, at *liveFrame, before uint32) {
 		if x >= before {
 			break
 		}
-		w.report(at, x, at.chain.seq.answer(x))
+		w.report(at, x, at.chain.seq.member(x))
 	}
 }
 

@@ -14,28 +14,21 @@ func (s *Snapshot[T]) Locate(k rules.Key) (Match[T], bool) {
 	if len(k) != s.words {
 		return Match[T]{}, false
 	}
-	a, position := s.seq.locate(k)
-	if a == nil {
-		return Match[T]{}, false
-	}
-	m := a.match()
-	m.Position = position
-	return m, true
-}
-
-// locate returns the first rule that decides the key and its position, or nil.
-func (s *sequence[T]) locate(k rules.Key) (*answer[T], int) {
-	if s.tree == nil {
-		for i, m := range s.few {
-			if !m.rule.Continue && m.rule.Matches(s.schema, k) {
-				return &m.answer, i
-			}
+	var m Match[T]
+	if s.short {
+		x, position := s.firstOfFew(k)
+		if x == nil {
+			return m, false
 		}
-		return nil, -1
+		m = x.match()
+		m.Position = position
+		return m, true
 	}
-	key := s.tree.First(s.root(&s.roots.decide, k), k)
+	key := s.firstKey(k)
 	if key == tree.NoMatch {
-		return nil, -1
+		return m, false
 	}
-	return s.answer(key), s.order.Position(key >> 1)
+	m = s.match(key)
+	m.Position = s.order.Position(key >> 1)
+	return m, true
 }

@@ -53,54 +53,49 @@ func (r *Reader[T]) Lookup(k rules.Key, bytes int) (Match[T], bool) {
 	if r.shard == nil {
 		return s.Lookup(k)
 	}
-	if s.seq.continues() {
+	if s.continues() {
 		return r.executed(s, k, bytes)
 	}
-	a := s.seq.first(k)
-	if a == nil {
+	key := s.firstKey(k)
+	if key == tree.NoMatch {
 		return Match[T]{}, false
 	}
-	r.shard.Count(a.counter, uint64(max(bytes, 0)))
+	r.shard.Count(s.counter(key), uint64(max(bytes, 0)))
 	runtime.KeepAlive(s) // its counters are its rules' until here
-	return a.match(), true
+	return s.match(key), true
 }
 
-// continues reports whether some rules continue.
-func (s *sequence[T]) continues() bool {
-	return s.roots.pass != roots{} || s.tree == nil
-}
+// continues reports whether some rules may continue.
+func (s *sequence[T]) continues() bool { return s.roots.pass != roots{} || s.short }
 
 // executed is Lookup where rules continue.
 func (r *Reader[T]) executed(s *Snapshot[T], k rules.Key, bytes int) (m Match[T], ok bool) {
+	defer runtime.KeepAlive(s)
 	n := uint64(max(bytes, 0))
-	if s.seq.tree == nil {
-		for _, x := range s.seq.few {
-			if x.rule.Matches(s.seq.schema, k) {
+	if s.short {
+		for _, x := range s.few {
+			if x.rule.Matches(s.schema, k) {
 				r.shard.Count(x.counter, n)
 				if !x.rule.Continue {
-					m, ok = x.match(), true
-					break
+					return x.match(), true
 				}
 			}
 		}
-		runtime.KeepAlive(s)
-		return m, ok
+		return m, false
 	}
-	last := s.seq.firstKey(k)
+	last := s.firstKey(k)
 	var buf [64]uint32
-	for _, key := range s.seq.found(k, buf[:0], true, false) {
+	for _, key := range s.found(k, buf[:0], true, false) {
 		if key > last {
 			break
 		}
-		r.shard.Count(s.seq.answer(key).counter, n)
+		r.shard.Count(s.counter(key), n)
 	}
-	if last != tree.NoMatch {
-		a := s.seq.answer(last)
-		r.shard.Count(a.counter, n)
-		m, ok = a.match(), true
+	if last == tree.NoMatch {
+		return m, false
 	}
-	runtime.KeepAlive(s)
-	return m, ok
+	r.shard.Count(s.counter(last), n)
+	return s.match(last), true
 }
 
 // Counters returns the counts of a rule: exact when no reader is counting, and
@@ -151,7 +146,7 @@ func (v *Live[T]) counter(id rules.ID, do func(*counters.Set, uint32) Counts) (C
 // counts, until it returns false.
 func (v *Live[T]) EachCounter(do func(r *rules.Rule[T], c Counts) bool) {
 	s := v.Snapshot()
-	for _, m := range s.seq.order.All() {
+	for _, m := range s.order.All() {
 		var c Counts
 		if v.list.counters != nil {
 			c = v.list.counters.Read(m.counter)

@@ -179,7 +179,7 @@ func (w *editList[T]) crowded() <-chan struct{} {
 
 // copy copies the tree of a version, and makes the edits since.
 func (w *editList[T]) copy(r *rebuild[T], from *sequence[T]) {
-	c, refs := tree.Copy(from.tree, from.roots.list(), r.room)
+	c, refs := tree.Copy(&from.tree, from.roots.list(), r.room)
 	// Keys mean what they meant when an edit was made.
 	edited := map[uint32]*member[T]{}
 	t := newLiveTree(w.setting, built{c, rootsOf(refs)}, func(key uint32) *member[T] {
@@ -259,7 +259,7 @@ func (w *editList[T]) renew(r *rebuild[T], from *sequence[T]) {
 
 // step makes a change that another list has made.
 func (w *editList[T]) step(s *step[T]) error {
-	label, _ := w.ids.get(s.m.id)
+	label, _ := w.ids.get(s.m.id())
 	switch s.kind {
 	case takeStep:
 		w.take(label)

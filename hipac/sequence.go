@@ -16,6 +16,7 @@ package hipac
 
 import (
 	"iter"
+	"math/bits"
 	"slices"
 	"unsafe"
 
@@ -25,29 +26,23 @@ import (
 	"github.com/hipac-go/classifier/rules"
 )
 
-// answer is what lookups ask of a rule.
-type answer[T any] struct {
-	id      rules.ID
-	need    uint32 // fields that must be present
-	counter uint32
-	unknown bool
-	value   T
-}
-
-func (a *answer[T]) match() Match[T] {
-	return Match[T]{ID: a.id, Position: -1, Value: a.value, Unknown: a.unknown}
-}
-
 // member is a rule of a list that is edited. It is immutable; a rule that is
 // replaced, or moved, is another member.
 type member[T any] struct {
-	answer[T]
-	rule     *rules.Rule[T]
-	code     *[]uint32 // program, of an inexact rule
+	rule     *rules.Rule[T] // whose ID is its identity
+	code     *[]uint32      // program, of an inexact rule
+	need     uint32         // fields that must be present
+	counter  uint32
 	inexact  bool
 	possible bool // some packet meets the conditions; others are in no tree
 	pass     bool // the rule only counts
 	basic    bool // among the basics
+}
+
+func (m *member[T]) id() rules.ID { return m.rule.ID }
+
+func (m *member[T]) match() Match[T] {
+	return Match[T]{ID: m.rule.ID, Position: -1, Value: m.rule.Value, Unknown: m.rule.Unknown != ""}
 }
 
 // key returns the key of a rule in the tree.
@@ -58,27 +53,102 @@ func (m *member[T]) key(label uint32) uint32 {
 	return label << 1
 }
 
-// basics are the answers of a list as it was numbered last. They are immutable.
+// basics are what lookups ask of the rules of a list as it was numbered last, by
+// place. They are immutable.
 type basics[T any] struct {
-	list  []answer[T]
-	first uint32 // label of the first
-	gap   uint8  // logarithm of the distance of labels
+	values   []T        // nil for chains, whose rules are asked themselves
+	ids      []rules.ID // nil when they are 1, 2, 3 ...
+	needs    []uint32
+	counters []uint32         // nil when nothing is counted
+	unknown  map[int]struct{} // nil when there are none
+	first    uint32           // label of the first
+	gap      uint8            // logarithm of the distance of labels
+}
+
+// newBasics returns the basics of members with these labels, with their values or
+// without.
+func newBasics[T any](list []*member[T], labels []uint32, values bool) *basics[T] {
+	n := len(list)
+	if n == 0 {
+		return &basics[T]{}
+	}
+	b := &basics[T]{needs: make([]uint32, n), first: labels[0]}
+	if n > 1 {
+		b.gap = uint8(bits.TrailingZeros32(labels[1] - labels[0]))
+	}
+	for i, m := range list {
+		b.needs[i] = m.need
+	}
+	if !values {
+		return b
+	}
+	b.values = make([]T, n)
+	for i, m := range list {
+		b.values[i] = m.rule.Value
+		if b.ids == nil && m.id() != rules.ID(i+1) {
+			b.ids = make([]rules.ID, n)
+			for j := range i {
+				b.ids[j] = rules.ID(j + 1)
+			}
+		}
+		if b.ids != nil {
+			b.ids[i] = m.id()
+		}
+		if m.counter != 0 {
+			if b.counters == nil {
+				b.counters = make([]uint32, n)
+			}
+			b.counters[i] = m.counter
+		}
+		if m.rule.Unknown != "" {
+			if b.unknown == nil {
+				b.unknown = map[int]struct{}{}
+			}
+			b.unknown[i] = struct{}{}
+		}
+	}
+	return b
+}
+
+// place returns the place of the rule of a key among the basics.
+func (b *basics[T]) place(key uint32) int { return int((key>>1 - b.first) >> (b.gap & 31)) }
+
+func (b *basics[T]) id(i int) rules.ID {
+	if b.ids == nil {
+		return rules.ID(i + 1)
+	}
+	return b.ids[i]
+}
+
+func (b *basics[T]) match(i int) Match[T] {
+	m := Match[T]{ID: b.id(i), Position: -1, Value: b.values[i]}
+	if b.unknown != nil {
+		_, m.Unknown = b.unknown[i]
+	}
+	return m
+}
+
+func (b *basics[T]) bytes() int64 {
+	var v T
+	return int64(cap(b.values))*int64(unsafe.Sizeof(v)) + 8*int64(cap(b.ids)) + 4*int64(cap(b.needs)+cap(b.counters)) + 40*int64(len(b.unknown))
 }
 
 // fewRules is the length up to which a list is walked rather than looked up: as
 // many conditions cost what a lookup does, and there is nothing to keep.
 const fewRules = 8
 
-// sequence is a version of a list. It is immutable.
+// sequence is a version of a list. It is immutable. What a lookup reads of it
+// stands together, since the first lookup in a version has none of it in a cache.
 type sequence[T any] struct {
-	schema   *rules.Schema
-	families families
 	basics   *basics[T]
-	order    *order.Map[member[T]]
-	tree     *tree.Tree // nil for few rules
 	roots    treeRoots
 	plain    bool
-	vector   bool         // batches have a vector path
+	vector   bool // batches have a vector path
+	short    bool // few rules, and no tree
+	tree     tree.Tree
+	order    *order.Map[member[T]]
+	families families
+	schema   *rules.Schema
 	few      []*member[T] // in place of the tree
 }
 
@@ -94,13 +164,36 @@ func rootsOf(list []tree.Ref) treeRoots {
 	return treeRoots{roots{list[0], list[1]}, roots{list[2], list[3]}}
 }
 
-// answer returns what lookups ask of the rule of a key in the tree.
-func (s *sequence[T]) answer(key uint32) *answer[T] {
+// match returns the rule of a key in the tree as a match.
+func (s *sequence[T]) match(key uint32) Match[T] {
 	if key&1 != 0 {
-		b := s.basics
-		return &b.list[(key>>1-b.first)>>(b.gap&31)]
+		return s.basics.match(s.basics.place(key))
 	}
-	return &s.member(key).answer
+	return s.member(key).match()
+}
+
+// id returns the identity of the rule of a key in the tree.
+func (s *sequence[T]) id(key uint32) rules.ID {
+	if key&1 != 0 {
+		return s.basics.id(s.basics.place(key))
+	}
+	return s.member(key).id()
+}
+
+// counter returns the counter of the rule of a key in the tree.
+func (s *sequence[T]) counter(key uint32) uint32 {
+	if key&1 != 0 {
+		return s.basics.counters[s.basics.place(key)]
+	}
+	return s.member(key).counter
+}
+
+// need returns the fields that the rule of a key in the tree wants present.
+func (s *sequence[T]) need(key uint32) uint32 {
+	if key&1 != 0 {
+		return s.basics.needs[s.basics.place(key)]
+	}
+	return s.member(key).need
 }
 
 // member returns the rule of a key in the tree.
@@ -108,27 +201,21 @@ func (s *sequence[T]) member(key uint32) *member[T] { return s.order.Get(key >> 
 
 // Holds says for the tree what the row of a key does not.
 func (s *sequence[T]) Holds(key uint32, inexact bool, packet []uint32) bool {
-	if packet[0] != 0 && packet[0]&s.answer(key).need != 0 {
+	if packet[0] != 0 && packet[0]&s.need(key) != 0 {
 		return false
 	}
 	return !inexact || lower.CodeHolds(*s.member(key).code, packet)
 }
 
-// first returns the first rule that decides the key, or nil.
-func (s *sequence[T]) first(k rules.Key) *answer[T] {
-	if s.tree == nil {
-		for _, m := range s.few {
-			if !m.pass && m.rule.Matches(s.schema, k) {
-				return &m.answer
-			}
+// firstOfFew returns the first rule that decides a packet, and its position, in a
+// list of few rules; nil when there is none.
+func (s *sequence[T]) firstOfFew(k rules.Key) (*member[T], int) {
+	for i, m := range s.few {
+		if !m.pass && m.rule.Matches(s.schema, k) {
+			return m, i
 		}
-		return nil
 	}
-	key := s.firstKey(k)
-	if key == tree.NoMatch {
-		return nil
-	}
-	return s.answer(key)
+	return nil, -1
 }
 
 // firstKey returns the tree's key of the first rule that decides a packet, or
@@ -163,7 +250,7 @@ func (s *sequence[T]) found(k rules.Key, dst []uint32, pass, decide bool) []uint
 // matches calls do with every rule that matches, in order, until it returns
 // false.
 func (s *sequence[T]) matches(k rules.Key, do func(m *member[T]) bool) {
-	if s.tree == nil {
+	if s.short {
 		for _, m := range s.few {
 			if m.rule.Matches(s.schema, k) && !do(m) {
 				return
@@ -182,13 +269,11 @@ func (s *sequence[T]) matches(k rules.Key, do func(m *member[T]) bool) {
 // bytes returns the memory of the structure: tree, order and basics.
 func (s *sequence[T]) bytes() int64 {
 	n := s.order.Bytes() + s.basics.bytes()
-	if s.tree != nil {
+	if !s.short {
 		n += int64(s.tree.Bytes())
 	}
 	return n
 }
-
-func (b *basics[T]) bytes() int64 { return int64(cap(b.list)) * int64(unsafe.Sizeof(answer[T]{})) }
 
 // What the walk over chains asks.
 
