@@ -4,23 +4,24 @@ package tree
 // rubbish that edits have left. Nodes keep their form, so that it takes a tenth
 // of the time of a build.
 
-// Room is how much room arrays have behind what they hold.
+// Room is how much room there is for edits behind what arrays hold.
 type Room bool
 
 const (
-	// Tight is an eighth more: for a tree that is edited now and then.
+	// Tight is a sixteenth of the tree: for one that is edited now and then.
 	Tight Room = false
-	// Ample is one and a half times as much: for one that is edited all the time,
-	// lest it be copied all the time.
+	// Ample is twice the tree: for one that is edited all the time, lest it be
+	// copied all the time.
 	Ample Room = true
 )
 
-// of returns the capacity for n elements.
-func (r Room) of(n int) int {
+// bytes returns the room for a tree of so many bytes. Edits leave tables above
+// all, and an eighth of that in rows.
+func (r Room) bytes(tree int64) int {
 	if r == Ample {
-		return n*5/2 + 1<<9
+		return int(2*tree) + 1<<14
 	}
-	return n + n/8 + 1<<6
+	return int(tree/16) + 1<<10
 }
 
 // Compact returns the roots of the tree in new arrays. Versions keep the arrays
@@ -44,15 +45,24 @@ func Copy(t *Tree, roots []Ref, room Room) (*Tree, []Ref) {
 		out[i] = m.move(r)
 	}
 	c := *t
-	c.slots, c.lines, c.rows = withRoom(m.slots, room), withRoom(m.lines, room), withRoom(m.rows, room)
+	c.slots, c.lines, c.rows = m.slots, m.lines, m.rows
+	c.makeRoom(room)
 	return &c, out
 }
 
-// withRoom returns s with room behind it.
-func withRoom[E any](s []E, room Room) []E {
-	n := room.of(len(s))
-	if cap(s) >= len(s)+(n-len(s))/2 && cap(s) <= n+n/4 {
+// makeRoom moves the arrays to where they have room.
+func (t *Tree) makeRoom(room Room) {
+	n := room.bytes(t.used())
+	t.slots = withRoom(t.slots, n/8)
+	t.lines = withRoom(t.lines, n/64/8)
+	t.rows = withRoom(t.rows, n/32/8)
+}
+
+// withRoom returns s with room for n more, where it has less than half or more
+// than twice that.
+func withRoom[E any](s []E, n int) []E {
+	if free := cap(s) - len(s); free >= n/2 && free <= 2*n {
 		return s
 	}
-	return append(make([]E, 0, n), s...)
+	return append(make([]E, 0, len(s)+n), s...)
 }

@@ -89,7 +89,9 @@ func NewEditor(t *Tree, f *lower.Frame, cfg Config, conds func(label uint32) []r
 	n := f.Schema().KeyLen()
 	e.box, e.reach, e.corner = make([]lower.Span, n), make([]lower.Span, n), make([]uint32, n)
 	e.b.tree = *t
-	e.b.tree.slots, e.b.tree.lines, e.b.tree.rows = withRoom(t.slots, Tight), withRoom(t.lines, Tight), withRoom(t.rows, Tight)
+	if cap(t.slots) == len(t.slots) { // as it was built
+		e.b.tree.makeRoom(Tight)
+	}
 	e.b.tree.classes = slices.Clone(t.classes)
 	e.b.tree.wants, e.b.tree.needs = nil, nil
 	e.compact = t.used()
@@ -135,14 +137,15 @@ func (e *Editor) Bytes() int64 { return e.b.tree.used() }
 // most of which Compact would free, and what it took then.
 func (e *Editor) Rubbish() (bytes, of int64) { return e.b.tree.used() - e.compact, e.compact }
 
-// Full reports whether the arrays are nearly full: an edit soon makes them grow,
-// which copies them.
+// Full reports whether most of the room for edits is used up.
 func (e *Editor) Full() bool {
 	t := &e.b.tree
-	return nearlyFull(t.slots) || nearlyFull(t.rows) || nearlyFull(t.lines)
+	return nearlyFull(t.slots, 1<<9) || nearlyFull(t.rows, 1<<6)
 }
 
-func nearlyFull[E any](s []E) bool { return cap(s)-len(s) < cap(s)/16 }
+// nearlyFull reports whether an array has little room: for less than a few edits,
+// or a twelfth of its length.
+func nearlyFull[E any](s []E, few int) bool { return cap(s)-len(s) < max(few, len(s)/12) }
 
 // Spare returns the bytes of room behind the arrays.
 func (e *Editor) Spare() int64 { return int64(e.b.tree.Bytes()) - e.b.tree.used() }
