@@ -46,6 +46,7 @@ func Copy(t *Tree, roots []Ref, room Room) (*Tree, []Ref) {
 	}
 	c := *t
 	c.slots, c.lines, c.rows = m.slots, m.lines, m.rows
+	m.release()
 	c.makeRoom(room)
 	return &c, out
 }

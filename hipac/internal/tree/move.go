@@ -3,6 +3,8 @@ package tree
 // Moving trees from one set of arrays into another.
 
 import (
+	"sync"
+
 	"github.com/hipac-go/classifier/hipac/internal/bitvec"
 )
 
@@ -17,14 +19,33 @@ type mover struct {
 }
 
 // newMover returns a mover with room for what is there, a good part of which is
-// rubbish as a rule.
+// rubbish as a rule. release must be called when all is moved.
 func newMover(t *Tree) *mover {
 	n := func(l int) int { return l + l/4 }
-	return &mover{
-		from:  t,
-		slots: make([]uint64, 0, n(len(t.slots))), lines: make([]line, 0, n(len(t.lines))), rows: make([]row, 0, n(len(t.rows))),
-		slotAt: make([]uint32, len(t.slots)), lineAt: make([]uint32, len(t.lines)), rowAt: make([]uint32, len(t.rows)),
+	m := movers.Get().(*mover)
+	m.from = t
+	m.slots, m.lines, m.rows = make([]uint64, 0, n(len(t.slots))), make([]line, 0, n(len(t.lines))), make([]row, 0, n(len(t.rows)))
+	m.slotAt, m.lineAt, m.rowAt = zeros(m.slotAt, len(t.slots)), zeros(m.lineAt, len(t.lines)), zeros(m.rowAt, len(t.rows))
+	return m
+}
+
+// movers are movers whose memory can be used again: trees under edit are copied
+// many times a second.
+var movers = sync.Pool{New: func() any { return new(mover) }}
+
+func (m *mover) release() {
+	m.from, m.slots, m.lines, m.rows = nil, nil, nil, nil
+	movers.Put(m)
+}
+
+// zeros returns n zeros, in s where they fit.
+func zeros(s []uint32, n int) []uint32 {
+	if cap(s) < n {
+		return make([]uint32, n, n+n/4)
 	}
+	s = s[:n]
+	clear(s)
+	return s
 }
 
 // move copies the subtree at ref and returns its reference.
