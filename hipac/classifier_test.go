@@ -170,7 +170,7 @@ func TestLookupsAllocateNothing(t *testing.T) {
 		dst := make([]hipac.Match[int], 0, 300)
 		keys, out := make([]uint32, 64*s.KeyLen()), make([]int32, 64)
 		tuple := rules.Tuple{Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr("10.0.0.2")}
-		require.Zero(t, testing.AllocsPerRun(200, func() {
+		require.Zero(t, allocsPerRun(200, func() {
 			randomKey(r, s, pool, k)
 			c.Lookup(k)
 			c.LookupTuple(tuple)
@@ -380,7 +380,7 @@ func TestADecodedPacketFindsTheRuleOfItsKey(t *testing.T) {
 		m, ok := c.LookupPacket(&p)
 		require.True(t, ok)
 		require.Equal(t, 1, m.Position)
-		require.Zero(t, testing.AllocsPerRun(100, func() { c.LookupPacket(&p) }))
+		require.Zero(t, allocsPerRun(100, func() { c.LookupPacket(&p) }))
 	}
 	_, ok := build(t, listOf(t, rules.IPv6Tuple, "any"), nil).LookupPacket(&p)
 	require.False(t, ok, "an IPv4 packet is outside an IPv6 rule set")
@@ -390,5 +390,5 @@ func TestADecodedPacketFindsTheRuleOfItsKey(t *testing.T) {
 	table, err := hipac.BuildTable(context.Background(), &rules.Table{Schema: rules.Firewall, Chains: []rules.Chain{{Name: "FORWARD", Policy: rules.Accept, Rules: l}}}, nil)
 	require.NoError(t, err)
 	require.Equal(t, rules.Reject, table.EvaluatePacket(&p, 0).Verdict)
-	require.Zero(t, testing.AllocsPerRun(100, func() { table.EvaluatePacket(&p, 0) }))
+	require.Zero(t, allocsPerRun(100, func() { table.EvaluatePacket(&p, 0) }))
 }

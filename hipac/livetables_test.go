@@ -387,7 +387,7 @@ func TestEvaluationOfLiveTablesAllocatesNothing(t *testing.T) {
 			return err
 		}))
 		k := rules.Firewall.NewKey()
-		require.Zero(t, testing.AllocsPerRun(200, func() {
+		require.Zero(t, allocsPerRun(200, func() {
 			randomKey(r, rules.Firewall, m.pool, k)
 			s := live.Snapshot().Table("filter", m.family)
 			s.Evaluate(k, 0)

@@ -87,7 +87,7 @@ func TestNoPathAllocates(t *testing.T) {
 				out := make([]int32, 130)
 				at := 0
 				none := func(what string, f func()) {
-					require.Zero(t, testing.AllocsPerRun(60, f), what)
+					require.Zero(t, allocsPerRun(60, f), what)
 				}
 				none("Lookup", func() { c.Lookup(keys[at : at+w]); at = (at + w) % len(keys) })
 				none("Position", func() { c.Position(keys[at : at+w]); at = (at + w) % len(keys) })
@@ -109,7 +109,7 @@ func TestNoEvaluationAllocates(t *testing.T) {
 			c, err := hipac.BuildTable(context.Background(), table, nil)
 			require.NoError(t, err)
 			keys, w, at := pathKeys(s, 64), s.KeyLen(), 0
-			require.Zero(t, testing.AllocsPerRun(64, func() {
+			require.Zero(t, allocsPerRun(64, func() {
 				c.Evaluate(keys[at:at+w], 0)
 				at = (at + w) % len(keys)
 			}))

@@ -101,7 +101,7 @@ func TestEvaluateAllocatesNothing(t *testing.T) {
 	c, err := hipac.BuildTable(context.Background(), table, nil)
 	require.NoError(t, err)
 	k := rules.Firewall.NewKey()
-	require.Zero(t, testing.AllocsPerRun(100, func() {
+	require.Zero(t, allocsPerRun(100, func() {
 		randomKey(r, rules.Firewall, pool, k)
 		c.Evaluate(k, 0)
 	}))

@@ -184,5 +184,5 @@ func TestTargetsThatSetMarksAllocateNothing(t *testing.T) {
 		}
 	}
 	run()
-	require.Zero(t, testing.AllocsPerRun(100, run))
+	require.Zero(t, allocsPerRun(100, run))
 }
