@@ -138,11 +138,20 @@ func quantile(times []time.Duration, q float64) float64 {
 
 func micros(d time.Duration) float64 { return round(float64(d.Nanoseconds())/1e3, 3) }
 
+// editsOfAKind returns the number of inserts, and of deletes, that are timed: a
+// twentieth of the edits in a row, about, so that rounds of all rules held out are
+// whole.
+func editsOfAKind(held int, e effort) int {
+	want := max(1, e.edits/20)
+	rounds := max(1, (want+held/2)/held)
+	return min(want, rounds*held)
+}
+
 // measure times inserts and deletes, in rounds of all rules held out.
 func (x *toggler[T]) measure(a *app, b budget, progress func(int)) (inserts, deletes editTimes, err error) {
 	runtime.LockOSThread() // for its CPU time
 	defer runtime.UnlockOSThread()
-	each := max(1, a.effort.edits/20)
+	each := editsOfAKind(len(x.held), a.effort)
 	for len(inserts.took) < each && err == nil {
 		order := x.r.Perm(len(x.held))
 		order = order[:min(len(order), each-len(inserts.took))]

@@ -44,7 +44,7 @@ Examples:
 One rule in twenty, chosen at random, is held out of the list, some that hide
 others among them. The rules held out come back in random order, each at its
 place, and are deleted again in another order, each in a transaction of its own,
-as often as it takes for 5,000 edits of a kind. The clock of an edit starts before
+as often as it takes for some 5,000 edits of a kind. The clock of an edit starts before
 its transaction begins, and stops when a lookup has returned the answer for a
 packet inside the rule: one whose answer the edit changes, where there is one. All
 these answers are compared with what the rules present say, every fourth also
@@ -139,8 +139,8 @@ func (cmd *updateCmd) Run(a *app) error {
 const (
 	untilEdits     = 0.3
 	untilSustained = 0.5
-	untilDrift     = 0.75
-	untilSettled   = 0.85
+	untilDrift     = 0.7
+	untilSettled   = 0.8
 )
 
 // budget is the time of a run.
@@ -203,7 +203,7 @@ func update[T comparable](a *app, cmd *updateCmd, name string, l *rules.List[T],
 		return nil, files.Error(name, err)
 	}
 	x := &toggler[T]{heldOut: h, live: live, in: make([]bool, len(h.held)), r: rand.New(rand.NewPCG(cmd.Seed, 2))}
-	bar := a.newProgress("editing", a.effort.edits/20)
+	bar := a.newProgress("editing", editsOfAKind(len(h.held), a.effort))
 	res.insert, res.delete, err = x.measure(a, b, bar.at)
 	bar.done()
 	if err != nil {
@@ -312,7 +312,7 @@ func (r *updateResult) print(a *app, asJSON bool) error {
 // cut says what there was no time for, "" for nothing.
 func (r *updateResult) cut(e effort) string {
 	var parts []string
-	each := max(1, e.edits/20)
+	each := editsOfAKind(r.held, e)
 	if n := len(r.insert.took); n < each {
 		parts = append(parts, fmt.Sprintf("%d of %d inserts and deletes", n, each))
 	}

@@ -54,9 +54,9 @@ held out 15 at random, of which \d+ were chosen since they hide another rule
 rebuild  [\d.]+ ms
 
     edit  edits +p50 +p99 +max  answers changed  walked  wrong
-  insert     20 +[^\n]+ +\d+ +\d+ +0
+  insert     15 +[^\n]+ +\d+ +\d+ +0
 (     CPU [^\n]+
-)?  delete     20 +[^\n]+ +\d+ +\d+ +0
+)?  delete     15 +[^\n]+ +\d+ +\d+ +0
 (     CPU [^\n]+
 )?  random    400 +[^\n]+
 `, got.stdout)
@@ -79,10 +79,10 @@ func TestUpdateTakesListsOfAFewRules(t *testing.T) {
 }
 
 func TestUpdateReportsWhatThereWasNoTimeFor(t *testing.T) {
-	r := updateResult{drift: drift{of: 400, settled: true, editTimes: editTimes{took: make([]time.Duration, 300)}}}
+	r := updateResult{held: 15, drift: drift{of: 400, settled: true, editTimes: editTimes{took: make([]time.Duration, 300)}}}
 	r.insert.took = make([]time.Duration, 7)
-	require.Equal(t, "7 of 20 inserts and deletes; 300 of 400 random edits", r.cut(little))
-	r.insert.took, r.drift.took, r.drift.settled = make([]time.Duration, 20), make([]time.Duration, 400), false
+	require.Equal(t, "7 of 15 inserts and deletes; 300 of 400 random edits", r.cut(little))
+	r.insert.took, r.drift.took, r.drift.settled = make([]time.Duration, 15), make([]time.Duration, 400), false
 	require.Equal(t, "work in the background was not waited for", r.cut(little))
 	r.drift.settled = true
 	require.Empty(t, r.cut(little))
@@ -91,8 +91,8 @@ func TestUpdateReportsWhatThereWasNoTimeFor(t *testing.T) {
 func TestWrongAnswersAfterEditsFailTheRun(t *testing.T) {
 	r := generatedFile(t, 300)
 	for phase, want := range map[string]string{
-		"insert":    "bench: wrong answers: after inserting, 4 of 20\n",
-		"delete":    "bench: wrong answers: after deleting, 4 of 20\n",
+		"insert":    "bench: wrong answers: after inserting, 2 of 15\n",
+		"delete":    "bench: wrong answers: after deleting, 2 of 15\n",
 		"sustained": "bench: wrong answers: after edits beside lookups, 2 of 2000\n",
 		"random":    "bench: wrong answers: after random edits, 2 of 2000\n",
 	} {
@@ -260,6 +260,14 @@ func TestQuantilesAreOfTheTimesThatWereMeasured(t *testing.T) {
 	require.EqualValues(t, 500, quantile(times, 0.5))
 	require.EqualValues(t, 990, quantile(times, 0.99))
 	require.EqualValues(t, 1000, quantile(times, 1))
+}
+
+func TestRoundsOfEditsAreWhole(t *testing.T) {
+	for _, tt := range []struct{ held, edits, want int }{
+		{491, 100_000, 4910}, {4986, 100_000, 4986}, {4489, 100_000, 4489}, {2400, 100_000, 4800}, {50_000, 100_000, 5000}, {1, 400, 20}, {1, 1, 1},
+	} {
+		require.Equal(t, tt.want, editsOfAKind(tt.held, effort{edits: tt.edits}), "%+v", tt)
+	}
 }
 
 func TestABudgetEndsAtItsShares(t *testing.T) {

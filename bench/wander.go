@@ -95,7 +95,11 @@ func wander[T comparable](x *toggler[T], a *app, b budget, t *trace, idle int, p
 		{group: "fresh", run: func(from, to int) { use(lookEach(fresh, t.keys(from, to))) }},
 		{group: "build", run: func(from, to int) { use(built.single(t.keys(from, to))) }},
 	}
-	measure(times, t.n, a.effort.within(time.Since(b.began), 1), func(int) {})
+	e := a.effort.within(time.Since(b.began), 1)
+	if b.over(untilDrift) {
+		e.warm /= 5
+	}
+	measure(times, t.n, e, func(int) {})
 	d.live.ns, d.fresh.ns, d.build.ns = times[0].median(), times[1].median(), times[2].median()
 	with := heap()
 	gone := make(chan struct{})
