@@ -43,7 +43,6 @@ type LiveTables struct {
 	build    Options
 	counters *counters.Set // nil: off
 	tables   []*tableState
-	busy     []*editList[rules.Action] // that something is done for in the background
 }
 
 // NewLiveTables returns live tables with the rules of the tables, which are not

@@ -1,10 +1,11 @@
 package hipac
 
 // Housekeeping of a list under edit. Edits leave rubbish in the arrays of the
-// tree, and the tree drifts from what a build would make. A goroutine copies or
-// builds it from a version, which does not change, while edits go on; it makes
-// them too, in the order in which they were committed, and puts its tree in
-// place when it has caught up. Readers and writers wait for none of that.
+// tree: now and then a commit copies the tree to new ones, in some milliseconds.
+// The tree also drifts from what a build would make. A goroutine builds it anew
+// from a version, which does not change, while edits go on; it makes them too, in
+// the order in which they were committed, and puts its tree in place when it has
+// caught up. Large trees are copied so, too. Readers wait for none of that.
 
 import (
 	"context"
@@ -20,16 +21,14 @@ import (
 const (
 	// rubbishShare is how much rubbish there may be for each byte of a tree before
 	// it is copied, and leastRubbish what there may be in any case: three quarters
-	// of the room that trees under edit have, so that there is some left until they
-	// are copied. At 100,000 rules, whose edits leave 2.4 kB, they are copied every
-	// 2,500 edits or so, which takes 3 to 5 ms.
+	// of the room that trees under edit have. At 100,000 rules, whose edits leave
+	// 2.4 kB, they are copied every 3,000 edits or so, which takes 3 to 6 ms.
 	rubbishShare = 1.5
 	leastRubbish = 1 << 16
-	// mostRubbish is how many times its size a tree may grow while it is being
-	// copied, before writers wait.
-	mostRubbish = 8
-	// inlineBytes is the size up to which a tree is copied at once: 0.1 ms.
-	inlineBytes = 1 << 18
+	// inlineBytes is the size up to which a commit copies a tree. A larger one is
+	// copied in the background, unless there is no room left before that is done:
+	// to have the arrays grow would take longer still.
+	inlineBytes = 16 << 20
 	// driftShare is the share of rules that may be edited before the tree is
 	// built anew, and leastDrift the number that may be in any case.
 	driftShare = 2
@@ -59,7 +58,6 @@ type rebuild[T any] struct {
 	room    tree.Room // of a copy
 	changes []change[T]
 	steps   []step[T]
-	done    chan struct{}
 }
 
 // step is a change of a list: a rule that comes behind another one or, with 0, in
@@ -79,13 +77,14 @@ const (
 	setStep
 )
 
-// tidy frees rubbish where that takes next to no time.
+// tidy copies the tree to where there is room, when it is time to.
 func (w *editList[T]) tidy() {
-	if w.live == nil || w.rebuild != nil {
+	if w.live == nil {
 		return
 	}
 	bytes, of := w.live.ed.Rubbish()
-	if much(bytes, of) && (of <= inlineBytes || w.host == nil) {
+	full := w.live.ed.Full()
+	if full && (of <= inlineBytes || w.rebuild != nil) || much(bytes, of) && (of <= inlineBytes || w.host == nil) {
 		w.live.compact(tree.Ample)
 	}
 }
@@ -105,7 +104,7 @@ func (w *editList[T]) improve() {
 	switch {
 	case w.drifted():
 		w.begin(true, tree.Ample)
-	case much(bytes, of) || of > inlineBytes && w.live.ed.Full():
+	case of > inlineBytes && (much(bytes, of) || w.live.ed.Full()):
 		w.begin(false, tree.Ample)
 	case !w.waiting && w.unsettled():
 		w.waiting = true
@@ -115,7 +114,7 @@ func (w *editList[T]) improve() {
 
 // begin begins a rebuild.
 func (w *editList[T]) begin(full bool, room tree.Room) {
-	r := &rebuild[T]{full: full, room: room, done: make(chan struct{})}
+	r := &rebuild[T]{full: full, room: room}
 	w.rebuild = r
 	if full {
 		go w.renew(r, w.now)
@@ -142,13 +141,21 @@ func (w *editList[T]) idle() {
 		time.AfterFunc(idleTime, w.idle)
 	default:
 		w.waiting = false
-		w.begin(w.since > w.order.Len()/idleShare, tree.Tight)
+		_, of := w.live.ed.Rubbish()
+		if renew := w.since > w.order.Len()/idleShare; renew || of > inlineBytes {
+			w.begin(renew, tree.Tight)
+			return
+		}
+		w.live.compact(tree.Tight)
+		w.freeze()
+		w.clear()
+		w.host.publish()
 	}
 }
 
 // tidy frees rubbish that nobody has seen yet.
 func (t *liveTree[T]) tidy() {
-	if bytes, of := t.ed.Rubbish(); bytes > of {
+	if bytes, of := t.ed.Rubbish(); t.ed.Full() || much(bytes, of) {
 		t.compact(tree.Ample)
 	}
 }
@@ -167,21 +174,7 @@ const (
 
 // abandon lets work in the background go, whose tree will not be wanted.
 func (w *editList[T]) abandon() {
-	if w.rebuild != nil {
-		close(w.rebuild.done)
-		w.rebuild = nil
-	}
-}
-
-// crowded returns what to wait for before the next edit, nil for nothing.
-func (w *editList[T]) crowded() <-chan struct{} {
-	if w.rebuild == nil || w.live == nil {
-		return nil
-	}
-	if bytes, of := w.live.ed.Rubbish(); bytes <= mostRubbish*max(of, inlineBytes) {
-		return nil
-	}
-	return w.rebuild.done
+	w.rebuild = nil
 }
 
 // copy copies the tree of a version, and makes the edits since.
@@ -299,7 +292,6 @@ func (w *editList[T]) follow(r *rebuild[T], left func() int, take func() func() 
 			if err == nil {
 				err = do()
 			}
-			close(r.done)
 			w.rebuild = nil
 			finish(err)
 			w.freeze()

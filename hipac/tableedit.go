@@ -265,9 +265,6 @@ func (e *TableEdit) commit() bool {
 		}
 		changed = append(changed, c.chain)
 		l.commit()
-		if l.rebuild != nil && !slices.Contains(v.busy, l) {
-			v.busy = append(v.busy, l)
-		}
 	}
 	if e.added {
 		v.stir(t)

@@ -35,23 +35,7 @@ type TablesTx struct {
 //	err = tx.Commit(ctx)
 func (v *LiveTables) Begin() *TablesTx {
 	v.mu.Lock()
-	for c := v.crowded(); c != nil; c = v.crowded() {
-		v.mu.Unlock()
-		<-c
-		v.mu.Lock()
-	}
 	return &TablesTx{live: v}
-}
-
-// crowded returns what to wait for before the next edit, nil for nothing.
-func (v *LiveTables) crowded() <-chan struct{} {
-	v.busy = slices.DeleteFunc(v.busy, func(l *editList[rules.Action]) bool { return l.rebuild == nil })
-	for _, l := range v.busy {
-		if c := l.crowded(); c != nil {
-			return c
-		}
-	}
-	return nil
 }
 
 // Edit runs f in a transaction, which is committed when f returns nil and rolled

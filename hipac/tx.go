@@ -30,11 +30,6 @@ type Tx[T any] struct {
 //	err := tx.Commit(ctx)
 func (v *Live[T]) Begin() *Tx[T] {
 	v.mu.Lock()
-	for c := v.list.crowded(); c != nil; c = v.list.crowded() {
-		v.mu.Unlock()
-		<-c
-		v.mu.Lock()
-	}
 	return &Tx[T]{ListEdit: ListEdit[T]{list: v.list, limits: v.limits, bytes: v.bytes}, live: v}
 }
 

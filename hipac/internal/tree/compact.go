@@ -19,7 +19,7 @@ const (
 // all, and an eighth of that in rows.
 func (r Room) bytes(tree int64) int {
 	if r == Ample {
-		return int(2*tree) + 1<<14
+		return int(2*tree) + 1<<16
 	}
 	return int(tree/16) + 1<<10
 }
