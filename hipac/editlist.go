@@ -56,6 +56,8 @@ type setting[T any] struct {
 
 	passes func(r *rules.Rule[T]) bool            // the rule only counts; nil: those with Continue
 	counts func(r *rules.Rule[T]) counters.Counts // what a new rule has counted; nil: nothing
+
+	counter func(id rules.ID) uint32 // of rules that were there before; nil, or 0: they are new
 }
 
 func newSetting[T any](s *rules.Schema, family int, o *Options) *setting[T] {
@@ -90,6 +92,11 @@ func (s *setting[T]) fill(m *member[T], r *rules.Rule[T], box []lower.Span) {
 
 // count gives a member its counter.
 func (s *setting[T]) count(m *member[T]) {
+	if s.counter != nil {
+		if m.counter = s.counter(m.id); m.counter != 0 {
+			return
+		}
+	}
 	m.counter = s.counters.New()
 	if s.counts != nil {
 		s.counters.Add(m.counter, s.counts(m.rule))

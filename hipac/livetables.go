@@ -59,7 +59,7 @@ func NewLiveTables(ctx context.Context, tables []*rules.Table, opts *LiveOptions
 		v.counters = counters.NewSet(counters.Options{})
 	}
 	for _, t := range tables {
-		s, err := v.newTable(ctx, t)
+		s, err := v.newTable(ctx, t, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -103,6 +103,9 @@ type tableState struct {
 	names  map[string]*chainState
 	now    *TableSnapshot // the newest version
 	quiet  quietState
+
+	visits uint64        // see ways.visit
+	list   []*chainState // scratch of below
 }
 
 // tableSums are sums over the rules of a table, and what the last check found.
@@ -111,7 +114,8 @@ type tableSums struct {
 	bytes    int64
 	demands  int // rules that read headers
 	extended int // rules with tests or targets
-	slack    slack
+	policies int // chains with one
+	walks    walks
 }
 
 // chainState is a chain under edit.
@@ -129,6 +133,7 @@ type chainState struct {
 	now            *chainVersion
 	edit           *ChainEdit // of the transaction under way
 	chainSums
+	ways
 }
 
 // chainSums are sums over the rules of a chain.
@@ -147,8 +152,9 @@ func (v *LiveTables) find(name string, family int) (*tableState, int) {
 	return nil, -1
 }
 
-// newTable makes the state of a table and its first version.
-func (v *LiveTables) newTable(ctx context.Context, t *rules.Table) (*tableState, error) {
+// newTable makes the state of a table and its first version. With h, which may be
+// nil, a chain without a name is a number that no chain has.
+func (v *LiveTables) newTable(ctx context.Context, t *rules.Table, h *heritage) (*tableState, error) {
 	if t == nil {
 		return nil, errors.New("no table")
 	}
@@ -162,18 +168,28 @@ func (v *LiveTables) newTable(ctx context.Context, t *rules.Table) (*tableState,
 	}
 	for i := range t.Chains {
 		from := &t.Chains[i]
+		if h != nil && from.Name == "" {
+			s.chains = append(s.chains, nil)
+			continue
+		}
 		c := &chainState{table: s, number: int32(i), name: from.Name, policy: from.Policy, packets: from.Packets, bytes: from.Bytes, from: from.Rules}
 		switch {
-		case c.name == "":
-			return nil, fmt.Errorf("table %s: chain %d has no name", s.name, i)
+		case !goodName(c.name):
+			return nil, fmt.Errorf("table %s: chain %d is called %q: a name is not empty and does not begin with a zero byte", s.name, i, c.name)
 		case s.names[c.name] != nil:
 			return nil, fmt.Errorf("table %s: %w: chain %s", s.name, ErrDuplicate, c.name)
 		case c.from == nil || c.from.Schema() != s.schema:
 			return nil, fmt.Errorf("table %s: chain %s: its rules are not of the table's schema", s.name, c.name)
 		}
 		s.chains, s.names[c.name] = append(s.chains, c), c
+		if c.policy != rules.NoVerdict {
+			s.policies++
+		}
 	}
 	for _, c := range s.chains {
+		if c == nil {
+			continue
+		}
 		for n, r := range c.from.All() {
 			if err := s.checkAction(r); err != nil {
 				return nil, fmt.Errorf("table %s: chain %s: rule %d: %w", s.name, c.name, n+1, err)
@@ -181,22 +197,46 @@ func (v *LiveTables) newTable(ctx context.Context, t *rules.Table) (*tableState,
 			c.add(r, 1)
 		}
 	}
-	if err := s.checkLimits(v.opts.Limits, true, 0); err != nil {
+	s.walks.unknown = true
+	if err := s.checkLimits(v.opts.Limits); err != nil {
 		return nil, err
 	}
-	for _, c := range s.chains {
-		var err error
-		if c.list, err = newEditList(ctx, s.set, c.from); err != nil {
-			s.discard()
-			return nil, fmt.Errorf("table %s: chain %s: %w", s.name, c.name, err)
-		}
-		c.from = nil
-		c.count(v.counters)
+	err := s.makeLists(ctx, v.counters, h)
+	if err != nil {
+		s.discard(h.all())
+		return nil, err
 	}
 	s.now = &TableSnapshot{tableBase: s.tableBase}
 	s.refresh(s.chains, true)
 	return s, nil
 }
+
+// makeLists makes the lists of the chains.
+func (s *tableState) makeLists(ctx context.Context, set *counters.Set, h *heritage) (err error) {
+	defer func() { s.set.counter = nil }()
+	for _, c := range s.chains {
+		if c == nil {
+			continue
+		}
+		if h != nil && set != nil {
+			s.set.counter = func(id rules.ID) uint32 { return h.rule(c.name, id) }
+			if c.policy != rules.NoVerdict {
+				c.counter = h.policy(c.name)
+			}
+		}
+		if c.list, err = newEditList(ctx, s.set, c.from); err != nil {
+			return fmt.Errorf("table %s: chain %s: %w", s.name, c.name, err)
+		}
+		c.from = nil
+		if c.counter == 0 {
+			c.count(set)
+		}
+	}
+	return nil
+}
+
+// goodName reports whether a chain can be called so.
+func goodName(name string) bool { return name != "" && name[0] != hole[0] }
 
 func (v *LiveTables) newSetting(t *rules.Table) *setting[rules.Action] {
 	set := newSetting[rules.Action](t.Schema, familyOf(t), &v.build)
@@ -229,6 +269,9 @@ func (c *chainState) add(r *rules.Rule[rules.Action], by int) {
 	s := &c.table.tableSums
 	s.rules += by
 	s.bytes += bytes
+	if by > 0 {
+		s.walks.longest = min(s.walks.longest+c.paths, most)
+	}
 	e := r.Value.Ext
 	if e != nil && len(e.Demands) > 0 {
 		s.demands += by
@@ -237,7 +280,9 @@ func (c *chainState) add(r *rules.Rule[rules.Action], by int) {
 		s.extended += by
 	}
 	if leads(r) {
-		c.lead(c.table.chains[r.Value.Chain], int32(by))
+		to := c.table.chains[r.Value.Chain]
+		c.lead(to, int32(by))
+		c.table.follow(c, to, int32(by))
 	}
 }
 
@@ -259,27 +304,36 @@ func (s *tableState) checkAction(r *rules.Rule[rules.Action]) error {
 // shaped says that its chains or their jumps are others than before.
 func (s *tableState) refresh(changed []*chainState, shaped bool) {
 	t := &TableSnapshot{tableBase: s.tableBase, shape: s.now.shape, chains: len(s.chains), rules: s.rules, demands: s.demands, extended: s.extended, source: &tableSource{}}
-	t.pages = append(make([]*chainPage, 0, (t.chains+pageLen-1)/pageLen), s.now.pages...)
-	for len(t.pages) < cap(t.pages) {
-		t.pages = append(t.pages, &chainPage{})
+	t.pages = make([]*chainPage, (t.chains+pageLen-1)/pageLen)
+	for i := copy(t.pages, s.now.pages); i < len(t.pages); i++ {
+		t.pages[i] = &chainPage{}
 	}
 	own := map[int32]bool{}
 	for _, c := range changed {
+		if c == nil {
+			continue
+		}
 		p := c.number >> pageBits
+		if int(p) >= len(t.pages) {
+			continue // it is gone, and so is its number
+		}
 		if !own[p] {
 			page := *t.pages[p]
 			t.pages[p], own[p] = &page, true
 		}
-		c.now = nil
-		if s.chains[c.number] == c {
+		switch slot := &t.pages[p][c.number%pageLen]; {
+		case s.is(c):
 			c.now = &chainVersion{name: c.name, policy: c.policy, packets: c.packets, bytes: c.bytes, counter: c.counter, seq: c.list.now}
-		} else if s.chains[c.number] != nil {
-			continue // the number is another chain's by now
-		}
-		t.pages[p][c.number%pageLen] = c.now
+			*slot = c.now
+		case int(c.number) >= len(s.chains) || s.chains[c.number] == nil:
+			*slot = nil
+		} // else the number is another chain's by now
 	}
-	if shaped || (s.extended > 0) != (s.now.extended > 0) {
-		t.shape = s.newShape(t)
+	if all := (s.extended > 0) != (s.now.extended > 0) || s.now.shape == nil; all || shaped {
+		if all {
+			changed = s.chains
+		}
+		t.shape = s.newShape(changed)
 	}
 	s.now = t
 }
@@ -287,27 +341,39 @@ func (s *tableState) refresh(changed []*chainState, shaped bool) {
 // newShape returns the table as subjects may look at it: with the chains, and of
 // their rules those that lead to others. Where no rule asks anything of subjects
 // there are no chains either.
-func (s *tableState) newShape(t *TableSnapshot) *rules.Table {
-	out := t.empty()
+func (s *tableState) newShape(changed []*chainState) *rules.Table {
+	out := &rules.Table{Name: s.name, Family: s.family, Schema: s.schema}
 	if s.extended == 0 {
-		out.Chains = nil
 		return out
 	}
+	out.Chains = make([]rules.Chain, len(s.chains))
 	none := rules.NewBuilder[rules.Action](s.schema).List()
-	for i, c := range s.chains {
-		to := &out.Chains[i]
-		if to.Rules = none; c == nil {
+	copied := 0
+	if s.now.shape != nil {
+		copied = copy(out.Chains, s.now.shape.Chains)
+	}
+	for i := copied; i < len(out.Chains); i++ {
+		out.Chains[i].Rules = none
+	}
+	for _, c := range changed {
+		if c == nil || int(c.number) >= len(s.chains) {
 			continue
 		}
-		to.Name, to.Policy = c.name, c.policy
-		if len(c.calls) == 0 {
+		to := &out.Chains[c.number]
+		if s.chains[c.number] == nil {
+			*to = rules.Chain{Rules: none}
+		}
+		if !s.is(c) {
 			continue
 		}
-		b := rules.NewBuilder[rules.Action](s.schema)
-		for _, call := range c.calls {
-			b.Add(rules.Rule[rules.Action]{Value: rules.Action{Kind: rules.Jump, Chain: int(call.to.number)}}) // cannot fail
+		*to = rules.Chain{Name: c.name, Policy: c.policy, Rules: none}
+		if len(c.calls) > 0 {
+			b := rules.NewBuilder[rules.Action](s.schema)
+			for _, call := range c.calls {
+				b.Add(rules.Rule[rules.Action]{Value: rules.Action{Kind: rules.Jump, Chain: int(call.to.number)}}) // cannot fail
+			}
+			to.Rules = b.List()
 		}
-		to.Rules = b.List()
 	}
 	return out
 }

@@ -19,6 +19,7 @@ import (
 // modelChain is a chain of a model; nil for a number that no chain has.
 type modelChain struct {
 	name   string
+	born   string // the name that it had first
 	policy rules.Verdict
 	rules  []rules.Rule[rules.Action]
 }
@@ -48,7 +49,8 @@ func newTableModel(t *testing.T, r *rand.Rand, s *rules.Schema, chains, n int, e
 		m.family = 0
 	}
 	for i := range table.Chains {
-		c := &modelChain{name: m.name(), policy: table.Chains[i].Policy}
+		name := m.name()
+		c := &modelChain{name: name, born: name, policy: table.Chains[i].Policy}
 		for _, r := range table.Chains[i].Rules.All() {
 			c.rules = append(c.rules, *r)
 		}
@@ -86,6 +88,13 @@ func (m *tableModel) clone() []*modelChain {
 		}
 	}
 	return out
+}
+
+// trim drops the numbers behind the last chain, as a commit does.
+func (m *tableModel) trim() {
+	for m.chains[len(m.chains)-1] == nil {
+		m.chains = m.chains[:len(m.chains)-1]
+	}
 }
 
 // some returns the number of a random chain.
@@ -135,10 +144,10 @@ func (m *tableModel) edit(tx *hipac.TablesTx) string {
 		require.NoError(m.t, err)
 		if at := slices.Index(m.chains, nil); at >= 0 {
 			require.Equal(m.t, at, e.Number())
-			m.chains[at] = &modelChain{name: name}
+			m.chains[at] = &modelChain{name: name, born: name}
 		} else {
 			require.Equal(m.t, len(m.chains), e.Number())
-			m.chains = append(m.chains, &modelChain{name: name})
+			m.chains = append(m.chains, &modelChain{name: name, born: name})
 		}
 		return "new chain " + name
 	case 1, 2:
@@ -313,6 +322,8 @@ func TestLiveTablesAnswerAsTheWalkAfterEveryTransaction(t *testing.T) {
 					if wrong != nil {
 						m.chains = before
 						kinds["refused"]++
+					} else {
+						m.trim()
 					}
 				}
 				table = m.table()

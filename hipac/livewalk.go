@@ -28,15 +28,49 @@ type liveFrame struct {
 type liveWalk struct {
 	*TableSnapshot
 	executed func(rules.Place) // or nil
-	counting *counting         // or nil
+	reader   *TablesReader     // that counts, or nil
 	finds    int               // rules found
 	scanning bool              // from here on, see manyFinds
 	lists    [][]uint32        // rules that match and do more than count, of some visits
-	passing  map[int32][]uint32
+	passing  *passing
+}
+
+// passing is the rules that only count and match, by chain.
+type passing struct {
+	lists map[int32][]uint32
+	all   []uint32 // for the lists
+	room  []uint32 // what is left of it
+	used  int      // in all lists
+}
+
+// clear forgets the lists.
+func (p *passing) clear() {
+	clear(p.lists)
+	if p.used > len(p.all) {
+		p.all = make([]uint32, 2*p.used)
+	}
+	p.room, p.used = p.all, 0
+}
+
+// of returns the list of a chain.
+func (p *passing) of(number int32, seq *sequence[rules.Action], k rules.Key) []uint32 {
+	list, ok := p.lists[number]
+	if ok {
+		return list
+	}
+	list = slices.Clip(seq.found(k, p.room[:0], true, false))
+	p.room = p.room[min(len(list), len(p.room)):]
+	p.used += len(list)
+	p.lists[number] = list
+	return list
 }
 
 // run walks the chains; s is nil when only the key is known.
 func (w *liveWalk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
+	if w.reader != nil {
+		w.passing = &w.reader.passing
+		w.passing.clear()
+	}
 	var buf [16]liveFrame
 	stack := buf[:0]
 	at := w.enter(int32(entry))
@@ -45,10 +79,11 @@ func (w *liveWalk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 		x, a := w.next(k, &at)
 		if a == nil {
 			if len(stack) == 0 {
-				if c := w.chain(int32(entry)); w.counting != nil {
-					w.counting.count(c.counter)
+				c := w.chain(int32(entry))
+				if w.reader != nil {
+					w.reader.count(c.counter)
 				}
-				return rules.Result{Verdict: w.chain(int32(entry)).policy, By: rules.Place{Chain: entry, Rule: -1}}
+				return rules.Result{Verdict: c.policy, By: rules.Place{Chain: entry, Rule: -1}}
 			}
 			at = stack[len(stack)-1]
 			stack = stack[:len(stack)-1]
@@ -78,7 +113,6 @@ func (w *liveWalk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 			}
 			if do.Ext.Changes() {
 				k = s.Key()
-				clear(w.passing)
 				w.forget(stack, &at)
 			}
 			if !on {
@@ -130,15 +164,15 @@ func (w *liveWalk) place(at *liveFrame, x uint32) rules.Place {
 }
 
 // reports says whether anybody wants to know what is executed.
-func (w *liveWalk) reports() bool { return w.executed != nil || w.counting != nil }
+func (w *liveWalk) reports() bool { return w.executed != nil || w.reader != nil }
 
 // report reports a rule as executed.
 func (w *liveWalk) report(at *liveFrame, x uint32, a *member[rules.Action]) {
 	if w.executed != nil {
 		w.executed(w.place(at, x))
 	}
-	if w.counting != nil {
-		w.counting.count(a.counter)
+	if w.reader != nil {
+		w.reader.count(a.counter)
 	}
 }
 
@@ -165,7 +199,7 @@ func (w *liveWalk) next(k rules.Key, at *liveFrame) (uint32, *member[rules.Actio
 		return w.scan(k, at)
 	}
 	x := w.ahead(k, at)
-	if w.reports() {
+	if w.reports() && seq.continues() {
 		w.passed(k, at, x)
 	}
 	if x == tree.NoMatch {
@@ -212,14 +246,10 @@ func (w *liveWalk) scan(k rules.Key, at *liveFrame) (uint32, *member[rules.Actio
 // passed reports the rules that only count, from where evaluation stands up to
 // the one before.
 func (w *liveWalk) passed(k rules.Key, at *liveFrame, before uint32) {
-	found, ok := w.passing[at.number]
-	if !ok {
-		if w.passing == nil {
-			w.passing = map[int32][]uint32{}
-		}
-		found = at.chain.seq.found(k, nil, true, false)
-		w.passing[at.number] = found
+	if w.passing == nil {
+		w.passing = &passing{lists: map[int32][]uint32{}}
 	}
+	found := w.passing.of(at.number, at.chain.seq, k)
 	i, _ := slices.BinarySearch(found, at.next)
 	for _, x := range found[i:] {
 		if x >= before {
@@ -236,6 +266,9 @@ func (w *liveWalk) forget(stack []liveFrame, at *liveFrame) {
 		w.scanning = true // lists would have to be made again and again
 	}
 	w.lists = w.lists[:0]
+	if w.passing != nil {
+		w.passing.clear()
+	}
 	at.ahead = 0
 	for i := range stack {
 		stack[i].ahead = 0

@@ -4,7 +4,6 @@ package hipac
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -22,8 +21,8 @@ type TableEdit struct {
 	added  bool // the table is the transaction's
 	gone   bool // it was dropped
 
-	edges  bool // rules lead elsewhere, or there are other chains or policies
-	grown  int  // rules inserted
+	heritage map[uint32]bool // counters that are another table's too
+
 	undo   []func()
 	leads  []leading
 	others []*chainState // that were deleted or named anew, or have another policy
@@ -110,7 +109,10 @@ func (e *TableEdit) NewChain(name string) (*ChainEdit, error) {
 		t.chains = t.chains[:was]
 		delete(t.names, name)
 	})
-	e.altered(c, true)
+	e.altered(c)
+	if t.policies == 0 { // packets enter at all chains
+		t.walks.unknown = true
+	}
 	return e.edit(c), nil
 }
 
@@ -119,8 +121,8 @@ func (e *TableEdit) free(name string) error {
 	switch {
 	case e.tx == nil:
 		return ErrDone
-	case name == "":
-		return e.fail(errors.New("a chain has to have a name"))
+	case !goodName(name):
+		return e.fail(fmt.Errorf("%q is no name for a chain: it is empty or begins with a zero byte", name))
 	case e.table.names[name] != nil:
 		return e.fail(fmt.Errorf("%w: chain %s", ErrDuplicate, name))
 	}
@@ -128,10 +130,7 @@ func (e *TableEdit) free(name string) error {
 }
 
 // altered notes that a chain is another one.
-func (e *TableEdit) altered(c *chainState, edges bool) {
-	e.others = append(e.others, c)
-	e.edges = e.edges || edges
-}
+func (e *TableEdit) altered(c *chainState) { e.others = append(e.others, c) }
 
 // DeleteChain removes an empty chain that no rule leads to and that has no policy.
 // Its number is free for another chain then. Errors: ErrNoChain, ErrInUse,
@@ -160,7 +159,7 @@ func (e *TableEdit) DeleteChain(name string) error {
 		handle.list = nil
 	}
 	e.undo = append(e.undo, func() { t.chains[c.number], t.names[name] = c, c })
-	e.altered(c, true)
+	e.altered(c)
 	return nil
 }
 
@@ -181,7 +180,7 @@ func (e *TableEdit) RenameChain(name, other string) error {
 	}
 	rename(name, other)
 	e.undo = append(e.undo, func() { rename(other, name) })
-	e.altered(c, false)
+	e.altered(c)
 	return nil
 }
 
@@ -221,7 +220,14 @@ func (c *ChainEdit) SetPolicy(p rules.Verdict) error {
 	}
 	ch.policy = p
 	c.edit.undo = append(c.edit.undo, func() { ch.policy = was })
-	c.edit.altered(ch, p == rules.NoVerdict || was == rules.NoVerdict)
+	c.edit.altered(ch)
+	if p == rules.NoVerdict || was == rules.NoVerdict {
+		t := ch.table
+		if t.policies++; p == rules.NoVerdict {
+			t.policies -= 2
+		}
+		t.walks.unknown = true
+	}
 	return nil
 }
 
@@ -237,7 +243,6 @@ func (c *ChainEdit) changed(was, is *rules.Rule[rules.Action]) {
 	}
 	if is != nil {
 		c.count(is, 1)
-		c.edit.grown++
 	}
 }
 
@@ -246,7 +251,6 @@ func (c *ChainEdit) count(r *rules.Rule[rules.Action], by int) {
 	c.chain.add(r, by)
 	if leads(r) {
 		c.edit.leads = append(c.edit.leads, leading{c.chain, c.chain.table.chains[r.Value.Chain], int32(by)})
-		c.edit.edges = c.edit.edges || by > 0
 	}
 }
 
@@ -275,14 +279,31 @@ func (e *TableEdit) commit() bool {
 	for _, c := range e.others {
 		c.settleCounter(v.counters)
 	}
-	t.refresh(changed, e.edges || len(e.leads) > 0 || len(e.others) > 0)
+	t.trim()
+	t.refresh(changed, len(e.leads) > 0 || len(e.others) > 0)
 	v.stir(t)
 	return true
 }
 
+// trim drops the numbers behind the last chain.
+func (t *tableState) trim() {
+	n := len(t.chains)
+	for n > 0 && t.chains[n-1] == nil {
+		n--
+	}
+	if t.chains = t.chains[:n]; n < cap(t.chains)/4 {
+		t.chains = slices.Clone(t.chains)
+	}
+}
+
+// is reports whether a chain is the one of its number.
+func (t *tableState) is(c *chainState) bool {
+	return int(c.number) < len(t.chains) && t.chains[c.number] == c
+}
+
 // settleCounter gives the chain's policy a counter, or takes it back.
 func (c *chainState) settleCounter(set *counters.Set) {
-	if c.table.chains[c.number] != c { // deleted
+	if !c.table.is(c) { // deleted
 		c.list.abandon()
 	}
 	switch has := c.counter != 0; {
@@ -306,13 +327,16 @@ func (e *TableEdit) rollback() {
 	}
 	for _, x := range slices.Backward(e.leads) {
 		x.from.lead(x.to, -x.n)
+		e.table.follow(x.from, x.to, -x.n)
 	}
 	for _, undo := range slices.Backward(e.undo) {
 		undo()
 	}
+	unknown := e.table.walks.unknown
 	e.table.tableSums = e.was
+	e.table.walks.unknown = unknown
 	if e.added {
-		e.table.discard()
+		e.table.discard(e.heritage)
 	}
 }
 
@@ -325,18 +349,24 @@ func (e *TableEdit) end() {
 	e.tx = nil
 }
 
-// discard frees what a table holds that is not in memory alone.
-func (t *tableState) discard() {
+// discard frees what a table holds that is not in memory alone, but for some
+// counters.
+func (t *tableState) discard(but map[uint32]bool) {
+	free := func(n uint32) {
+		if !but[n] {
+			t.set.counters.Free(n)
+		}
+	}
 	for _, c := range t.chains {
 		if c == nil || c.list == nil {
 			continue
 		}
 		c.list.abandon()
-		if set := t.set.counters; set != nil {
+		if t.set.counters != nil {
 			for _, m := range c.list.order.All() {
-				set.Free(m.counter)
+				free(m.counter)
 			}
-			set.Free(c.counter)
+			free(c.counter)
 		}
 	}
 }

@@ -225,16 +225,21 @@ func (t *TableSnapshot) Evaluate(k rules.Key, entry int) rules.Result {
 // Trace is Evaluate, and calls executed for every rule executed, in order, the
 // deciding one included. It allocates.
 func (t *TableSnapshot) Trace(k rules.Key, entry int, executed func(rules.Place)) rules.Result {
+	return t.evaluate(k, entry, executed, nil)
+}
+
+// evaluate is Trace; r counts, unless it is nil.
+func (t *TableSnapshot) evaluate(k rules.Key, entry int, executed func(rules.Place), r *TablesReader) rules.Result {
 	if len(k) != t.words || uint(entry) >= uint(t.chains) || !t.shape.Admits(k) {
 		return rules.Result{By: rules.Place{Chain: entry, Rule: -1}}
 	}
-	if t.static != nil {
+	if t.static != nil && r == nil {
 		return t.static.Trace(k, entry, executed)
 	}
 	if t.cut(k) {
-		return t.Source().Run(rules.KeyOnly(slices.Clone(k)), entry, executed)
+		return t.walk(rules.KeyOnly(slices.Clone(k)), entry, executed, r)
 	}
-	w := liveWalk{TableSnapshot: t, executed: executed}
+	w := liveWalk{TableSnapshot: t, executed: executed, reader: r}
 	return w.run(k, nil, entry)
 }
 
@@ -244,10 +249,15 @@ func (t *TableSnapshot) Trace(k rules.Key, entry int, executed func(rules.Place)
 // reads, walks the chains, in time in proportion to the rules, the first one of a
 // version of all the table's rules.
 func (t *TableSnapshot) Run(s rules.Subject, entry int, executed func(rules.Place)) rules.Result {
+	return t.run(s, entry, executed, nil)
+}
+
+// run is Run; r counts, unless it is nil.
+func (t *TableSnapshot) run(s rules.Subject, entry int, executed func(rules.Place), r *TablesReader) rules.Result {
 	if uint(entry) >= uint(t.chains) {
 		return rules.Result{By: rules.Place{Chain: entry, Rule: -1}}
 	}
-	if t.static != nil {
+	if t.static != nil && r == nil {
 		return t.static.Run(s, entry, executed)
 	}
 	if !s.Enters(t.shape) {
@@ -255,10 +265,29 @@ func (t *TableSnapshot) Run(s rules.Subject, entry int, executed func(rules.Plac
 	}
 	k := s.Key()
 	if rules.Lacks(s) || t.cut(k) {
-		return t.Source().Run(s, entry, executed)
+		return t.walk(s, entry, executed, r)
 	}
-	w := liveWalk{TableSnapshot: t, executed: executed}
+	w := liveWalk{TableSnapshot: t, executed: executed, reader: r}
 	return w.run(k, s, entry)
+}
+
+// walk walks the chains rule by rule.
+func (t *TableSnapshot) walk(s rules.Subject, entry int, executed func(rules.Place), r *TablesReader) rules.Result {
+	if r != nil {
+		return r.source(t, s, entry, executed)
+	}
+	return t.Source().Run(s, entry, executed)
+}
+
+// EvaluatePacket is Evaluate for a decoded packet. A packet whose addresses the
+// schema cannot hold gets NoVerdict.
+func (t *TableSnapshot) EvaluatePacket(p *packet.Packet, entry int) rules.Result {
+	var buf [rules.MaxKeyWords]uint32
+	k := rules.Key(buf[:t.words])
+	if !t.binder.Key(p, k) {
+		return rules.Result{By: rules.Place{Chain: entry, Rule: -1}}
+	}
+	return t.Evaluate(k, entry)
 }
 
 // cut reports whether a packet is cut inside a header that a rule may read.
@@ -276,7 +305,7 @@ type tableSource struct {
 // changed.
 func (t *TableSnapshot) Source() *rules.Table {
 	t.source.once.Do(func() {
-		out := t.empty()
+		out := &rules.Table{Name: t.name, Family: t.family, Schema: t.schema, Chains: make([]rules.Chain, t.chains)}
 		for i := range out.Chains {
 			c := t.chain(int32(i))
 			out.Chains[i] = rules.Chain{Name: c.name, Policy: c.policy, Packets: c.packets, Bytes: c.bytes}
@@ -289,9 +318,4 @@ func (t *TableSnapshot) Source() *rules.Table {
 		t.source.table = out
 	})
 	return t.source.table
-}
-
-// empty returns a table without chains that has room for all.
-func (t *TableSnapshot) empty() *rules.Table {
-	return &rules.Table{Name: t.name, Family: t.family, Schema: t.schema, Chains: make([]rules.Chain, t.chains)}
 }

@@ -21,8 +21,14 @@ type TablesTx struct {
 	live    *LiveTables // nil when it is over
 	edits   []*TableEdit
 	tables  []*tableState // before, once they are others
-	dropped []*tableState
+	dropped []droppedTable
 	changed bool // tables came or went
+}
+
+// droppedTable is a table that goes at commit.
+type droppedTable struct {
+	*tableState
+	but map[uint32]bool // counters that another one goes on with
 }
 
 // Begin begins a transaction; it waits for the one under way, if any. It must be
@@ -108,7 +114,7 @@ func (tx *TablesTx) prepare(ctx context.Context) error {
 		if e.gone {
 			continue
 		}
-		if err := e.table.checkLimits(v.opts.Limits, e.edges, e.grown); err != nil {
+		if err := e.table.checkLimits(v.opts.Limits); err != nil {
 			return err
 		}
 	}
@@ -139,6 +145,12 @@ func (tx *TablesTx) Commit(ctx context.Context) error {
 	if err := tx.prepare(ctx); err != nil {
 		return err
 	}
+	tx.finish()
+	return nil
+}
+
+// finish commits what has been prepared.
+func (tx *TablesTx) finish() {
 	v := tx.live
 	changed := tx.changed
 	for _, e := range tx.edits {
@@ -147,13 +159,12 @@ func (tx *TablesTx) Commit(ctx context.Context) error {
 		}
 	}
 	for _, t := range tx.dropped {
-		t.discard()
+		t.discard(t.but)
 	}
 	if changed {
 		v.publish(v.Snapshot().version + 1)
 	}
 	tx.end()
-	return nil
 }
 
 // Rollback forgets the edits. After Commit or Rollback it does nothing.
@@ -187,9 +198,13 @@ func (tx *TablesTx) Table(name string, family int) (*TableEdit, error) {
 	}
 	t, _ := tx.live.find(name, family)
 	if t == nil {
-		return nil, fmt.Errorf("%w: %s of family %d", ErrNoTable, name, family)
+		return nil, noTable(name, family)
 	}
 	return tx.edit(t), nil
+}
+
+func noTable(name string, family int) error {
+	return fmt.Errorf("%w: %s of family %d", ErrNoTable, name, family)
 }
 
 // edit returns the edits of a table.
@@ -213,7 +228,7 @@ func (tx *TablesTx) keep() {
 }
 
 // AddTable adds a table, which is not changed. It takes the time and memory of
-// NewLiveTables, but for the fast form, which the table gets later. Errors are
+// NewLiveTables; the fast form comes later, unless NoBackground is set. Errors are
 // those of NewLiveTables, and ErrDone.
 func (tx *TablesTx) AddTable(ctx context.Context, t *rules.Table) (*TableEdit, error) {
 	v := tx.live
@@ -225,9 +240,15 @@ func (tx *TablesTx) AddTable(ctx context.Context, t *rules.Table) (*TableEdit, e
 			return nil, fmt.Errorf("%w: table %s of family %d", ErrDuplicate, t.Name, t.Family)
 		}
 	}
-	s, err := v.newTable(ctx, t)
+	s, err := v.newTable(ctx, t, nil)
 	if err != nil {
 		return nil, err
+	}
+	if v.opts.NoBackground {
+		if s.now.static, err = BuildTable(ctx, s.now.Source(), &v.build); err != nil {
+			s.discard(nil)
+			return nil, fmt.Errorf("table %s: %w", s.name, err)
+		}
 	}
 	tx.keep()
 	v.tables = append(slices.Clip(v.tables), s)
@@ -245,7 +266,7 @@ func (tx *TablesTx) DropTable(name string, family int) error {
 	}
 	t, i := v.find(name, family)
 	if t == nil {
-		return fmt.Errorf("%w: %s of family %d", ErrNoTable, name, family)
+		return noTable(name, family)
 	}
 	tx.keep()
 	v.tables = slices.Delete(slices.Clone(v.tables), i, i+1)
@@ -254,7 +275,7 @@ func (tx *TablesTx) DropTable(name string, family int) error {
 	e.end()
 	e.gone = true
 	if !e.added {
-		tx.dropped = append(tx.dropped, t)
+		tx.dropped = append(tx.dropped, droppedTable{tableState: t})
 	}
 	return nil
 }

@@ -1,0 +1,262 @@
+package hipac_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hipac-go/classifier/hipac"
+	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/iptables"
+)
+
+// countedRules are the packets of the rules and policies of live tables.
+func countedRules(t *testing.T, live *hipac.LiveTables) map[string]uint64 {
+	out := map[string]uint64{}
+	live.EachCounter(func(table *hipac.TableSnapshot, chain int, r *rules.Rule[rules.Action], c hipac.Counts) bool {
+		at := hipac.RuleRef{Table: table.Name(), Family: table.Family(), Chain: table.Chain(chain).Name}
+		if r != nil {
+			at.ID = r.ID
+		}
+		same, err := live.Counters(at)
+		require.NoError(t, err)
+		require.Equal(t, c, same)
+		out[fmt.Sprint(at.Table, "/", at.Chain, "/", at.ID)] = c.Packets
+		return true
+	})
+	return out
+}
+
+func TestANewFileOfTablesIsAppliedAtOnce(t *testing.T) {
+	ctx := context.Background()
+	live, _ := liveTables(t, twoTables, &hipac.LiveOptions{Counters: true, NoBackground: true})
+	require.Equal(t, map[string]uint64{"nat/PREROUTING/0": 0, "filter/INPUT/0": 10, "filter/INPUT/1": 3, "filter/INPUT/2": 0, "filter/FORWARD/0": 0,
+		"filter/OUTPUT/0": 0, "filter/web/1": 5, "filter/web/2": 0, "nat/INPUT/0": 0, "nat/OUTPUT/0": 0, "nat/POSTROUTING/0": 0}, countedRules(t, live))
+	require.NoError(t, live.AddCounters(hipac.RuleRef{Table: "filter", Family: 4, Chain: "web", ID: 2}, hipac.Counts{Packets: 100}))
+	next := `*filter
+:INPUT ACCEPT [77:7700]
+:OUTPUT ACCEPT [0:0]
+:more - [0:0]
+:web - [0:0]
+[9:9] -A INPUT -i lo -j ACCEPT
+-A INPUT -p tcp -m tcp --dport 80 -j web
+-A INPUT -j more
+-A web -j DROP
+-A web -s 10.0.0.0/8 -j ACCEPT
+-A more -j DROP
+COMMIT
+*raw
+:PREROUTING ACCEPT [0:0]
+COMMIT
+`
+	rs := parseTables(t, next)
+	before := live.Snapshot()
+	dry, err := live.DryApply(ctx, rs.Tables)
+	require.NoError(t, err)
+	require.Same(t, before, live.Snapshot())
+	a, err := live.Apply(ctx, rs.Tables)
+	require.NoError(t, err)
+	require.Equal(t, uint64(1), a.Version)
+	require.Equal(t, uint64(1), live.Snapshot().Version())
+	require.Equal(t, dry.Change, a.Change)
+	require.Equal(t, "[[drop nat] [add raw] [4 2 0]]", fmt.Sprint(summary(a)))
+	requireApplied(t, live, rs)
+	require.Equal(t, map[string]uint64{"filter/INPUT/0": 10, "filter/INPUT/1": 3, "filter/INPUT/3": 9, "filter/INPUT/4": 0, "filter/FORWARD/0": 0, "filter/OUTPUT/0": 0,
+		"filter/web/1": 5, "filter/web/3": 0, "filter/more/1": 0, "raw/PREROUTING/0": 0, "raw/OUTPUT/0": 0}, countedRules(t, live))
+	filter := live.Snapshot().Table("filter", 4)
+	require.Equal(t, before.Table("filter", 4).Find("web"), filter.Find("web"), "chains keep their numbers")
+	require.Equal(t, before.Table("filter", 4).Find("logs"), filter.Find("more"), "and free ones are given away")
+
+	again, err := live.Apply(ctx, rs.Tables)
+	require.NoError(t, err)
+	require.Equal(t, uint64(1), again.Version)
+	require.True(t, again.Script.Empty())
+	require.Equal(t, 6, again.Rules)
+}
+
+// summary says which tables came and went, and how many rules.
+func summary(a *hipac.AppliedTables) (out [][]string) {
+	for _, t := range a.Script.Tables {
+		switch {
+		case t.Old < 0:
+			out = append(out, []string{"add", t.Name})
+		case t.New < 0:
+			out = append(out, []string{"drop", t.Name})
+		}
+	}
+	slices.SortFunc(out, func(a, b []string) int { return -strings.Compare(a[0], b[0]) })
+	return append(out, []string{fmt.Sprint(a.Inserted), fmt.Sprint(a.Deleted), fmt.Sprint(a.Moved)})
+}
+
+// requireApplied requires that the live tables are those of the file, but for the
+// numbers of chains and rules and the counters.
+func requireApplied(t *testing.T, live *hipac.LiveTables, rs *iptables.Ruleset) {
+	t.Helper()
+	var sources []*rules.Table
+	for _, s := range live.Snapshot().Tables() {
+		source := *s.Source()
+		source.Chains = slices.Clone(source.Chains)
+		for i := range source.Chains {
+			if source.Chains[i].Name == "" {
+				require.Zero(t, source.Chains[i].Rules.Len())
+				source.Chains[i].Name = fmt.Sprint("free number ", i)
+			}
+		}
+		sources = append(sources, &source)
+	}
+	d, err := rules.DiffTables(sources, rs.Tables)
+	require.NoError(t, err)
+	for _, table := range d.Tables {
+		for _, c := range table.Chains {
+			require.True(t, c.Rules.Empty(), "%s %s: %v", table.Name, c.Name, c.Rules.Edits)
+			require.True(t, c.New >= 0 && c.Old >= 0 && c.OldPolicy == c.NewPolicy || strings.HasPrefix(c.Name, "free number"), "%s %s", table.Name, c.Name)
+		}
+		require.GreaterOrEqual(t, table.New, 0)
+		require.GreaterOrEqual(t, table.Old, 0)
+		require.False(t, table.SchemaChanged)
+	}
+}
+
+// randomFile draws tables whose rules are of few kinds, so that files have many in
+// common.
+func randomFile(r *rand.Rand) string {
+	var b strings.Builder
+	for _, table := range []string{"mangle", "filter"} {
+		if r.IntN(6) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "*%s\n:INPUT %s [%d:0]\n", table, []string{"ACCEPT", "DROP"}[r.IntN(2)], r.IntN(9))
+		var chains []string
+		for _, c := range []string{"a", "b", "c", "d", "e"} {
+			if r.IntN(4) > 0 {
+				chains = append(chains, c)
+			}
+		}
+		r.Shuffle(len(chains), func(i, j int) { chains[i], chains[j] = chains[j], chains[i] })
+		for _, c := range chains {
+			fmt.Fprintf(&b, ":%s - [0:0]\n", c)
+		}
+		for _, c := range append([]string{"INPUT"}, chains...) {
+			for range r.IntN([]int{4, 12, 60}[r.IntN(3)]) {
+				fmt.Fprintf(&b, "[%d:0] -A %s -s 10.0.0.%d -p tcp -m tcp --dport %d", r.IntN(3), c, r.IntN(6), r.IntN(3))
+				if r.IntN(20) == 0 {
+					b.WriteString(" -m mark --mark 1")
+				}
+				to := []string{"ACCEPT", "DROP", "RETURN", ""}[r.IntN(4)]
+				if later := slices.DeleteFunc(slices.Clone(chains), func(x string) bool { return c != "INPUT" && x <= c }); len(later) > 0 && r.IntN(3) == 0 {
+					to = later[r.IntN(len(later))]
+				}
+				if to != "" {
+					b.WriteString(" -j " + to)
+				}
+				b.WriteString("\n")
+			}
+		}
+		b.WriteString("COMMIT\n")
+	}
+	return b.String()
+}
+
+func TestRandomFilesOfTablesAreAppliedAndCountersGoOn(t *testing.T) {
+	ctx := context.Background()
+	kept, other := 0, 0
+	for seed := range uint64(12) {
+		r := rand.New(rand.NewPCG(seed, 51))
+		var live *hipac.LiveTables
+		var number uint64
+		for range 25 {
+			rs := parseTables(t, randomFile(r))
+			if live == nil {
+				var err error
+				live, err = hipac.NewLiveTables(ctx, rs.Tables, &hipac.LiveOptions{Counters: true, NoBackground: seed%2 == 0})
+				require.NoError(t, err)
+			}
+			// Each rule gets a count of its own.
+			live.ResetAllCounters()
+			live.EachCounter(func(s *hipac.TableSnapshot, chain int, rule *rules.Rule[rules.Action], c hipac.Counts) bool {
+				require.Zero(t, c.Packets)
+				at := hipac.RuleRef{Table: s.Name(), Family: s.Family(), Chain: s.Chain(chain).Name}
+				if rule != nil {
+					at.ID = rule.ID
+				}
+				number += 10
+				require.NoError(t, live.AddCounters(at, hipac.Counts{Packets: number}))
+				return true
+			})
+			before := countedRules(t, live)
+			a, err := live.Apply(ctx, rs.Tables)
+			require.NoError(t, err)
+			requireApplied(t, live, rs)
+			after := countedRules(t, live)
+			for _, s := range a.Script.Tables {
+				if s.Old < 0 || s.New < 0 {
+					continue
+				}
+				if s.SchemaChanged {
+					other++
+				}
+				for _, c := range s.Chains {
+					if c.Old < 0 || c.New < 0 {
+						continue
+					}
+					for _, id := range c.Rules.IDs {
+						if id == 0 {
+							continue
+						}
+						name := fmt.Sprint(s.Name, "/", c.Name, "/", id)
+						require.Equal(t, before[name], after[name], name)
+						kept++
+					}
+				}
+			}
+			m := tableModel{t: t, r: r, kinds: map[string]int{}}
+			for _, s := range live.Snapshot().Tables() {
+				m.schema, m.pool = s.Schema(), pools(r, s.Schema())
+				m.pool[s.Schema().Index("src")] = nil
+				for i := range uint64(6) {
+					m.pool[s.Schema().Index("src")] = append(m.pool[s.Schema().Index("src")], rules.Value{Lo: 0xffff<<32 | 0x0a000000 | i})
+				}
+				m.requireSame(s, s.Source(), 10, "applied")
+			}
+		}
+	}
+	require.Greater(t, kept, 1000)
+	require.Greater(t, other, 10, "tables of other schemas")
+}
+
+func TestFilesOfTablesThatCannotBeAppliedChangeNothing(t *testing.T) {
+	ctx := context.Background()
+	live, rs := liveTables(t, twoTables, &hipac.LiveOptions{Limits: rules.Limits{MaxRules: 5}, Counters: true})
+	before := live.Snapshot()
+	big := parseTables(t, strings.Replace(twoTables, "-A INPUT -p udp -j ACCEPT\n", strings.Repeat("-A INPUT -p udp -j ACCEPT\n", 3), 1))
+	loop := parseTables(t, twoTables)
+	filter := loop.Table("filter")
+	list, err := rules.NewList(filter.Schema, jumpTo(filter.Find("web")))
+	require.NoError(t, err)
+	filter.Chains[filter.Find("logs")].Rules = list
+	for _, row := range []struct {
+		name   string
+		tables []*rules.Table
+		want   string
+	}{
+		{"too many rules", big.Tables, "table filter: limit exceeded: 6 rules, at most 5"},
+		{"a loop", loop.Tables, "loop: web is reached from itself"},
+		{"a table twice", append(slices.Clone(rs.Tables), rs.Tables[0]), "are both table nat of family 4"},
+		{"no table", []*rules.Table{nil}, "number 1 is missing"},
+	} {
+		_, err := live.Apply(ctx, row.tables)
+		require.ErrorContains(t, err, row.want, row.name)
+		_, err = live.DryApply(ctx, row.tables)
+		require.ErrorContains(t, err, row.want, row.name)
+		require.Same(t, before, live.Snapshot(), row.name)
+	}
+	ended, end := context.WithCancel(ctx)
+	end()
+	_, err = live.Apply(ended, rs.Tables)
+	require.ErrorIs(t, err, context.Canceled)
+}
