@@ -93,7 +93,7 @@ func (s *setting[T]) fill(m *member[T], r *rules.Rule[T], box []lower.Span) {
 // count gives a member its counter.
 func (s *setting[T]) count(m *member[T]) {
 	if s.counter != nil {
-		if m.counter = s.counter(m.id); m.counter != 0 {
+		if m.counter = s.counter(m.rule.ID); m.counter != 0 {
 			return
 		}
 	}
