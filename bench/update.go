@@ -62,9 +62,9 @@ with the linear walk.
 Times of edits and of the rebuild are of the wall clock, and so are lookups per
 second. Times of lookups after the edits are medians of nine passes over the
 packets in random order, in CPU time of the thread, the three in turn in each
-pass. Memory is what the heap grows by, without the rules' conditions. Where time
-runs out there are fewer edits, which is said. The exit code is 1 when an answer
-is wrong.
+pass. Memory is what the heap grows by, with the list of rules, without their
+conditions. Where time runs out there are fewer edits, which is said. The exit
+code is 1 when an answer is wrong.
 
 With --json: insert_us_p50, insert_us_p99, insert_us_max, delete_us_p50,
 delete_us_p99, delete_us_max, edits_per_second, lookup_slowdown_during,

@@ -72,14 +72,16 @@ func wander[T comparable](x *toggler[T], a *app, b budget, t *trace, idle int, p
 	}
 	d.settled = settle(w.live, idle, a.effort.quiet, b, untilSettled)
 
+	before := heap()
 	l := w.live.Snapshot().List()
+	listed := heap() - before
 	d.rules = l.Len()
 	if d.rules != want-len(w.out) {
 		d.misplaced++
 	}
 	w.check(&d, a, b, l, t)
 
-	before := heap()
+	before = heap()
 	fresh, err := hipac.NewLive(context.Background(), l, nil)
 	if err != nil {
 		return d, err
@@ -89,7 +91,8 @@ func wander[T comparable](x *toggler[T], a *app, b budget, t *trace, idle int, p
 	if err != nil {
 		return d, err
 	}
-	d.fresh.bytes, d.build.bytes = middle-before, heap()-middle
+	// The edited list has most of its rules for itself: so have the others.
+	d.fresh.bytes, d.build.bytes = listed+middle-before, listed+heap()-middle
 	times := []*timed{
 		{group: "live", run: func(from, to int) { use(lookEach(w.live, t.keys(from, to))) }},
 		{group: "fresh", run: func(from, to int) { use(lookEach(fresh, t.keys(from, to))) }},
