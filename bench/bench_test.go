@@ -208,3 +208,35 @@ func BenchmarkLiveEdit(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkLiveLookup measures lookups in a live list: without a reader, with one
+// that does not count, and with one that counts.
+func BenchmarkLiveLookup(b *testing.B) {
+	eachSet(b, []int{1000, 10000, 100000}, func(b *testing.B, in *input) {
+		for _, counters := range []bool{false, true} {
+			live, err := hipac.NewLive(context.Background(), in.list, &hipac.LiveOptions{Counters: counters})
+			if err != nil {
+				b.Fatal(err)
+			}
+			run := func(name string, look func(k rules.Key)) {
+				b.Run(name, func(b *testing.B) {
+					at := 0
+					for b.Loop() {
+						look(in.keys.At(at))
+						if at++; at == in.keys.Len() {
+							at = 0
+						}
+					}
+				})
+			}
+			reader := live.Reader()
+			if !counters {
+				run("reader=no", func(k rules.Key) { live.Lookup(k) })
+				run("counters=off", func(k rules.Key) { reader.Lookup(k, 100) })
+			} else {
+				run("counters=on", func(k rules.Key) { reader.Lookup(k, 100) })
+			}
+			reader.Close()
+		}
+	})
+}
