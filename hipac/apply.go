@@ -185,7 +185,7 @@ func copied[T any](r *rules.Rule[T]) rules.Rule[T] {
 func (w *editList[T]) newBasic(r *rules.Rule[T], id rules.ID) *member[T] {
 	c := copied(r)
 	c.ID = id
-	m := w.newMember(c, w.box)
+	m := w.newMember(c, w.scratch())
 	m.basic = true
 	return m
 }

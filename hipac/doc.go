@@ -30,6 +30,12 @@
 // version, which stays what it is; [Live.Apply] makes the smallest edits that lead
 // to a whole new list; [Live.Reader] counts packets and bytes by rule.
 //
+// [NewLiveTables] does the same for tables of chains: a transaction
+// ([LiveTables.Edit]) edits rules, chains, policies and tables, any number of them
+// at once; loops and limits are found when it commits. [TablesSnapshot.Run] sends a
+// packet along its way through the tables of one version; [LiveTables.Apply] takes
+// over a new file.
+//
 // # Concurrency
 //
 // Everything that Build returns is immutable: any number of goroutines may
@@ -37,7 +43,7 @@
 // nothing; the first call of LookupAll, Matches or Executed compiles what they
 // need while others wait for it (Options.AllMatches has Build do that).
 //
-// A Live may be used by any number of goroutines too. Lookups load one pointer, to
+// A Live and LiveTables may be used by any number of goroutines too. Lookups load one pointer, to
 // a version that is immutable; transactions take turns. Versions share all but
 // the nodes on the way to what an edit changed (path copying; the head of
 // internal/tree/edit.go says how), and go with the garbage collector when nobody

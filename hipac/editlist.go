@@ -108,7 +108,7 @@ type editList[T any] struct {
 	*setting[T]
 	now *sequence[T] // the newest version
 	ids identities
-	box []lower.Span // scratch
+	box []lower.Span // see scratch
 
 	order  *order.Editor[member[T]]
 	basics *basics[T]
@@ -133,6 +133,15 @@ type editList[T any] struct {
 	waiting bool         // for edits to end; see idle
 	total   int          // edits
 	seen    int          // of them, when idle looked last
+}
+
+// scratch returns memory for the words of a key. Most of many chains are never
+// edited, and have none.
+func (w *editList[T]) scratch() []lower.Span {
+	if w.box == nil {
+		w.box = make([]lower.Span, w.schema.KeyLen())
+	}
+	return w.box
 }
 
 // sameConds reports whether two rules ask for the same.
@@ -187,7 +196,7 @@ func (s *setting[T]) number(ctx context.Context, list []*member[T]) (*editList[T
 
 // arrange is number without the tree.
 func (s *setting[T]) arrange(list []*member[T]) (*editList[T], error) {
-	w := &editList[T]{setting: s, box: make([]lower.Span, s.schema.KeyLen())}
+	w := &editList[T]{setting: s}
 	m, labels := order.Spread(list)
 	if m == nil {
 		return nil, fmt.Errorf("%w: %d", ErrTooManyRules, len(list))
@@ -270,7 +279,7 @@ func (w *editList[T]) insert(after uint32, r rules.Rule[T]) (rules.ID, error) {
 	} else if _, used := w.ids.get(r.ID); used {
 		return 0, fmt.Errorf("%w: %d", rules.ErrDuplicateID, r.ID)
 	}
-	m := w.newMember(r, w.box)
+	m := w.newMember(r, w.scratch())
 	if w.counters != nil {
 		w.count(m)
 		w.taken = append(w.taken, m.counter)
@@ -365,7 +374,7 @@ func (w *editList[T]) replace(label uint32, r rules.Rule[T]) error {
 	}
 	was := w.order.Get(label)
 	r.ID = was.id()
-	m := w.newMember(r, w.box)
+	m := w.newMember(r, w.scratch())
 	m.counter = was.counter
 	w.set(label, m)
 	return nil
@@ -404,7 +413,7 @@ func (w *editList[T]) change(c change[T]) {
 	if w.rebuild != nil && !w.rebuild.full {
 		w.changes = append(w.changes, c)
 	}
-	if w.live.apply(c, w.box) != nil { // at commit, which says what is wrong if that is no way out
+	if w.live.apply(c, w.scratch()) != nil { // at commit, which says what is wrong if that is no way out
 		w.stale = true
 	}
 }

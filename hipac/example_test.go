@@ -216,3 +216,75 @@ COMMIT
 	// ACCEPT  MARK: mark 0x0 -> 0x7
 	// UNKNOWN physdev MARK: mark 0x0 -> 0x7
 }
+
+func ExampleLiveTables() {
+	set, err := iptables.Read(strings.NewReader(`*filter
+:INPUT DROP [0:0]
+:remote - [0:0]
+-A INPUT -p tcp --dport 22 -j remote
+-A remote -s 10.0.0.0/8 -j ACCEPT
+COMMIT
+`), iptables.Options{Family: 4})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	live, err := hipac.NewLiveTables(ctx, set.Tables, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	path, err := set.Path("INPUT")
+	if err != nil {
+		log.Fatal(err)
+	}
+	made := &packet.Packet{Family: 4, Proto: packet.TCP, TTL: 64, DstPort: 22}
+	made.SetAddrs(netip.MustParseAddr("10.0.0.9"), netip.MustParseAddr("10.0.0.1"))
+	t := xt.NewTraversal(set.Tables[0].Schema)
+	var p packet.Packet
+	if err := p.DecodeIP(made.AppendIP(nil)); err != nil {
+		log.Fatal(err)
+	}
+	verdict := func(s *hipac.TablesSnapshot) rules.Verdict {
+		t.Start(&p)
+		return s.Run(t, path, nil).Verdict
+	}
+	before := live.Snapshot()
+	fmt.Println(verdict(before))
+
+	// A chain of blocked addresses in front of the others, seen all at once.
+	err = live.Edit(ctx, func(tx *hipac.TablesTx) error {
+		filter, err := tx.Table("filter", 4)
+		if err != nil {
+			return err
+		}
+		blocked, err := filter.NewChain("blocked")
+		if err != nil {
+			return err
+		}
+		drop := rules.Action{Kind: rules.Decide, Verdict: rules.Drop}
+		if _, err := blocked.Append(rules.Rule[rules.Action]{Conds: set.Tables[0].Schema.MustConds("src=10.0.0.9"), Value: drop}); err != nil {
+			return err
+		}
+		input, err := filter.Chain("INPUT")
+		if err != nil {
+			return err
+		}
+		_, err = input.InsertAt(0, rules.Rule[rules.Action]{Value: rules.Action{Kind: rules.Jump, Chain: blocked.Number()}})
+		return err
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(verdict(live.Snapshot()), verdict(before))
+
+	// Back to the file, by the smallest edits.
+	a, err := live.Apply(ctx, set.Tables)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(a.Kept, a.Deleted, verdict(live.Snapshot()))
+	// Output:
+	// ACCEPT
+	// DROP ACCEPT
+	// 2 2 ACCEPT
+}

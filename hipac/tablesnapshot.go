@@ -120,7 +120,7 @@ type chainVersion struct {
 }
 
 // noChain is in the place of chains that there are not.
-var noChain = &chainVersion{seq: &sequence[rules.Action]{}}
+var noChain = &chainVersion{seq: &sequence[rules.Action]{short: true}}
 
 // chain returns the chain of a number.
 func (t *TableSnapshot) chain(number int32) *chainVersion {
