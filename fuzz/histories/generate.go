@@ -183,8 +183,12 @@ func (g *generator) step() Step {
 		s.End = Failed
 	case x < 56:
 		s.End = Thrown
-	case x < 61:
+	case x < 59:
 		s.End = Dry
+	case x < 61:
+		s.End = Applied
+	case x < 62:
+		s.End = DryApplied
 	default:
 		s.End = Expired
 	}
@@ -192,7 +196,7 @@ func (g *generator) step() Step {
 	for range g.edits() {
 		s.Edits = append(s.Edits, g.edit())
 	}
-	if s.End > Within && s.End < Expired {
+	if s.End > Within && s.End < Expired || s.End == DryApplied {
 		g.n = before
 	}
 	return s

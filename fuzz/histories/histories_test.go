@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hipac-go/classifier/hipac"
+	"github.com/hipac-go/classifier/rules"
 )
 
 var (
@@ -42,7 +43,7 @@ var optionSets = []hipac.LiveOptions{
 	{LeafRows: 64, Replication: 64, Batch: hipac.BatchGo, Counters: true},
 }
 
-func TestLiveListsAnswerAsASliceAfterEveryEdit(t *testing.T) {
+func TestEditedListsAnswerAsASliceAfterEveryEdit(t *testing.T) {
 	for i, kind := range Kinds() {
 		t.Run(kind, func(t *testing.T) {
 			for j, n := range []int{5, 40, 300} {
@@ -53,6 +54,65 @@ func TestLiveListsAnswerAsASliceAfterEveryEdit(t *testing.T) {
 			}
 		})
 	}
+}
+
+// requireRun generates a history and runs it.
+func requireRun(t *testing.T, c Config, o hipac.LiveOptions) Report {
+	t.Helper()
+	h, err := Generate(c)
+	require.NoError(t, err)
+	return requireSame(t, h, o)
+}
+
+func TestAHistoryIsTheSameUnderEveryOption(t *testing.T) {
+	for i, c := range []Config{
+		{Kind: "ip", Seed: 5, Rules: 30, Steps: 150},
+		{Kind: "bands", Seed: 6, Rules: 180, Steps: 80},
+		{Kind: "firewall", Seed: 7, Rules: 60, Steps: 80},
+	} {
+		for _, rows := range []int{1, 8, 64} {
+			for _, copies := range []float64{0.01, 4} {
+				for option := range 8 {
+					o := hipac.LiveOptions{LeafRows: rows, Replication: copies,
+						NoBackground: option&1 != 0, Counters: option&2 != 0}
+					if option&4 != 0 {
+						o.Batch = hipac.BatchGo
+					}
+					if testing.Short() && (i+option)%4 != 0 {
+						continue
+					}
+					requireRun(t, c, o)
+				}
+			}
+		}
+	}
+}
+
+func TestTransactionsBeyondALimitChangeNothing(t *testing.T) {
+	c := Config{Kind: "ipv4", Seed: 3, Rules: 60, Steps: 500}
+	for _, l := range []rules.Limits{{MaxRules: 62}, {MaxMemory: 22500}} {
+		for _, background := range []bool{false, true} {
+			requireRun(t, c, hipac.LiveOptions{Limits: l, NoBackground: !background, Counters: true})
+		}
+	}
+	// The memory of a tree: where the first list just fits.
+	c = Config{Kind: "boxes", Seed: 4, Rules: 300, Steps: 500}
+	h, err := Generate(c)
+	require.NoError(t, err)
+	failed := 0
+	for limit := int64(8 << 10); limit < 1<<20; limit += limit / 4 {
+		r, err := Run(h, hipac.LiveOptions{MemoryLimit: limit, NoBackground: limit%2 == 0})
+		if errors.Is(err, hipac.ErrMemoryLimit) {
+			continue // the first list
+		}
+		require.NoError(t, err)
+		failed += r.OverLimit
+	}
+	require.Positive(t, failed)
+}
+
+func TestListsThatRestAreImproved(t *testing.T) {
+	requireRun(t, Config{Kind: "acl", Seed: 1, Rules: 3000, Steps: 400, Rests: 399}, hipac.LiveOptions{})
 }
 
 func TestMoreHistories(t *testing.T) {

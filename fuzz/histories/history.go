@@ -13,7 +13,7 @@
 //	generate.go  histories from a seed, or from bytes
 //	model.go     the slice, and what the linear matcher says of it
 //	keys.go      packets aimed at what an edit touched
-//	run.go       applying and comparing
+//	run.go       transactions, edit.go edits, apply.go whole lists, compare.go answers
 //	shrink.go    the smallest history that still fails, as a line to replay it by
 package histories
 
@@ -69,18 +69,21 @@ type End uint8
 
 // The ways a transaction ends.
 const (
-	Commit  End = iota
-	Within      // committed by Live.Edit
-	Rolled      // rolled back
-	Failed      // by Live.Edit, because its function fails
-	Thrown      // the same, because it panics
-	Dry         // a dry run
-	Expired     // committed with a context that has ended: may fail
-	Rest        // no transaction but a while without any
+	Commit     End = iota
+	Within         // committed by Live.Edit
+	Rolled         // rolled back
+	Failed         // by Live.Edit, because its function fails
+	Thrown         // the same, because it panics
+	Dry            // a dry run
+	Expired        // committed with a context that has ended: may fail
+	Applied        // not edits but the list that they would make, by Live.Apply
+	DryApplied     // the same by Live.DryApply
+	Rest           // no transaction but a while without any
 	numEnds
 )
 
-var endNames = [numEnds]string{"commit", "edit", "rollback", "edit that fails", "edit that panics", "dry run", "commit with an ended context", "rest"}
+var endNames = [numEnds]string{"commit", "edit", "rollback", "edit that fails", "edit that panics", "dry run", "commit with an ended context",
+	"apply", "dry apply", "rest"}
 
 // String returns the name of the end.
 func (e End) String() string { return endNames[e] }

@@ -139,17 +139,19 @@ func (m *model) all(key int) (out []*entry, executed int) {
 }
 
 // linear returns the list, for the linear matcher itself.
-func (m *model) linear() (*rules.List[int], error) {
-	all := make([]rules.Rule[int], len(m.list))
-	for i, e := range m.list {
+func (m *model) linear() (*rules.List[int], error) { return m.listOf(m.list) }
+
+func (m *model) listOf(list []*entry) (*rules.List[int], error) {
+	all := make([]rules.Rule[int], len(list))
+	for i, e := range list {
 		all[i] = m.rule(e)
 	}
 	return rules.NewList(m.h.Schema, all...)
 }
 
-// bytes returns the memory of the rules, as limits count it.
-func (m *model) bytes() (n int64) {
-	for _, e := range m.list {
+// bytes returns the memory of rules, as limits count it.
+func (m *model) bytes(list []*entry) (n int64) {
+	for _, e := range list {
 		r := m.rule(e)
 		n += r.Bytes()
 	}

@@ -21,6 +21,7 @@ type Report struct {
 	Transactions, Edits, Failed int // Failed: edits that had to fail
 	Packets, Matched            int
 	Versions                    int // held for a while and looked up again
+	OverLimit                   int // transactions that failed for a limit
 }
 
 // Difference is a history whose list answered otherwise than the model.
@@ -143,6 +144,13 @@ func (x *run) step(i int) error {
 	}
 	var err error
 	var dry hipac.Change
+	if s.End == Applied || s.End == DryApplied {
+		x.report.Transactions++
+		if err := x.apply(s); err != nil {
+			return fmt.Errorf("%s: %w", s.End, err)
+		}
+		return x.compare()
+	}
 	ctx := context.Background()
 	switch s.End {
 	case Within:
@@ -233,25 +241,31 @@ func (x *run) outcome(end End, err error) (done bool, wrong error) {
 		}
 		return false, nil
 	}
-	over := false
-	if x.o.Limits != (rules.Limits{}) {
-		l := x.o.Limits.OrDefault()
-		over = len(x.m.list) > l.MaxRules || x.m.bytes() > l.MaxMemory
-	}
 	switch {
-	case over:
+	case x.overLimits(x.m.list):
 		if !errors.Is(err, rules.ErrLimit) {
-			return false, fmt.Errorf("%s: %d rules of %d bytes: got %v, want a limit's error", end, len(x.m.list), x.m.bytes(), err)
+			return false, fmt.Errorf("%s: %d rules of %d bytes: got %v, want a limit's error", end, len(x.m.list), x.m.bytes(x.m.list), err)
 		}
+		x.report.OverLimit++
 		return false, nil
 	case err == nil:
 		return end != Dry, nil
 	case errors.Is(err, hipac.ErrMemoryLimit) && x.o.MemoryLimit > 0:
+		x.report.OverLimit++
 		return false, nil
 	case errors.Is(err, context.Canceled) && end == Expired:
 		return false, nil
 	}
 	return false, fmt.Errorf("%s: %w", end, err)
+}
+
+// overLimits reports whether a list has more than the limits allow.
+func (x *run) overLimits(list []*entry) bool {
+	if x.o.Limits == (rules.Limits{}) {
+		return false
+	}
+	l := x.o.Limits.OrDefault()
+	return len(list) > l.MaxRules || x.m.bytes(list) > l.MaxMemory
 }
 
 // dryChange compares what a dry run says with what was done.

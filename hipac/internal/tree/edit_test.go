@@ -326,3 +326,27 @@ func TestEditedTreesAnswerAsTheListAfterEveryEdit(t *testing.T) {
 		})
 	}
 }
+
+func TestDeletedRulesLeaveNoRowWhereNoKeyGets(t *testing.T) {
+	// Ranges of few ends, and rules that say nothing: the leaf at the root grows,
+	// and is cut by other bits of the word than leaves below later on.
+	s := rules.MustSchema(rules.Field{Name: "a", Bits: 32})
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		ends := []uint64{0, 1<<32 - 1, uint64(r.Uint32()), uint64(r.Uint32())}
+		e := newEdited(t, s, nil, Config{}, nil)
+		for i := range 150 {
+			var conds []rules.Cond
+			if r.IntN(3) == 0 {
+				a, b := ends[r.IntN(4)], ends[r.IntN(4)]
+				conds = append(conds, rules.In(0, rules.Span(min(a, b), max(a, b))))
+			}
+			e.insert(uint32(r.IntN(1<<12))<<12|uint32(i)+1, conds)
+		}
+		for len(e.labels) > 0 {
+			e.delete(e.labels[r.IntN(len(e.labels))])
+			e.requireNoRest(fmt.Sprintf("seed %d, %d rules left", seed, len(e.labels)))
+		}
+		require.Zero(t, e.rebuilt)
+	}
+}
