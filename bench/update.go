@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -339,15 +340,19 @@ func (r *updateResult) text(w io.Writer) error {
 		return microseconds(quantile(t, 0.5)) + "\t" + microseconds(quantile(t, 0.99)) + "\t" + microseconds(quantile(t, 1))
 	}
 	for _, e := range []struct {
-		name string
-		t    *editTimes
-	}{{"insert", &r.insert}, {"delete", &r.delete}} {
-		fmt.Fprintf(tab, "%s\t%d\t%s\t%d\t%d\t%d\t\n", e.name, len(e.t.took), three(e.t.took), e.t.changed, e.t.walked, e.t.wrong)
+		name, changed string
+		walked, wrong int
+		t             *editTimes
+	}{
+		{"insert", strconv.Itoa(r.insert.changed), r.insert.walked, r.insert.wrong, &r.insert},
+		{"delete", strconv.Itoa(r.delete.changed), r.delete.walked, r.delete.wrong, &r.delete},
+		{"random", "-", d.checked, d.wrong, &d.editTimes},
+	} {
+		fmt.Fprintf(tab, "%s\t%d\t%s\t%s\t%d\t%d\t\n", e.name, len(e.t.took), three(e.t.took), e.changed, e.walked, e.wrong)
 		if clockNote() == "" {
 			fmt.Fprintf(tab, "CPU\t\t%s\t\t\t\t\n", three(e.t.cpu))
 		}
 	}
-	fmt.Fprintf(tab, "random\t%d\t%s\t-\t%d\t%d\t\n", len(d.took), three(d.took), d.checked, d.wrong)
 	tab.Flush()
 	fmt.Fprintf(&out, "\nWall-clock time from the beginning of a transaction to the answer of a lookup, and\n"+
 		"CPU time of the thread with about a microsecond for asking for it, which is without\n"+

@@ -59,16 +59,21 @@ func wander[T comparable](x *toggler[T], a *app, b budget, t *trace, idle int, p
 	}
 	want := x.list.Len()
 	d.of = a.effort.edits
-	d.took = make([]time.Duration, 0, d.of)
+	d.took, d.cpu = make([]time.Duration, 0, d.of), make([]time.Duration, 0, d.of)
+	runtime.LockOSThread() // for its CPU time
 	for i := range d.of {
 		if i%256 == 255 {
 			if progress(i); b.over(untilDrift) {
 				break
 			}
 		}
-		if err := w.step(&d, t.key(i%t.n)); err != nil {
-			return d, err
+		if err = w.step(&d, t.key(i%t.n)); err != nil {
+			break
 		}
+	}
+	runtime.UnlockOSThread()
+	if err != nil {
+		return d, err
 	}
 	d.settled = settle(w.live, idle, a.effort.quiet, b, untilSettled)
 
@@ -161,10 +166,12 @@ func (w *wanderer[T]) step(d *drift, key rules.Key) error {
 		from, to = w.r.IntN(n), w.r.IntN(n)
 		rule = *s.At(from)
 	}
+	used := threadTime()
 	start := time.Now()
 	err := w.edit(kind, to, &rule)
 	w.live.Lookup(key)
 	d.took = append(d.took, time.Since(start))
+	d.cpu = append(d.cpu, threadTime()-used)
 	if kind != 1 && len(d.took)%placedShare == 0 && err == nil {
 		d.placed++
 		if w.live.Snapshot().At(to).ID != rule.ID {
