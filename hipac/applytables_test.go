@@ -193,6 +193,7 @@ func TestRandomFilesOfTablesAreAppliedAndCountersGoOn(t *testing.T) {
 			require.NoError(t, err)
 			requireApplied(t, live, rs)
 			after := countedRules(t, live)
+			requireNoMoreCounters(t, live)
 			for _, s := range a.Script.Tables {
 				if s.Old < 0 || s.New < 0 {
 					continue
@@ -254,6 +255,7 @@ func TestFilesOfTablesThatCannotBeAppliedChangeNothing(t *testing.T) {
 		_, err = live.DryApply(ctx, row.tables)
 		require.ErrorContains(t, err, row.want, row.name)
 		require.Same(t, before, live.Snapshot(), row.name)
+		requireNoMoreCounters(t, live)
 	}
 	ended, end := context.WithCancel(ctx)
 	end()

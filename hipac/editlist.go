@@ -52,7 +52,6 @@ type setting[T any] struct {
 	vector   bool          // batches by vectors, where there is a way
 	lean     bool          // nobody asks for values by key
 	counters *counters.Set // nil: off
-	host     host          // nil: nothing goes on in the background
 
 	passes func(r *rules.Rule[T]) bool            // the rule only counts; nil: those with Continue
 	counts func(r *rules.Rule[T]) counters.Counts // what a new rule has counted; nil: nothing
@@ -106,6 +105,7 @@ func (s *setting[T]) count(m *member[T]) {
 // editList is a list under edit. It is for one goroutine at a time.
 type editList[T any] struct {
 	*setting[T]
+	host host // nil: nothing goes on in the background
 	now *sequence[T] // the newest version
 	ids identities
 	box []lower.Span // see scratch

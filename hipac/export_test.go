@@ -13,3 +13,10 @@ func Fingerprint[T any](c *Classifier[T]) string { return fmt.Sprint(*c.tree, c.
 func DrawPackets[T any](l *rules.List[T], family, most int) []uint32 {
 	return drawPackets(l, family, most)
 }
+
+// CountersInUse is the number of counters that live tables hold.
+func CountersInUse(v *LiveTables) int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.counters.Size().Numbers
+}

@@ -95,9 +95,6 @@ func NewLive[T any](ctx context.Context, l *rules.List[T], opts *LiveOptions) (*
 	if o.Counters {
 		set.counters = counters.NewSet(counters.Options{})
 	}
-	if !o.NoBackground {
-		set.host = (*liveHost[T])(v)
-	}
 	for _, r := range l.All() {
 		v.bytes += r.Bytes()
 	}
@@ -106,6 +103,9 @@ func NewLive[T any](ctx context.Context, l *rules.List[T], opts *LiveOptions) (*
 	}
 	if v.list, err = newEditList(ctx, set, l); err != nil {
 		return nil, err
+	}
+	if !o.NoBackground {
+		v.list.host = (*liveHost[T])(v)
 	}
 	v.publish(0)
 	return v, nil

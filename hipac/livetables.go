@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -98,6 +99,7 @@ var (
 type tableState struct {
 	*tableBase
 	tableSums
+	live   *LiveTables
 	set    *setting[rules.Action]
 	chains []*chainState // by number, nil where there is none
 	names  map[string]*chainState
@@ -163,6 +165,7 @@ func (v *LiveTables) newTable(ctx context.Context, t *rules.Table, h *heritage) 
 	}
 	s := &tableState{
 		tableBase: &tableBase{name: t.Name, family: t.Family, schema: t.Schema, words: t.Schema.KeyLen(), families: familiesOf(t.Schema), binder: packet.NewBinder(t.Schema)},
+		live:      v,
 		set:       v.newSetting(t),
 		names:     make(map[string]*chainState, len(t.Chains)),
 	}
@@ -228,11 +231,19 @@ func (s *tableState) makeLists(ctx context.Context, set *counters.Set, h *herita
 			return fmt.Errorf("table %s: chain %s: %w", s.name, c.name, err)
 		}
 		c.from = nil
+		c.hostList()
 		if c.counter == 0 {
 			c.count(set)
 		}
 	}
 	return nil
+}
+
+// hostList has the list of the chain tidied up in the background.
+func (c *chainState) hostList() {
+	if !c.table.live.opts.NoBackground {
+		c.list.host = c
+	}
 }
 
 // goodName reports whether a chain can be called so.
@@ -246,9 +257,6 @@ func (v *LiveTables) newSetting(t *rules.Table) *setting[rules.Action] {
 		set.counts = func(r *rules.Rule[rules.Action]) counters.Counts {
 			return counters.Counts{Packets: r.Value.Packets, Bytes: r.Value.Bytes}
 		}
-	}
-	if !v.opts.NoBackground {
-		set.host = (*tablesHost)(v)
 	}
 	return set
 }
@@ -390,29 +398,21 @@ func (v *LiveTables) publish(version uint64) {
 	v.current.Store(s)
 }
 
-// tablesHost is a LiveTables as the host of its lists.
-type tablesHost LiveTables
+// A chain is the host of its list.
 
-func (h *tablesHost) Lock()   { h.mu.Lock() }
-func (h *tablesHost) Unlock() { h.mu.Unlock() }
+func (c *chainState) Lock()   { c.table.live.mu.Lock() }
+func (c *chainState) Unlock() { c.table.live.mu.Unlock() }
 
-// publish takes over the versions of lists that have a new tree. The rules are
-// what they were.
-func (h *tablesHost) publish() {
-	v := (*LiveTables)(h)
-	for _, t := range v.tables {
-		var changed []*chainState
-		for _, c := range t.chains {
-			if c != nil && c.now.seq != c.list.now {
-				changed = append(changed, c)
-			}
-		}
-		if len(changed) > 0 {
-			was := t.now
-			t.refresh(changed, false)
-			t.now.static, t.now.source = was.static, was.source
-		}
+// publish takes over the version of a list that has a new tree. The rules are what
+// they were.
+func (c *chainState) publish() {
+	t, v := c.table, c.table.live
+	if !t.is(c) || !slices.Contains(v.tables, t) {
+		return
 	}
+	was := t.now
+	t.refresh([]*chainState{c}, false)
+	t.now.static, t.now.source = was.static, was.source
 	v.publish(v.Snapshot().version)
 }
 

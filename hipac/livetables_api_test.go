@@ -410,11 +410,17 @@ func TestDryRunsOfTablesTellAndLeaveNothing(t *testing.T) {
 			require.NoError(t, err)
 		}
 		require.NoError(t, tx.DropTable("nat", 4))
-		_, err = tx.AddTable(context.Background(), &rules.Table{Name: "new", Schema: rs.Tables[0].Schema})
+		other := *rs.Table("filter")
+		other.Name = "other"
+		added, err := tx.AddTable(context.Background(), &other)
+		require.NoError(t, err)
+		web, err = added.Chain("web")
+		require.NoError(t, err)
+		_, err = web.Append(decide(rules.Drop))
 		return err
 	})
 	require.NoError(t, err)
-	require.Equal(t, []int{3001, 0, 1, 1, 3005}, []int{c.Inserted, c.Deleted, c.Replaced, c.Moved, c.Rules})
+	require.Equal(t, []int{3006, 0, 1, 1, 3010}, []int{c.Inserted, c.Deleted, c.Replaced, c.Moved, c.Rules})
 	require.True(t, c.Rebuild)
 	require.Greater(t, c.Bytes, int64(3000*128))
 	require.Same(t, before, live.Snapshot())
@@ -422,6 +428,7 @@ func TestDryRunsOfTablesTellAndLeaveNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []int{0, 4, 0}, []int{c.Inserted, c.Deleted, c.Rules})
 	require.Negative(t, c.Bytes)
+	requireNoMoreCounters(t, live)
 	_, err = live.DryRun(context.Background(), func(tx *hipac.TablesTx) error { return errors.New("no") })
 	require.EqualError(t, err, "no")
 	_, err = live.DryRun(context.Background(), func(tx *hipac.TablesTx) error { tx.Rollback(); return nil })

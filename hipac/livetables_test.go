@@ -336,6 +336,9 @@ func TestLiveTablesAnswerAsTheWalkAfterEveryTransaction(t *testing.T) {
 					requireSameRules(t, table, snapshot.Source())
 				}
 			}
+			if opts.Counters {
+				requireNoMoreCounters(t, live)
+			}
 			for _, h := range old {
 				m.requireSame(h.s, h.table, 10, "held version")
 			}
@@ -344,6 +347,22 @@ func TestLiveTablesAnswerAsTheWalkAfterEveryTransaction(t *testing.T) {
 	for _, kind := range []string{"NONE", "ACCEPT", "DROP", "UNKNOWN", "refused", "chains deleted"} {
 		require.Greater(t, kinds[kind], 20, "%s was hardly tried: %v", kind, kinds)
 	}
+}
+
+// requireNoMoreCounters requires that each rule and each policy has a counter, and
+// nothing else.
+func requireNoMoreCounters(t *testing.T, live *hipac.LiveTables) {
+	t.Helper()
+	n := 0
+	for _, s := range live.Snapshot().Tables() {
+		n += s.Len()
+		for i := range s.Chains() {
+			if s.Chain(i).Policy != rules.NoVerdict {
+				n++
+			}
+		}
+	}
+	require.Equal(t, n, hipac.CountersInUse(live))
 }
 
 // requireSameError requires that a commit fails when Check does, for the same

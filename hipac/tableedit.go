@@ -99,6 +99,7 @@ func (e *TableEdit) NewChain(name string) (*ChainEdit, error) {
 		return nil, e.fail(err)
 	}
 	c := &chainState{table: t, number: int32(n), name: name, list: list}
+	c.hostList()
 	was := len(t.chains)
 	if n == was {
 		t.chains = append(t.chains, nil)
