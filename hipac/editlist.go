@@ -105,10 +105,10 @@ func (s *setting[T]) count(m *member[T]) {
 // editList is a list under edit. It is for one goroutine at a time.
 type editList[T any] struct {
 	*setting[T]
-	host host // nil: nothing goes on in the background
-	now *sequence[T] // the newest version
-	ids identities
-	box []lower.Span // see scratch
+	host host         // nil: nothing goes on in the background
+	now  *sequence[T] // the newest version
+	ids  identities
+	box  []lower.Span // see scratch
 
 	order  *order.Editor[member[T]]
 	basics *basics[T]
