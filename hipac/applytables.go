@@ -32,8 +32,11 @@ type AppliedTables struct {
 // lists were given for them (rules.List.GivenID), or fresh ones, and begin with
 // the counters of the file. The tables are not changed.
 //
-// A table whose schema is another one is built anew; rules keep identities and
-// counters all the same. Who evaluates it by keys must make keys of
+// Rules that stay or move keep their tests and targets too (rules.Extension), by
+// which what they remember is known.
+//
+// A table whose schema is another one is built anew; rules keep all that all the
+// same. Who evaluates it by keys must make keys of
 // TableSnapshot.Schema then.
 //
 // The tables are compared while evaluation and other edits go on, in time and
@@ -70,6 +73,7 @@ func (v *LiveTables) apply(ctx context.Context, new []*rules.Table, done func(*T
 		if err != nil {
 			return nil, err
 		}
+		withoutHoles(script)
 		a = &AppliedTables{Kept: script.Kept, Script: script, From: s.version, Version: s.version}
 		if script.Empty() {
 			for _, t := range s.tables {
@@ -117,6 +121,16 @@ func (s *TablesSnapshot) sources() []*rules.Table {
 		out = append(out, &source)
 	}
 	return out
+}
+
+// withoutHoles takes out of a script what it says of numbers that no chain has.
+func withoutHoles(s *rules.TablesScript) {
+	for i := range s.Tables {
+		t := &s.Tables[i]
+		n := len(t.Chains)
+		t.Chains = slices.DeleteFunc(t.Chains, func(c rules.ChainScript) bool { return strings.HasPrefix(c.Name, hole) })
+		s.DroppedChains -= n - len(t.Chains)
+	}
 }
 
 // run makes the edits of a script. The tables are those of the newest version.
@@ -193,7 +207,7 @@ func (e *TableEdit) run(s *rules.TableScript, new *rules.Table) error {
 		}
 	}
 	for i := range s.Chains {
-		if c := &s.Chains[i]; c.New < 0 && !strings.HasPrefix(c.Name, hole) {
+		if c := &s.Chains[i]; c.New < 0 {
 			if err := e.edit(t.chains[c.Old]).SetPolicy(rules.NoVerdict); err != nil {
 				return err
 			}
@@ -286,12 +300,26 @@ func (tx *TablesTx) replaceTable(ctx context.Context, s *rules.TableScript, new 
 				used.set(id, 0)
 			}
 		}
+		stays := make([]bool, from.Rules.Len())
+		for i := range stays {
+			stays[i] = true
+		}
+		for _, x := range c.Rules.Edits {
+			if x.Op == rules.InsertRule || x.Op == rules.ReplaceRule {
+				stays[x.New] = false
+			}
+		}
 		chain := &table.Chains[numbers[c.New]]
 		*chain = *from
 		chain.Rules = rewritten(from.Rules, func(i int, r *rules.Rule[rules.Action]) {
 			if r.ID = c.Rules.IDs[i]; r.ID == 0 {
 				r.ID = used.free()
 				used.set(r.ID, 0)
+			} else if stays[i] {
+				list := was.chains[c.Old].list
+				if label, ok := list.ids.get(r.ID); ok {
+					r.Value.Ext = list.order.Get(label).rule.Value.Ext
+				}
 			}
 			renumber(r, numbers)
 		})

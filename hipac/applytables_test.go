@@ -262,3 +262,64 @@ func TestFilesOfTablesThatCannotBeAppliedChangeNothing(t *testing.T) {
 	_, err = live.Apply(ended, rs.Tables)
 	require.ErrorIs(t, err, context.Canceled)
 }
+
+func TestNumbersThatNoChainHasAreNoChange(t *testing.T) {
+	ctx := context.Background()
+	const head, foot = "*filter\n:INPUT ACCEPT [0:0]\n", "-A INPUT -j c\n-A c -j DROP\nCOMMIT\n"
+	live, err := hipac.NewLiveTables(ctx, parseTables(t, head+":a - [0:0]\n:b - [0:0]\n:c - [0:0]\n"+foot).Tables, nil)
+	require.NoError(t, err)
+	next := parseTables(t, head+":c - [0:0]\n"+foot).Tables
+	for _, want := range []int{2, 0} {
+		for _, apply := range []func(context.Context, []*rules.Table) (*hipac.AppliedTables, error){live.DryApply, live.Apply} {
+			a, err := apply(ctx, next)
+			require.NoError(t, err)
+			require.Equal(t, want, a.Script.DroppedChains)
+			require.Equal(t, want == 0, a.Script.Empty())
+		}
+		require.Equal(t, uint64(1), live.Snapshot().Version())
+	}
+}
+
+func TestRulesThatStayKeepTheirTestsAndTargets(t *testing.T) {
+	ctx := context.Background()
+	const rule = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp -m limit --limit 5/min -j LOG\n"
+	live, err := hipac.NewLiveTables(ctx, parseTables(t, rule+"COMMIT\n").Tables, nil)
+	require.NoError(t, err)
+	first := func() (int, *rules.Extension) {
+		s := live.Snapshot().Table("filter", 4)
+		n := 0
+		chain := s.Source().Chains[s.Find("INPUT")].Rules
+		for i, r := range chain.All() {
+			if r.Value.Ext != nil {
+				n = i
+			}
+		}
+		return n, chain.At(n).Value.Ext
+	}
+	_, was := first()
+	require.NotNil(t, was)
+	for _, row := range []struct {
+		more, other string
+		at          int
+		schema      bool
+	}{
+		{"-A INPUT -p udp -j DROP\n", "", 0, false},
+		{"-A INPUT -m ttl --ttl-eq 1 -j DROP\n", "", 0, true},
+		{"", "*filter\n-A INPUT -m mark --mark 1 -j DROP\n-A INPUT -p udp -j DROP\n-A INPUT -p tcp -m limit --limit 5/min -j LOG\n", 2, true},
+	} {
+		text := rule + row.more
+		if row.other != "" {
+			text = row.other
+		}
+		a, err := live.Apply(ctx, parseTables(t, text+"COMMIT\n").Tables)
+		require.NoError(t, err)
+		require.Equal(t, row.schema, a.Script.Tables[0].SchemaChanged, text)
+		at, is := first()
+		require.Equal(t, row.at, at, text)
+		require.Same(t, was, is, text)
+	}
+	_, err = live.Apply(ctx, parseTables(t, strings.Replace(rule, "5/min", "6/min", 1)+"COMMIT\n").Tables)
+	require.NoError(t, err)
+	_, is := first()
+	require.NotSame(t, was, is)
+}
