@@ -41,6 +41,9 @@ type RuleFlags struct {
 	Connlabels     string `placeholder:"FILE" help:"iptables: the names of connection labels (match connlabel), a connlabel.conf."`
 	ReversedRanges bool   `help:"iptables: take ranges such as 60000:29 for empty ones, as tools up to 1.8.9 did, instead of refusing them."`
 	AllowUnknown   bool   `help:"Keep rules that ask for something not modelled; packets that they would decide are UNKNOWN. Without it such a file is refused."`
+
+	// Beside, when not nil, is what earlier readings came to, for this one.
+	Beside *Beside `kong:"-"`
 }
 
 // Rules is what a rule file holds: one of the three is not nil.
@@ -93,7 +96,9 @@ func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 		err = nil
 		if f.Sets != "" {
 			err = beside(f.Sets, func(r io.Reader) (err error) {
-				opts.Sets, err = ipset.Read(r, ipset.Options{File: f.Sets})
+				opts.Sets, err = f.Beside.ofSets().again(r, 0, func(r io.Reader) (*ipset.Sets, error) {
+					return ipset.Read(r, ipset.Options{File: f.Sets})
+				})
 				return err
 			})
 		}
@@ -103,7 +108,9 @@ func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 				family = 6
 			}
 			err = beside(f.Routes, func(r io.Reader) (err error) {
-				opts.Routes, err = route.Read(r, route.Options{File: f.Routes, Family: family})
+				opts.Routes, err = f.Beside.ofRoutes().again(r, family, func(r io.Reader) (*route.Table, error) {
+					return route.Read(r, route.Options{File: f.Routes, Family: family})
+				})
 				return err
 			})
 		}

@@ -14,19 +14,35 @@ import (
 // needsSetState is what is missing without a State.
 const needsSetState = "the memory of earlier packets"
 
-// liveSets are the live copies of sets by name.
-type liveSets struct{ sets map[string]*ipset.Set }
+// UseSets has live copies be made of these sets from now on, also for rules that
+// were read with others, and forgets those that there are: the sets have been read
+// anew. A name that they do not have is looked up in the rule's own sets.
+func (s *State) UseSets(from *ipset.Sets) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sets, s.from = nil, from
+}
 
 // live returns the live copy of the named set, made of the one in from on
 // first use, or nil when there is none. The lock must be held.
 func (s *State) live(from *ipset.Sets, name string, now time.Time) *ipset.Set {
-	all := shared(s, "ipset", func() *liveSets { return &liveSets{map[string]*ipset.Set{}} })
-	set := all.sets[name]
-	if set == nil {
-		if first := from.Find(name); first != nil {
-			set = first.Clone(now)
-			all.sets[name] = set
+	set := s.sets[name]
+	if set != nil {
+		return set
+	}
+	var first *ipset.Set
+	if s.from != nil {
+		first = s.from.Find(name)
+	}
+	if first == nil {
+		first = from.Find(name)
+	}
+	if first != nil {
+		set = first.Clone(now)
+		if s.sets == nil {
+			s.sets = map[string]*ipset.Set{}
 		}
+		s.sets[name] = set
 	}
 	return set
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/ipset"
 )
 
 // HZ is how many times a second the kernel's clock ticks; stateful matches
@@ -27,7 +28,7 @@ const HZ = 250
 // happens at its bound; it is what the kernel does.
 //
 // Memory is kept for a rule as long as the State is; a State that outlives
-// many rule sets is told so by ForgetRules.
+// many rule sets is told so by ForgetRules or ForgetOthers.
 type State struct {
 	// Now is the clock; nil is time.Now. A clock that goes back stands still for
 	// what counts time. Now and Random are called with the State's lock held:
@@ -43,11 +44,13 @@ type State struct {
 	RecentAddresses int
 
 	mu       sync.Mutex
-	ticks    int64              // the latest jiffies seen
-	tests    map[rules.Test]any // memory of single rules
-	named    map[string]any     // memory shared by name: "recent DEFAULT"
-	counted  map[uint64][]place // connections that connlimit counts, by Conn.ID
-	total    int                // their number
+	ticks    int64                 // the latest jiffies seen
+	tests    map[rules.Test]any    // memory of single rules
+	named    map[string]any        // memory shared by name: "recent DEFAULT"
+	sets     map[string]*ipset.Set // live copies by name
+	from     *ipset.Sets           // what they are made of before what rules name; nil: nothing
+	counted  map[uint64][]place    // connections that connlimit counts, by Conn.ID
+	total    int                   // their number
 	accounts map[string]*account
 	prints   *Fingerprints
 }
@@ -79,16 +82,16 @@ func (s *State) random() uint32 {
 
 // Reset forgets everything that packets left in the State: the memory of rules
 // and of names, the counted connections. Clock, accounts (with their counters)
-// and fingerprints stay.
+// and fingerprints stay, and what UseSets said.
 func (s *State) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tests, s.named, s.counted, s.total = nil, nil, nil, 0
+	s.tests, s.named, s.sets, s.counted, s.total = nil, nil, nil, nil, 0
 }
 
 // ForgetRules forgets the memory of single rules, as the kernel does when
-// their table is replaced. What has a name (recent, hashlimit, rateest, nfacct)
-// stays.
+// their table is replaced. What has a name (recent, hashlimit, rateest, nfacct,
+// sets) stays.
 func (s *State) ForgetRules() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

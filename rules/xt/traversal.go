@@ -40,6 +40,7 @@ type Traversal struct {
 	Effects []Effect
 
 	schema  *rules.Schema
+	alike   *rules.Schema // an equal one, which other tables have
 	binder  *packet.Binder
 	key     rules.Key
 	valid   bool // key is that of Packet as it is now
@@ -64,6 +65,7 @@ func NewTraversal(s *rules.Schema) *Traversal {
 }
 
 func (t *Traversal) use(s *rules.Schema) {
+	t.alike = nil
 	t.schema, t.binder, t.key, t.valid = s, packet.NewBinder(s), s.NewKey(), false
 }
 
@@ -135,8 +137,12 @@ const (
 // NEW or RELATED, or unknown) and nothing else; in the table raw connections
 // are not known yet.
 func (t *Traversal) Enters(table *rules.Table) bool {
-	if table.Schema != t.schema {
-		t.use(table.Schema)
+	if s := table.Schema; s != t.schema && s != t.alike {
+		if s.Equal(t.schema) {
+			t.alike = s
+		} else {
+			t.use(s)
+		}
 	}
 	if raw := table.Name == "raw"; raw != t.raw {
 		t.raw, t.valid = raw, false
