@@ -76,21 +76,32 @@ type tableProgram struct {
 	path     rules.Path
 	hook     string // the way, "" for one table
 	marks    map[chainName]marks
-	compiled *hipac.Tables // nil for the linear engine
+	compiled *hipac.Tables // nil for the linear engine and live tables
+	live     *liveProgram  // nil when they are none
 
-	// When rules have a memory, packets are decided one after the other: clock
-	// is then the time of the one at hand.
-	state      *xt.State
-	remembers  bool
-	clock      time.Time
-	fallback   time.Time // of packets without a time
+	*memory
+	remembers  bool // packets are decided one after the other
 	traversals sync.Pool
 }
 
-func newTableProgram(ctx context.Context, set *iptables.Ruleset, path rules.Path, e engine, seed uint64, now time.Time) (*tableProgram, error) {
-	p := &tableProgram{set: set, path: path, fallback: now}
+// memory is what rules remember. clock is the time of the packet at hand when
+// there is something to remember.
+type memory struct {
+	state    *xt.State
+	clock    time.Time
+	fallback time.Time // of packets without a time
+}
+
+func newMemory(seed uint64, now time.Time) *memory {
+	m := &memory{fallback: now}
 	random := rand.New(rand.NewPCG(seed, 0))
-	p.state = &xt.State{Now: func() time.Time { return p.clock }, Random: random.Uint32}
+	m.state = &xt.State{Now: func() time.Time { return m.clock }, Random: random.Uint32}
+	return m
+}
+
+// tableProgramOf returns the program that walks the tables.
+func tableProgramOf(set *iptables.Ruleset, path rules.Path, m *memory) *tableProgram {
+	p := &tableProgram{set: set, path: path, memory: m}
 	p.traversals.New = func() any {
 		t := xt.NewTraversal(p.schema())
 		t.State = p.state
@@ -103,6 +114,11 @@ func newTableProgram(ctx context.Context, set *iptables.Ruleset, path rules.Path
 			}
 		}
 	}
+	return p
+}
+
+func newTableProgram(ctx context.Context, set *iptables.Ruleset, path rules.Path, e engine, seed uint64, now time.Time) (*tableProgram, error) {
+	p := tableProgramOf(set, path, newMemory(seed, now))
 	if e == engineLinear {
 		return p, nil
 	}
@@ -140,10 +156,13 @@ func (p *tableProgram) decide(_ rules.Key, e *entry) outcome {
 		}}
 	}
 	var r rules.PathResult
-	if p.compiled == nil {
-		r = p.path.Run(t, watch)
-	} else {
+	switch {
+	case p.live != nil:
+		r = p.live.run(t, p.path, watch)
+	case p.compiled != nil:
 		r = p.compiled.Run(t, p.path, watch)
+	default:
+		r = p.path.Run(t, watch)
 	}
 	if r.Verdict == rules.Accept && filter.Verdict == rules.Accept {
 		r = filter

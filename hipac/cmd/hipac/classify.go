@@ -62,9 +62,11 @@ on stderr:
     hipac: office.rules: not reloaded: the rules of before stay in force
 
 A file that cannot be read is tried again when it changes again. Half a file can
-be as good as a whole one: write another file, and rename it. A reload forgets what
-iptables rules remember, such as limits. The summary counts rules by what they
-are: those that are kept or moved go on, and those that are gone are marked.
+be as good as a whole one: write another file, and rename it. The summary counts
+rules by what they are: those that are kept or moved go on, and those that are gone
+are marked. iptables rules that are kept or moved also go on remembering: a limit or
+a quota is where it was. So do sets, unless the file of --sets has changed: then they
+are as the file says. Engines other than tree forget all that on a reload.
 
 --output id prints exactly one line per packet. For native and ClassBench rules:
 
@@ -119,6 +121,7 @@ func (cmd *classifyCmd) Run(a *app) error {
 		if changes, err = cmd.watch(); err != nil {
 			return err
 		}
+		cmd.Beside = &files.Beside{}
 		defer changes.close()
 	}
 	var file *files.Rules

@@ -28,8 +28,8 @@ type diffCmd struct {
 // Help is shown in front of the flags.
 func (diffCmd) Help() string {
 	return `Shows the smallest set of edits that makes the rules of one file those of another,
-of the same format: what a reload by "hipac classify --watch" or hipac.Live.Apply
-would do. Rules are compared by what they ask and do, not by how they are written;
+of the same format: what a reload by "hipac classify --watch", hipac.Live.Apply or
+LiveTables.Apply would do. Rules are compared by what they ask and do, not by how they are written;
 chains and tables by their names.
 
     delete  3        rule 3 of the first file goes
@@ -38,8 +38,9 @@ chains and tables by their names.
     replace 9  8     rule 9 asks the same and does something else as number 8
 
 Rules that merely get another number because others come or go are kept. "cost" is
-what it takes to edit a list in memory, comparison included, or to build all tables
-anew, and by how many bytes the memory grows.
+what it takes to edit the rules in memory, comparison included, and by how many
+bytes the memory grows; where many change, or they ask for other fields, they are
+built anew.
 
 Examples:
 
@@ -239,12 +240,19 @@ func editsOf(s *rules.Script, position func(rules.ID) int, old, next func(int) (
 	return list
 }
 
-// tables compares tables, and builds both sets.
+// tables compares tables, and tries out what live ones would do.
 func (d *difference) tables(a *app, old, next *iptables.Ruleset) error {
-	s, err := rules.DiffTables(old.Tables, next.Tables)
+	live, err := hipac.NewLiveTables(a.ctx, old.Tables, nil)
 	if err != nil {
-		return err
+		return files.Error(d.Old, err)
 	}
+	start := a.now()
+	applied, err := live.DryApply(a.ctx, next.Tables)
+	if err != nil {
+		return files.Error(d.New, err)
+	}
+	d.Cost = cost{Rebuild: applied.Rebuild, Bytes: applied.Bytes, NS: a.now().Sub(start).Nanoseconds()}
+	s := applied.Script
 	d.sum(changesOfTables(s))
 	d.Exact = true
 	number := func(set *iptables.Ruleset, table, chain string, l *rules.List[rules.Action]) func(int) (int, string) {
@@ -255,6 +263,7 @@ func (d *difference) tables(a *app, old, next *iptables.Ruleset) error {
 		}
 	}
 	for _, t := range s.Tables {
+		d.Cost.Rebuild = d.Cost.Rebuild || t.SchemaChanged
 		if t.Old < 0 {
 			d.Tables = append(d.Tables, tableChange{t.Name, "added"})
 		} else if t.New < 0 {
@@ -288,13 +297,7 @@ func (d *difference) tables(a *app, old, next *iptables.Ruleset) error {
 			}
 		}
 	}
-	before, _, err := buildCost(a, old, d.Old)
-	if err != nil {
-		return err
-	}
-	after, took, err := buildCost(a, next, d.New)
-	d.Cost = cost{Rebuild: true, Bytes: after - before, NS: took.Nanoseconds()}
-	return err
+	return nil
 }
 
 func policy(v rules.Verdict) string {
@@ -302,20 +305,6 @@ func policy(v rules.Verdict) string {
 		return ""
 	}
 	return v.String()
-}
-
-// buildCost returns the bytes of tables and the time that it takes to build them.
-func buildCost(a *app, set *iptables.Ruleset, name string) (bytes int64, took time.Duration, err error) {
-	start := a.now()
-	c, err := hipac.BuildTables(a.ctx, set.Tables, engineTree.options())
-	if err != nil {
-		return 0, 0, files.Error(name, err)
-	}
-	took = a.now().Sub(start)
-	for _, t := range c.All() {
-		bytes += int64(t.Stats().Bytes())
-	}
-	return bytes, took, nil
 }
 
 // text prints the difference for people.

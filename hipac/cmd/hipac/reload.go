@@ -1,7 +1,7 @@
 package main
 
-// Reloading: a rule file is read again and takes the place of what it was. Lists
-// are edited, by the smallest set of edits; tables are compiled anew.
+// Reloading: a rule file is read again and takes the place of what it was, by the
+// smallest set of edits. Engines other than the tree are built anew.
 
 import (
 	"context"
@@ -27,6 +27,7 @@ type loader struct {
 	file       *files.Rules // in force
 	native     editedList[string]
 	classbench editedList[classbench.Flags]
+	tables     editedTables
 	marker     marker
 
 	mu sync.Mutex // of what follows
@@ -162,18 +163,16 @@ func schemaOf(file *files.Rules, path rules.Path) *rules.Schema {
 
 // compile makes the program of a file's rules, and says what has changed in them.
 func (l *loader) compile(ctx context.Context, file *files.Rules) (c *compiled, what changes, err error) {
-	if file.Tables != nil {
-		if c, err = l.app.compile(file, l.cmd.Engine, &l.cmd.wayFlags, l.cmd.Seed); err != nil {
-			return nil, what, err
-		}
-		what, err = l.markTables(c.program.(*tableProgram), file)
-		return c, what, err
-	}
 	c = &compiled{engine: l.cmd.Engine}
 	start := l.app.now()
-	if file.Native != nil {
+	switch {
+	case file.Tables != nil && c.engine == engineTree:
+		c.program, what, err = l.takeTables(ctx, file, start)
+	case file.Tables != nil:
+		return l.compileTables(file)
+	case file.Native != nil:
 		c.program, what, err = l.native.take(ctx, &l.marker, file.Native, c.engine, textValue)
-	} else {
+	default:
 		c.program, what, err = l.classbench.take(ctx, &l.marker, file.ClassBench, c.engine, nil)
 	}
 	c.build = l.app.now().Sub(start)
@@ -258,8 +257,25 @@ func positionsOf(ids []rules.ID) func(rules.ID) int {
 	}
 }
 
-// markTables gives the rules of tables their marks.
-func (l *loader) markTables(p *tableProgram, file *files.Rules) (what changes, err error) {
+// takeTables has the tables become those of a file, and returns their program.
+func (l *loader) takeTables(ctx context.Context, file *files.Rules, start time.Time) (program, changes, error) {
+	path, err := l.cmd.way(file)
+	if err != nil {
+		return nil, changes{}, err
+	}
+	p, what, err := l.tables.take(ctx, &l.marker, file, path, l.cmd.Beside.Sets(), newMemory(l.cmd.Seed, start))
+	if err != nil {
+		return nil, what, err
+	}
+	p.hook = string(l.cmd.Hook)
+	return p, what, nil
+}
+
+// compileTables compiles the tables of a file anew, for other engines than the tree.
+func (l *loader) compileTables(file *files.Rules) (c *compiled, what changes, err error) {
+	if c, err = l.app.compile(file, l.cmd.Engine, &l.cmd.wayFlags, l.cmd.Seed); err != nil {
+		return nil, what, err
+	}
 	var old []*rules.Table
 	var before map[chainName]marks
 	if l.file != nil {
@@ -268,23 +284,10 @@ func (l *loader) markTables(p *tableProgram, file *files.Rules) (what changes, e
 	}
 	s, err := rules.DiffTables(old, file.Tables.Tables)
 	if err != nil {
-		return what, files.Error(file.Name, err)
+		return nil, what, files.Error(file.Name, err)
 	}
-	p.marks = map[chainName]marks{}
-	for _, t := range s.Tables {
-		for _, c := range t.Chains {
-			if t.New < 0 || c.New < 0 {
-				continue
-			}
-			name := chainName{t.Name, c.Name}
-			position := func(rules.ID) int { return -1 }
-			if c.Old >= 0 {
-				position = old[t.Old].Chains[c.Old].Rules.Position
-			}
-			p.marks[name] = l.marker.of(c.Rules, before[name], position)
-		}
-	}
-	return changesOfTables(s), nil
+	c.program.(*tableProgram).marks = l.marker.ofTables(s, before, old)
+	return c, changesOfTables(s), nil
 }
 
 // keepUp reloads whenever the files change, until the function that it returns is

@@ -78,6 +78,26 @@ func (m *marker) of(s *rules.Script, old marks, position func(rules.ID) int) mar
 	return list
 }
 
+// ofTables returns the marks of the rules of new tables, given the script that made
+// them of the old ones, and the marks of those.
+func (m *marker) ofTables(s *rules.TablesScript, before map[chainName]marks, old []*rules.Table) map[chainName]marks {
+	all := map[chainName]marks{}
+	for _, t := range s.Tables {
+		for _, c := range t.Chains {
+			if t.New < 0 || c.New < 0 {
+				continue
+			}
+			name := chainName{t.Name, c.Name}
+			position := func(rules.ID) int { return -1 }
+			if c.Old >= 0 {
+				position = old[t.Old].Chains[c.Old].Rules.Position
+			}
+			all[name] = m.of(c.Rules, before[name], position)
+		}
+	}
+	return all
+}
+
 // all returns new marks for n rules.
 func (m *marker) all(n int) marks {
 	list := make(marks, n)

@@ -327,6 +327,109 @@ func TestCountsOfRulesGoOnThroughReloads(t *testing.T) {
 	}
 }
 
+// reload puts other rules in the file and waits for what is said of them.
+func (w *watching) reload(rules, says string) {
+	w.t.Helper()
+	n := strings.Count(w.stderr.String(), "reloaded in")
+	replace(w.t, w.rules, rules)
+	w.await(says, func() bool { return strings.Count(w.stderr.String(), "reloaded in") > n })
+	lines := strings.Split(strings.TrimSuffix(w.stderr.String(), "\n"), "\n")
+	require.Contains(w.t, lines[len(lines)-1], says)
+}
+
+func TestRulesThatStayRememberThroughReloads(t *testing.T) {
+	const (
+		begin   = "*filter\n:FORWARD ACCEPT [0:0]\n:other - [0:0]\n"
+		another = "*filter\n:other - [0:0]\n:more - [0:0]\n-A other -p udp -j DROP\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p udp -j other\n"
+		kept    = "1 rule kept, "
+	)
+	var b bytes.Buffer
+	p := packet.Packet{Family: 4, Proto: packet.TCP, DstPort: 80, TTL: 64, Has: packet.HasPorts, Length: 40}
+	require.NoError(t, capture.WritePcap(&b, packet.LinkEthernet, func(yield func(time.Time, []byte) bool) {
+		yield(time.Unix(1, 0), p.AppendEthernet(nil))
+	}))
+	const headerLen = 24
+	pcap := [2]string{b.String(), b.String()[headerLen:]}
+	for name, tt := range map[string]struct {
+		match, other string
+		packets      [2]string // the first one, and the others
+	}{
+		"limit": {"-m limit --limit 1/hour --limit-burst 3", "-m limit --limit 1/hour --limit-burst 4", [2]string{web, web}},
+		"nth":   {"-m statistic --mode nth ! --every 4 --packet 3", "-m statistic --mode nth ! --every 5 --packet 3", [2]string{web, web}},
+		"quota": {"-m quota --quota 120", "-m quota --quota 121", pcap},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rule := "-A FORWARD " + tt.match + " -j REJECT\n"
+			w := watch(t, file(t, "r", begin+rule+"COMMIT\n"), "--output", "id")
+			require.Equal(t, "REJECT\tFORWARD/1", w.answer(tt.packets[0]))
+			w.reload(another+rule+"COMMIT\n", kept+"2 inserted, 0 deleted, 0 moved, 0 replaced; 1 chain added")
+			require.Equal(t, "REJECT\tFORWARD/2", w.answer(tt.packets[1]))
+			w.reload(begin+rule+"-A FORWARD -m ttl --ttl-eq 1 -j DROP\nCOMMIT\n", kept+"1 inserted, 2 deleted, 0 moved, 0 replaced; 1 chain dropped")
+			require.Equal(t, "REJECT\tFORWARD/1", w.answer(tt.packets[1]), "with other fields, too")
+			w.reload(begin+rule+"COMMIT\n", kept+"0 inserted, 1 deleted, 0 moved, 0 replaced")
+			require.Equal(t, "ACCEPT\tFORWARD/policy", w.answer(tt.packets[1]), "the fourth packet")
+			w.reload(begin+strings.Replace(rule, tt.match, tt.other, 1)+"COMMIT\n", "0 rules kept, 1 inserted, 1 deleted, 0 moved, 0 replaced")
+			require.Equal(t, "REJECT\tFORWARD/1", w.answer(tt.packets[1]), "another rule begins anew")
+			w.reload(begin+rule+"COMMIT\n", "0 rules kept, 1 inserted")
+			require.Equal(t, "REJECT\tFORWARD/1", w.answer(tt.packets[1]), "and so does one that comes back")
+			w.end()
+		})
+	}
+}
+
+func TestOtherEnginesForgetOnAReload(t *testing.T) {
+	for _, engine := range []string{"index", "linear"} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			const rule = "*filter\n-A FORWARD -m limit --limit 1/hour --limit-burst 1 -j DROP\n"
+			w := watch(t, file(t, "r", rule+"COMMIT\n"), "--output", "id", "--engine", engine)
+			require.Equal(t, "DROP\tFORWARD/1", w.answer(web))
+			require.Equal(t, "ACCEPT\tFORWARD/policy", w.answer(web))
+			w.reload(rule+"-A FORWARD -p udp -j DROP\nCOMMIT\n", "1 rule kept, 1 inserted")
+			require.Equal(t, "DROP\tFORWARD/1", w.answer(web))
+			w.end()
+		})
+	}
+}
+
+func TestSetsGoOnUntilTheirFileChanges(t *testing.T) {
+	const rules = "*filter\n-A FORWARD -m set --match-set seen src -m limit --limit 1/hour --limit-burst 2 -j DROP\n-A FORWARD -j SET --add-set seen src\n"
+	sets := file(t, "sets", "create seen hash:ip\n")
+	w := watch(t, file(t, "r", rules+"COMMIT\n"), "--sets", sets, "--output", "id")
+	require.Equal(t, "ACCEPT\tFORWARD/policy", w.answer(web))
+	require.Equal(t, "DROP\tFORWARD/1", w.answer(web))
+	w.reload(rules+"-A FORWARD -p udp -j DROP\nCOMMIT\n", "2 rules kept, 1 inserted, 0 deleted, 0 moved, 0 replaced")
+	require.Equal(t, "DROP\tFORWARD/1", w.answer(web))
+	require.Equal(t, "ACCEPT\tFORWARD/policy", w.answer(web), "the limit is used up")
+	put(t, sets, "create seen hash:ip maxelem 9\n")
+	w.says("1 rule kept, 0 inserted, 0 deleted, 0 moved, 2 replaced\n")
+	require.Equal(t, "ACCEPT\tFORWARD/policy", w.answer(web), "the set is empty")
+	require.Equal(t, "DROP\tFORWARD/1", w.answer(web))
+	w.end()
+}
+
+func TestChainsComeAndGoAndChangePlaces(t *testing.T) {
+	const (
+		before = "*filter\n:a - [0:0]\n:b - [0:0]\n:c - [0:0]\n-A FORWARD -j b\n-A FORWARD -j c\n-A a -j DROP\n-A b -p udp -j DROP\n-A c -p tcp -j REJECT\nCOMMIT\n"
+		after  = "*filter\n:c - [0:0]\n:b - [0:0]\n-A b -p udp -j DROP\n-A c -p tcp -j REJECT\n-A FORWARD -j b\n-A FORWARD -j c\nCOMMIT\n"
+		raw    = "*raw\n-A PREROUTING -p tcp --dport 80 -j DROP\nCOMMIT\n"
+	)
+	w := watch(t, file(t, "r", before), "--output", "id", "--hook", "forward")
+	require.Equal(t, "REJECT\tfilter:c/1", w.answer(web))
+	w.reload(after, ": 4 rules kept, 0 inserted, 1 deleted, 0 moved, 0 replaced; 1 chain dropped")
+	require.Equal(t, "REJECT\tfilter:c/1", w.answer(web))
+	w.reload("# the same\n"+after, ": 4 rules kept, 0 inserted, 0 deleted, 0 moved, 0 replaced")
+	require.NotContains(t, w.stderr.String(), "replaced; 1 chain dropped; ")
+	require.Equal(t, 1, strings.Count(w.stderr.String(), "dropped"), w.stderr.String())
+	w.reload(raw+after, ": 4 rules kept, 1 inserted, 0 deleted, 0 moved, 0 replaced; 1 table added; ")
+	require.Equal(t, "DROP\traw:PREROUTING/1", w.answer(web))
+	require.Equal(t, "REJECT\tfilter:c/1", w.answer(strings.Replace(web, " 80 ", " 81 ", 1)))
+	w.reload(before, ": 4 rules kept, 1 inserted, 1 deleted, 0 moved, 0 replaced; 1 table dropped; 1 chain added; ")
+	require.Equal(t, "REJECT\tfilter:c/1", w.answer(web))
+	w.end()
+}
+
 func TestRulesMayGetOtherFieldsWhilePacketsOfACaptureAreRead(t *testing.T) {
 	var b bytes.Buffer
 	record := func(mac byte) string {
