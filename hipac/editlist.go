@@ -239,7 +239,7 @@ func (w *editList[T]) freeze() {
 		}
 	} else {
 		s.roots = w.live.roots
-		s.tree = *w.live.ed.Tree(s)
+		s.tree = *w.live.ed.Tree((*asker[T])(s))
 		s.plain = s.tree.Plain()
 		s.vector = w.vector && s.tree.Vector(w.schema.KeyLen())
 	}
@@ -440,6 +440,9 @@ func (w *editList[T]) flush() {
 func (w *editList[T]) prepare(ctx context.Context) error {
 	if w.edits == 0 {
 		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	if w.host == nil && w.live != nil && w.drifted() {
 		w.stale = true

@@ -181,6 +181,12 @@ func TestACommitWhoseContextHasEndedChangesNothing(t *testing.T) {
 		return nil
 	})
 	require.ErrorIs(t, err, context.Canceled)
+	for _, f := range []func(tx *hipac.Tx[int]) error{
+		func(tx *hipac.Tx[int]) error { return tx.Flush() },
+		func(tx *hipac.Tx[int]) error { return tx.Delete(4) },
+	} {
+		require.ErrorIs(t, live.Edit(ctx, f), context.Canceled)
+	}
 	require.Equal(t, 2000, live.Snapshot().Len())
 	_, ok := live.Lookup(portKey(3))
 	require.True(t, ok)

@@ -199,8 +199,12 @@ func (s *sequence[T]) need(key uint32) uint32 {
 // member returns the rule of a key in the tree.
 func (s *sequence[T]) member(key uint32) *member[T] { return s.order.Get(key >> 1) }
 
-// Holds says for the tree what the row of a key does not.
-func (s *sequence[T]) Holds(key uint32, inexact bool, packet []uint32) bool {
+// asker is a version as the tree asks it: what the row of a key does not say.
+type asker[T any] sequence[T]
+
+// Holds is tree.Asker.
+func (a *asker[T]) Holds(key uint32, inexact bool, packet []uint32) bool {
+	s := (*sequence[T])(a)
 	if packet[0] != 0 && packet[0]&s.need(key) != 0 {
 		return false
 	}

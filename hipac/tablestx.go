@@ -109,6 +109,9 @@ func (tx *TablesTx) change() (sum Change) {
 
 // prepare makes all ready for a commit, which cannot fail then.
 func (tx *TablesTx) prepare(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	v := tx.live
 	for _, e := range tx.edits {
 		if e.gone {
