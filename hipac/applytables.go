@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/hipac-go/classifier/rules"
 )
@@ -17,8 +16,8 @@ type AppliedTables struct {
 	Change
 	// Kept is the number of rules that stay as and where they are.
 	Kept int
-	// Script is the edits, as rules.DiffTables finds them. Indexes of old chains
-	// are numbers.
+	// Script is the edits, as rules.DiffTables finds them between what
+	// TableSnapshot.Source returns for the version From and the new tables.
 	Script *rules.TablesScript
 	// From is the version that was compared, and Version the one that came of
 	// it: From when nothing changed, and always in a dry run.
@@ -73,7 +72,6 @@ func (v *LiveTables) apply(ctx context.Context, new []*rules.Table, done func(*T
 		if err != nil {
 			return nil, err
 		}
-		withoutHoles(script)
 		a = &AppliedTables{Kept: script.Kept, Script: script, From: s.version, Version: s.version}
 		if script.Empty() {
 			for _, t := range s.tables {
@@ -104,33 +102,26 @@ func (v *LiveTables) apply(ctx context.Context, new []*rules.Table, done func(*T
 	return a, nil
 }
 
-// hole is how the names of chains begin that stand for numbers that no chain has.
-const hole = "\x00"
-
-// sources returns the tables for a comparison: all chains have names.
+// sources returns the tables for a comparison.
 func (s *TablesSnapshot) sources() []*rules.Table {
-	var out []*rules.Table
-	for _, t := range s.tables {
-		source := *t.Source()
-		source.Chains = slices.Clone(source.Chains)
-		for i := range source.Chains {
-			if source.Chains[i].Name == "" {
-				source.Chains[i].Name = fmt.Sprint(hole, i)
-			}
-		}
-		out = append(out, &source)
+	out := make([]*rules.Table, len(s.tables))
+	for i, t := range s.tables {
+		out[i] = t.Source()
 	}
 	return out
 }
 
-// withoutHoles takes out of a script what it says of numbers that no chain has.
-func withoutHoles(s *rules.TablesScript) {
-	for i := range s.Tables {
-		t := &s.Tables[i]
-		n := len(t.Chains)
-		t.Chains = slices.DeleteFunc(t.Chains, func(c rules.ChainScript) bool { return strings.HasPrefix(c.Name, hole) })
-		s.DroppedChains -= n - len(t.Chains)
+// numbers returns the numbers of the chains of a script, by the index there; -1
+// for chains that are to come.
+func (s *tableState) numbers(script *rules.TableScript) []int {
+	numbers := make([]int, len(script.Chains))
+	for i := range script.Chains {
+		numbers[i] = -1
+		if c := &script.Chains[i]; c.Old >= 0 {
+			numbers[i] = int(s.names[c.Name].number)
+		}
 	}
+	return numbers
 }
 
 // run makes the edits of a script. The tables are those of the newest version.
@@ -166,13 +157,14 @@ func (tx *TablesTx) run(ctx context.Context, s *rules.TablesScript, new []*rules
 // run makes the edits of a script.
 func (e *TableEdit) run(s *rules.TableScript, new *rules.Table) error {
 	numbers := make([]int, len(new.Chains)) // of the chains of the new table
+	live := e.table.numbers(s)
 	same := true
 	for i := range s.Chains {
 		c := &s.Chains[i]
 		if c.New < 0 {
 			continue
 		}
-		numbers[c.New] = c.Old
+		numbers[c.New] = live[i]
 		if c.Old < 0 {
 			x, err := e.NewChain(c.Name)
 			if err != nil {
@@ -196,7 +188,7 @@ func (e *TableEdit) run(s *rules.TableScript, new *rules.Table) error {
 		if c.Rules.Empty() {
 			continue
 		}
-		number, list := c.Old, rules.NewBuilder[rules.Action](t.schema).List()
+		number, list := live[i], rules.NewBuilder[rules.Action](t.schema).List()
 		if c.New >= 0 {
 			if number, list = numbers[c.New], new.Chains[c.New].Rules; !same {
 				list = renumbered(list, numbers)
@@ -208,7 +200,7 @@ func (e *TableEdit) run(s *rules.TableScript, new *rules.Table) error {
 	}
 	for i := range s.Chains {
 		if c := &s.Chains[i]; c.New < 0 {
-			if err := e.edit(t.chains[c.Old]).SetPolicy(rules.NoVerdict); err != nil {
+			if err := e.edit(t.chains[live[i]]).SetPolicy(rules.NoVerdict); err != nil {
 				return err
 			}
 			if err := e.DeleteChain(c.Name); err != nil {
@@ -260,10 +252,11 @@ func (tx *TablesTx) replaceTable(ctx context.Context, s *rules.TableScript, new 
 	// Chains keep their numbers, and new ones get those that are free.
 	numbers := make([]int, len(new.Chains))
 	taken := map[int]bool{}
+	live := was.numbers(s)
 	for i := range s.Chains {
 		if c := &s.Chains[i]; c.New >= 0 && c.Old >= 0 {
-			numbers[c.New] = c.Old
-			taken[c.Old] = true
+			numbers[c.New] = live[i]
+			taken[live[i]] = true
 		}
 	}
 	last, free := -1, 0
@@ -287,13 +280,13 @@ func (tx *TablesTx) replaceTable(ctx context.Context, s *rules.TableScript, new 
 		if c.New < 0 {
 			continue
 		}
-		from := &new.Chains[c.New]
+		from, old := &new.Chains[c.New], live[i]
 		if from.Rules == nil || from.Rules.Schema() != new.Schema {
 			return fmt.Errorf("table %s: chain %s: its rules are not of the table's schema", s.Name, c.Name)
 		}
 		var used identities
 		if c.Old >= 0 {
-			used.next = was.chains[c.Old].list.ids.next
+			used.next = was.chains[old].list.ids.next
 		}
 		for _, id := range c.Rules.IDs {
 			if id != 0 {
@@ -316,7 +309,7 @@ func (tx *TablesTx) replaceTable(ctx context.Context, s *rules.TableScript, new 
 				r.ID = used.free()
 				used.set(r.ID, 0)
 			} else if stays[i] {
-				list := was.chains[c.Old].list
+				list := was.chains[old].list
 				if label, ok := list.ids.get(r.ID); ok {
 					r.Value.Ext = list.order.Get(label).rule.Value.Ext
 				}

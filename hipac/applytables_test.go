@@ -99,22 +99,14 @@ func requireApplied(t *testing.T, live *hipac.LiveTables, rs *iptables.Ruleset) 
 	t.Helper()
 	var sources []*rules.Table
 	for _, s := range live.Snapshot().Tables() {
-		source := *s.Source()
-		source.Chains = slices.Clone(source.Chains)
-		for i := range source.Chains {
-			if source.Chains[i].Name == "" {
-				require.Zero(t, source.Chains[i].Rules.Len())
-				source.Chains[i].Name = fmt.Sprint("free number ", i)
-			}
-		}
-		sources = append(sources, &source)
+		sources = append(sources, s.Source())
 	}
 	d, err := rules.DiffTables(sources, rs.Tables)
 	require.NoError(t, err)
 	for _, table := range d.Tables {
 		for _, c := range table.Chains {
 			require.True(t, c.Rules.Empty(), "%s %s: %v", table.Name, c.Name, c.Rules.Edits)
-			require.True(t, c.New >= 0 && c.Old >= 0 && c.OldPolicy == c.NewPolicy || strings.HasPrefix(c.Name, "free number"), "%s %s", table.Name, c.Name)
+			require.True(t, c.New >= 0 && c.Old >= 0 && c.OldPolicy == c.NewPolicy, "%s %s", table.Name, c.Name)
 		}
 		require.GreaterOrEqual(t, table.New, 0)
 		require.GreaterOrEqual(t, table.Old, 0)
@@ -222,7 +214,7 @@ func TestRandomFilesOfTablesAreAppliedAndCountersGoOn(t *testing.T) {
 				for i := range uint64(6) {
 					m.pool[s.Schema().Index("src")] = append(m.pool[s.Schema().Index("src")], rules.Value{Lo: 0xffff<<32 | 0x0a000000 | i})
 				}
-				m.requireSame(s, s.Source(), 10, "applied")
+				m.requireSame(s, hipac.Numbered(s), 10, "applied")
 			}
 		}
 	}
@@ -322,4 +314,93 @@ func TestRulesThatStayKeepTheirTestsAndTargets(t *testing.T) {
 	require.NoError(t, err)
 	_, is := first()
 	require.NotSame(t, was, is)
+}
+
+// onlyChains names the chains of a table.
+func onlyChains(t *rules.Table) (names []string) {
+	for _, c := range t.Chains {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+func TestATableWhoseChainsWereDeletedInTheMiddleIsATableLikeOthers(t *testing.T) {
+	ctx := context.Background()
+	text := `*filter
+:INPUT DROP [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:a - [0:0]
+:b - [0:0]
+:c - [0:0]
+:d - [0:0]
+-A INPUT ! -s 10.1.0.0/16 -p tcp -m multiport --ports 80,443 -j b
+-A INPUT -p udp -j d
+-A INPUT -j DROP
+-A b -s 10.0.0.0/8 -j d
+-A d -s 10.2.0.0/16 -j ACCEPT
+COMMIT
+`
+	live, rs := liveTables(t, text, &hipac.LiveOptions{NoBackground: true})
+	require.Equal(t, rs.Tables[0].Chains[0].Rules.At(2).Value.Number, live.Snapshot().Table("filter", 4).Source().Chains[0].Rules.At(2).Value.Number)
+	require.NoError(t, live.Edit(ctx, func(tx *hipac.TablesTx) error {
+		filter, err := tx.Table("filter", 4)
+		require.NoError(t, err)
+		require.NoError(t, filter.DeleteChain("a"))
+		require.NoError(t, filter.DeleteChain("c"))
+		input, err := filter.Chain("INPUT")
+		require.NoError(t, err)
+		_, err = input.InsertAt(0, decide(rules.Accept))
+		require.NoError(t, err)
+		last, err := input.At(input.Len() - 1)
+		require.NoError(t, err)
+		return input.MoveBefore(last.ID, 1)
+	}))
+	s := live.Snapshot().Table("filter", 4)
+	source := s.Source()
+	require.Same(t, source, s.Source())
+	require.Equal(t, []string{"INPUT", "FORWARD", "OUTPUT", "b", "d"}, onlyChains(source))
+	require.NoError(t, source.Check(rules.Limits{}))
+	var said []string
+	for _, r := range source.Chains[0].Rules.All() {
+		said = append(said, fmt.Sprint(r.Value.Number, " ", source.Target(&r.Value), r.Value.Verdict))
+	}
+	require.Equal(t, []string{"1 ACCEPT", "2 DROP", "3 bNONE", "3 bNONE", "4 dNONE"}, said, "what one rule of the file became has one number")
+	require.Equal(t, "d", source.Target(&source.Chains[3].Rules.At(0).Value))
+	require.Equal(t, 6, s.Rule(rules.Place{Chain: 4}).Value.Chain, "live rules keep their numbers")
+
+	again, err := hipac.NewLiveTables(ctx, []*rules.Table{source}, nil)
+	require.NoError(t, err)
+	require.Equal(t, source, again.Snapshot().Table("filter", 4).Source())
+	d, err := rules.DiffTables([]*rules.Table{source}, []*rules.Table{source})
+	require.NoError(t, err)
+	require.True(t, d.Empty())
+	for _, apply := range []func(context.Context, []*rules.Table) (*hipac.AppliedTables, error){live.DryApply, live.Apply} {
+		before := live.Snapshot()
+		a, err := apply(ctx, []*rules.Table{source})
+		require.NoError(t, err)
+		require.True(t, a.Script.Empty())
+		require.Equal(t, a.From, a.Version)
+		require.Equal(t, hipac.Change{Rules: s.Len()}, a.Change)
+		require.Same(t, before, live.Snapshot())
+	}
+
+	// A file of the same without the chains, twice.
+	next := parseTables(t, strings.NewReplacer(":a - [0:0]\n", "", ":c - [0:0]\n", "").Replace(text))
+	a, err := live.Apply(ctx, next.Tables)
+	require.NoError(t, err)
+	require.Equal(t, []uint64{1, 2}, []uint64{a.From, a.Version})
+	require.Zero(t, a.Script.DroppedChains+a.Script.AddedChains)
+	requireApplied(t, live, next)
+	a, err = live.Apply(ctx, next.Tables)
+	require.NoError(t, err)
+	require.True(t, a.Script.Empty())
+	require.Equal(t, []uint64{2, 2}, []uint64{a.From, a.Version})
+	require.Equal(t, 6, live.Snapshot().Table("filter", 4).Find("d"))
+	source = live.Snapshot().Table("filter", 4).Source()
+	for c := range source.Chains {
+		for i, r := range source.Chains[c].Rules.All() {
+			require.Equal(t, next.Tables[0].Chains[c].Rules.At(i).Value.Number, r.Value.Number)
+		}
+	}
 }

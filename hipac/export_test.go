@@ -20,3 +20,6 @@ func CountersInUse(v *LiveTables) int {
 	defer v.mu.Unlock()
 	return v.counters.Size().Numbers
 }
+
+// Numbered returns a version of a table with the numbers of the chains as indexes.
+func Numbered(t *TableSnapshot) *rules.Table { return t.numbered() }

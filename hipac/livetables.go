@@ -67,7 +67,7 @@ func NewLiveTables(ctx context.Context, tables []*rules.Table, opts *LiveOptions
 		if _, at := v.find(s.name, s.family); at >= 0 {
 			return nil, fmt.Errorf("%w: table %s of family %d", ErrDuplicate, s.name, s.family)
 		}
-		if s.now.static, err = BuildTable(ctx, s.now.Source(), &v.build); err != nil {
+		if s.now.static, err = BuildTable(ctx, s.now.numbered(), &v.build); err != nil {
 			return nil, fmt.Errorf("table %s: %w", s.name, err)
 		}
 		v.tables = append(v.tables, s)
@@ -128,6 +128,7 @@ type chainState struct {
 	policy         rules.Verdict
 	packets, bytes uint64
 	counter        uint32
+	edited         bool // its rules were, once
 	list           *editList[rules.Action]
 	from           *rules.List[rules.Action] // before there is a list under edit
 	calls          calls                     // of its rules
@@ -247,7 +248,7 @@ func (c *chainState) hostList() {
 }
 
 // goodName reports whether a chain can be called so.
-func goodName(name string) bool { return name != "" && name[0] != hole[0] }
+func goodName(name string) bool { return name != "" && name[0] != 0 }
 
 func (v *LiveTables) newSetting(t *rules.Table) *setting[rules.Action] {
 	set := newSetting[rules.Action](t.Schema, familyOf(t), &v.build)
@@ -331,7 +332,7 @@ func (s *tableState) refresh(changed []*chainState, shaped bool) {
 		}
 		switch slot := &t.pages[p][c.number%pageLen]; {
 		case s.is(c):
-			c.now = &chainVersion{name: c.name, policy: c.policy, packets: c.packets, bytes: c.bytes, counter: c.counter, seq: c.list.now}
+			c.now = &chainVersion{name: c.name, policy: c.policy, packets: c.packets, bytes: c.bytes, counter: c.counter, edited: c.edited, seq: c.list.now}
 			*slot = c.now
 		case int(c.number) >= len(s.chains) || s.chains[c.number] == nil:
 			*slot = nil

@@ -333,7 +333,7 @@ func TestLiveTablesAnswerAsTheWalkAfterEveryTransaction(t *testing.T) {
 				m.requireSame(snapshot, table, 6, what)
 				if step%10 == 0 {
 					old = append(old, held{snapshot, table})
-					requireSameRules(t, table, snapshot.Source())
+					requireSameRules(t, table, hipac.Numbered(snapshot))
 				}
 			}
 			if opts.Counters {

@@ -51,7 +51,7 @@ func editedTables(t *testing.T, rs *iptables.Ruleset) *hipac.LiveTables {
 	}
 	for i, s := range live.Snapshot().Tables() {
 		require.False(t, s.Inlined())
-		requireSameRules(t, rs.Tables[i], s.Source())
+		requireSameRules(t, rs.Tables[i], hipac.Numbered(s))
 	}
 	return live
 }

@@ -57,7 +57,7 @@ func (v *LiveTables) settle(t *tableState, wait time.Duration) {
 		version, edits := t.now, q.edits
 		v.mu.Unlock()
 
-		static, err := BuildTable(context.Background(), version.Source(), &v.build)
+		static, err := BuildTable(context.Background(), version.numbered(), &v.build)
 		took := time.Since(now)
 
 		v.mu.Lock()

@@ -269,6 +269,7 @@ func (e *TableEdit) commit() bool {
 			continue
 		}
 		changed = append(changed, c.chain)
+		c.chain.edited = true
 		l.commit()
 	}
 	if e.added {

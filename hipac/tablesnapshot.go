@@ -6,7 +6,6 @@ package hipac
 
 import (
 	"slices"
-	"sync"
 
 	"github.com/hipac-go/classifier/hipac/internal/counters"
 	"github.com/hipac-go/classifier/rules"
@@ -116,6 +115,7 @@ type chainVersion struct {
 	policy         rules.Verdict
 	packets, bytes uint64 // that the policy's counters had in a file
 	counter        uint32 // of the policy
+	edited         bool   // its rules were
 	seq            *sequence[rules.Action]
 }
 
@@ -276,7 +276,7 @@ func (t *TableSnapshot) walk(s rules.Subject, entry int, executed func(rules.Pla
 	if r != nil {
 		return r.source(t, s, entry, executed)
 	}
-	return t.Source().Run(s, entry, executed)
+	return t.numbered().Run(s, entry, executed)
 }
 
 // EvaluatePacket is Evaluate for a decoded packet. A packet whose addresses the
@@ -292,30 +292,3 @@ func (t *TableSnapshot) EvaluatePacket(p *packet.Packet, entry int) rules.Result
 
 // cut reports whether a packet is cut inside a header that a rule may read.
 func (t *TableSnapshot) cut(k rules.Key) bool { return t.demands > 0 && t.schema.Hotdrop(k) != 0 }
-
-// tableSource is a version as a rules.Table, made when it is wanted.
-type tableSource struct {
-	once  sync.Once
-	table *rules.Table
-}
-
-// Source returns the table as a rules.Table, with the numbers of the chains as
-// indexes: a number that no chain has is an empty chain without a name. It takes
-// time and memory in proportion to the rules once for a version. It must not be
-// changed.
-func (t *TableSnapshot) Source() *rules.Table {
-	t.source.once.Do(func() {
-		out := &rules.Table{Name: t.name, Family: t.family, Schema: t.schema, Chains: make([]rules.Chain, t.chains)}
-		for i := range out.Chains {
-			c := t.chain(int32(i))
-			out.Chains[i] = rules.Chain{Name: c.name, Policy: c.policy, Packets: c.packets, Bytes: c.bytes}
-			if c == noChain {
-				out.Chains[i].Rules = rules.NewBuilder[rules.Action](t.schema).List()
-			} else {
-				out.Chains[i].Rules = c.seq.list()
-			}
-		}
-		t.source.table = out
-	})
-	return t.source.table
-}

@@ -90,7 +90,7 @@ func (r *TablesReader) Evaluate(table string, family int, k rules.Key, entry, by
 
 // source walks the chains rule by rule, and counts.
 func (r *TablesReader) source(t *TableSnapshot, s rules.Subject, entry int, executed func(rules.Place)) rules.Result {
-	result := t.Source().Run(s, entry, func(at rules.Place) {
+	result := t.numbered().Run(s, entry, func(at rules.Place) {
 		if executed != nil {
 			executed(at)
 		}

@@ -248,7 +248,7 @@ func (tx *TablesTx) AddTable(ctx context.Context, t *rules.Table) (*TableEdit, e
 		return nil, err
 	}
 	if v.opts.NoBackground {
-		if s.now.static, err = BuildTable(ctx, s.now.Source(), &v.build); err != nil {
+		if s.now.static, err = BuildTable(ctx, s.now.numbered(), &v.build); err != nil {
 			s.discard(nil)
 			return nil, fmt.Errorf("table %s: %w", s.name, err)
 		}
