@@ -331,7 +331,7 @@ func (r *updateResult) text(w io.Writer) error {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "rules    %d, %s\n", r.rules, files.Printable(r.rulesName))
 	fmt.Fprintf(&out, "packets  %d, %s\n", r.packets, files.Printable(r.packetsName))
-	fmt.Fprintf(&out, "held out %d at random, of which %d were chosen since they hide another rule\n", r.held, r.hiders)
+	fmt.Fprintf(&out, "held out %d: %d since they hide another rule, the others at random\n", r.held, r.hiders)
 	fmt.Fprintf(&out, "rebuild  %s\n\n", seconds(r.Rebuild/1e6))
 
 	tab := tabwriter.NewWriter(&out, 0, 8, 2, ' ', tabwriter.AlignRight)

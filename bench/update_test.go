@@ -50,7 +50,7 @@ func TestUpdateTextHasARowPerFigure(t *testing.T) {
 	require.Equal(t, result{code: exitOK, stdout: got.stdout}, got)
 	require.Regexp(t, `^rules    300, `+r+`
 packets  2000, made from the rules \(seed 7\)
-held out 15 at random, of which \d+ were chosen since they hide another rule
+held out 15: \d+ since they hide another rule, the others at random
 rebuild  [\d.]+ ms
 
     edit  edits +p50 +p99 +max  answers changed  walked  wrong

@@ -296,7 +296,7 @@ func (w *editList[T]) put(after uint32, m *member[T]) error {
 		}
 		w.steps = append(w.steps, step[T]{putStep, m, id})
 	}
-	label, ok := w.order.Room(after)
+	label, ok := w.room(after)
 	if !ok {
 		for _, mv := range w.order.Relabel(after) {
 			w.relabel(mv)
@@ -304,7 +304,7 @@ func (w *editList[T]) put(after uint32, m *member[T]) error {
 				after = mv.To
 			}
 		}
-		if label, ok = w.order.Room(after); !ok {
+		if label, ok = w.room(after); !ok {
 			return fmt.Errorf("%w: %d", ErrTooManyRules, w.order.Len())
 		}
 	}
@@ -312,6 +312,25 @@ func (w *editList[T]) put(after uint32, m *member[T]) error {
 	w.setID(m.id(), label)
 	w.grow(label, m)
 	return nil
+}
+
+// room returns a free label behind another. Keys of deleted rules that buckets
+// still have are passed over where there is another one.
+func (w *editList[T]) room(after uint32) (uint32, bool) {
+	label, ok := w.order.Room(after)
+	if !ok || w.live == nil || !w.live.ed.Dead(label<<1) {
+		return label, ok
+	}
+	end := uint32(order.Labels)
+	if next, _, ok := w.order.Next(label); ok {
+		end = next
+	}
+	for l := label + 1; l < min(end, label+1<<10); l++ {
+		if !w.live.ed.Dead(l << 1) {
+			return l, true
+		}
+	}
+	return label, true
 }
 
 // moved returns the member for another place.

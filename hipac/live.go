@@ -177,7 +177,7 @@ func (s *Snapshot[T]) Bytes() int64 { return s.bytes() }
 
 // Lookup returns the first terminal rule that matches the key, and false when
 // none does. A key of the wrong length matches nothing. The Position of the match
-// is -1: rules know their place only when asked (see Position).
+// is -1: rules know their place only when asked (see Locate).
 func (s *Snapshot[T]) Lookup(k rules.Key) (Match[T], bool) {
 	if len(k) != s.words {
 		return Match[T]{}, false
@@ -281,6 +281,9 @@ func (s *Snapshot[T]) Executed(k rules.Key, dst []Match[T]) []Match[T] {
 // microsecond. It must not be changed.
 func (s *Snapshot[T]) At(position int) *rules.Rule[T] {
 	_, m := s.order.At(position)
+	if m == nil {
+		panic(fmt.Sprintf("hipac: no rule at position %d of %d", position, s.Len()))
+	}
 	return m.rule
 }
 

@@ -5,15 +5,18 @@ package hipac
 import (
 	"fmt"
 	"runtime"
+	"time"
 
 	"github.com/hipac-go/classifier/hipac/internal/counters"
 	"github.com/hipac-go/classifier/hipac/internal/tree"
 	"github.com/hipac-go/classifier/rules"
 )
 
-// Counts is what a rule was hit by: packets and bytes, modulo 2^64, and the time
-// of the last hit, to about 10 ms, which is zero for never.
-type Counts = counters.Counts
+// Counts is what a rule was hit by.
+type Counts struct {
+	Packets, Bytes uint64    // modulo 2^64
+	Last           time.Time // of the last hit, to about 10 ms; zero for never
+}
 
 // Reader looks packets up for one goroutine and counts them. Each has counters of
 // its own, so that counting costs some nanoseconds whatever other cores do;
@@ -103,20 +106,20 @@ func (r *Reader[T]) executed(s *Snapshot[T], k rules.Key, bytes int) (m Match[T]
 // transaction under way, if any. The error is ErrNoRule. Without
 // LiveOptions.Counters all counts are 0.
 func (v *Live[T]) Counters(id rules.ID) (Counts, error) {
-	return v.counter(id, func(c *counters.Set, n uint32) Counts { return c.Read(n) })
+	return v.counter(id, func(c *counters.Set, n uint32) Counts { return Counts(c.Read(n)) })
 }
 
 // ResetCounters sets the counts of a rule to 0 and returns what they were.
 // Errors and waiting are those of Counters.
 func (v *Live[T]) ResetCounters(id rules.ID) (Counts, error) {
-	return v.counter(id, func(c *counters.Set, n uint32) Counts { return c.Reset(n) })
+	return v.counter(id, func(c *counters.Set, n uint32) Counts { return Counts(c.Reset(n)) })
 }
 
 // AddCounters adds counts to those of a rule: such as a file had. Errors and
 // waiting are those of Counters.
 func (v *Live[T]) AddCounters(id rules.ID, x Counts) error {
 	_, err := v.counter(id, func(c *counters.Set, n uint32) Counts {
-		c.Add(n, x)
+		c.Add(n, counters.Counts(x))
 		return x
 	})
 	return err
@@ -149,7 +152,7 @@ func (v *Live[T]) EachCounter(do func(r *rules.Rule[T], c Counts) bool) {
 	for _, m := range s.order.All() {
 		var c Counts
 		if v.list.counters != nil {
-			c = v.list.counters.Read(m.counter)
+			c = Counts(v.list.counters.Read(m.counter))
 		}
 		if !do(m.rule, c) {
 			break

@@ -163,7 +163,7 @@ func (t *liveTree[T]) tidy() {
 // drifted reports whether the tree is worth building anew.
 func (w *editList[T]) drifted() bool {
 	n := w.order.Len()
-	return w.since > max(leastDrift, n/driftShare) || w.live.ed.Misfits > leastMisfits+n/misfitShare
+	return w.since > max(leastDrift, n/driftShare) || w.live.ed.Misfits > leastMisfits+n/misfitShare || w.live.ed.Crowded()
 }
 
 // A misfit makes every lookup visit one more span.

@@ -118,20 +118,20 @@ type RuleRef struct {
 // under way, if any. Errors: ErrNoTable, ErrNoChain, ErrNoRule; that also for the
 // policy of a chain without. Without LiveOptions.Counters all counts are 0.
 func (v *LiveTables) Counters(at RuleRef) (Counts, error) {
-	return v.counter(at, func(c *counters.Set, n uint32) Counts { return c.Read(n) })
+	return v.counter(at, func(c *counters.Set, n uint32) Counts { return Counts(c.Read(n)) })
 }
 
 // ResetCounters sets the counts of a rule or a policy to 0 and returns what they
 // were. Errors and waiting are those of Counters.
 func (v *LiveTables) ResetCounters(at RuleRef) (Counts, error) {
-	return v.counter(at, func(c *counters.Set, n uint32) Counts { return c.Reset(n) })
+	return v.counter(at, func(c *counters.Set, n uint32) Counts { return Counts(c.Reset(n)) })
 }
 
 // AddCounters adds counts to those of a rule or a policy. Errors and waiting are
 // those of Counters.
 func (v *LiveTables) AddCounters(at RuleRef, x Counts) error {
 	_, err := v.counter(at, func(c *counters.Set, n uint32) Counts {
-		c.Add(n, x)
+		c.Add(n, counters.Counts(x))
 		return x
 	})
 	return err
@@ -179,7 +179,7 @@ func (v *LiveTables) EachCounter(do func(t *TableSnapshot, chain int, r *rules.R
 	defer runtime.KeepAlive(s)
 	read := func(n uint32) (c Counts) {
 		if v.counters != nil {
-			c = v.counters.Read(n)
+			c = Counts(v.counters.Read(n))
 		}
 		return c
 	}

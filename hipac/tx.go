@@ -21,7 +21,8 @@ type Tx[T any] struct {
 }
 
 // Begin begins a transaction; it waits for the one under way, if any. It must be
-// ended by Commit or Rollback:
+// ended by Commit or Rollback. Whoever has one must not ask for another, nor for
+// counters, before that: it would wait for itself.
 //
 //	tx := live.Begin()
 //	defer tx.Rollback()

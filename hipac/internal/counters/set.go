@@ -44,6 +44,7 @@ type base struct {
 	bytes   uint64
 	last    uint64 // largest time among closed shards and additions since the last reset
 	floor   uint64 // largest time in open shards when last reset: no hit that counts now
+	added   uint64 // packets added since
 }
 
 // NewSet makes a set without numbers and without shards.
@@ -80,7 +81,7 @@ func (s *Set) sum(p, i int) total {
 	t.last = b.last
 	// A hit within the tick of a reset bears the same time as those before
 	// it; then the packets tell whether there was one.
-	if newest > b.floor || newest == b.floor && t.packets > 0 {
+	if newest > b.floor || newest == b.floor && t.packets != b.added {
 		t.last = max(t.last, newest)
 	}
 	return t
@@ -129,6 +130,7 @@ func (s *Set) Add(n uint32, c Counts) {
 	p, i := split(n)
 	b := &s.pages[p].base[i]
 	b.packets += c.Packets
+	b.added += c.Packets
 	b.bytes += c.Bytes
 	b.last = max(b.last, nanoseconds(c.Last))
 }
@@ -165,7 +167,7 @@ func (s *Set) reset(p, i int) total {
 	b := &s.pages[p].base[i]
 	b.packets -= t.packets
 	b.bytes -= t.bytes
-	b.last = 0
+	b.last, b.added = 0, 0
 	for _, m := range s.shards {
 		_, _, last := m.pages[p][i].load()
 		b.floor = max(b.floor, last)

@@ -150,6 +150,10 @@ func nearlyFull[E any](s []E, few int) bool { return cap(s)-len(s) < max(few, le
 // Spare returns the bytes of room behind the arrays.
 func (e *Editor) Spare() int64 { return int64(e.b.tree.Bytes()) - e.b.tree.used() }
 
+// Crowded reports whether buckets have so many rows that are deleted that the tree
+// should be built anew before there are too many.
+func (e *Editor) Crowded() bool { return len(e.dead) > maxDead/4 }
+
 // Dead reports whether the label is that of a deleted row in a bucket: it must
 // not be given to another rule before the next build.
 func (e *Editor) Dead(label uint32) bool {
