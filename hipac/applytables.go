@@ -5,6 +5,7 @@ package hipac
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -26,7 +27,8 @@ type AppliedTables struct {
 
 // Apply makes the live tables those of a new set, by the smallest set of edits
 // (rules.DiffTables) in one transaction. Tables that are not in the new set are
-// dropped. Rules that stay, move or are replaced keep their identities and
+// dropped; nil, for a set that could not be read, is an error, and an empty set
+// drops them all. Rules that stay, move or are replaced keep their identities and
 // counters, and chains their numbers. New rules have the identities that the new
 // lists were given for them (rules.List.GivenID), or fresh ones, and begin with
 // the counters of the file. The tables are not changed.
@@ -57,6 +59,9 @@ func (v *LiveTables) DryApply(ctx context.Context, new []*rules.Table) (*Applied
 
 // apply makes the edits in a transaction, and calls done when that is prepared.
 func (v *LiveTables) apply(ctx context.Context, new []*rules.Table, done func(*TablesTx, *AppliedTables)) (*AppliedTables, error) {
+	if new == nil {
+		return nil, errors.New("no tables (nil): an empty slice that is not nil drops all tables")
+	}
 	var tx *TablesTx
 	var a *AppliedTables
 	for try := 0; ; try++ {
@@ -166,7 +171,7 @@ func (e *TableEdit) run(s *rules.TableScript, new *rules.Table) error {
 		}
 		numbers[c.New] = live[i]
 		if c.Old < 0 {
-			x, err := e.NewChain(c.Name)
+			x, err := e.newChain(c.Name)
 			if err != nil {
 				return err
 			}
@@ -178,7 +183,7 @@ func (e *TableEdit) run(s *rules.TableScript, new *rules.Table) error {
 	t := e.table
 	for i := range s.Chains {
 		if c := &s.Chains[i]; c.New >= 0 {
-			if err := e.edit(t.chains[numbers[c.New]]).SetPolicy(c.NewPolicy); err != nil {
+			if err := e.edit(t.chains[numbers[c.New]]).setPolicy(c.NewPolicy); err != nil {
 				return err
 			}
 		}
@@ -200,7 +205,7 @@ func (e *TableEdit) run(s *rules.TableScript, new *rules.Table) error {
 	}
 	for i := range s.Chains {
 		if c := &s.Chains[i]; c.New < 0 {
-			if err := e.edit(t.chains[live[i]]).SetPolicy(rules.NoVerdict); err != nil {
+			if err := e.edit(t.chains[live[i]]).setPolicy(rules.NoVerdict); err != nil {
 				return err
 			}
 			if err := e.DeleteChain(c.Name); err != nil {

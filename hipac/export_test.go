@@ -23,3 +23,12 @@ func CountersInUse(v *LiveTables) int {
 
 // Numbered returns a version of a table with the numbers of the chains as indexes.
 func Numbered(t *TableSnapshot) *rules.Table { return t.numbered() }
+
+// SetPolicy is ChainEdit.SetPolicy for any chain.
+func SetPolicy(c *ChainEdit, p rules.Verdict) error { return c.setPolicy(p) }
+
+// RenameChain is TableEdit.RenameChain for any chain.
+func RenameChain(e *TableEdit, name, other string) { e.rename(e.table.names[name], other) }
+
+// TargetNames are the names that chains cannot have.
+var TargetNames = targetNames

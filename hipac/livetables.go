@@ -87,7 +87,7 @@ var (
 	ErrNoChain = errors.New("no such chain")
 	// ErrDuplicate means that there is a table or chain of that name.
 	ErrDuplicate = errors.New("the name is in use")
-	// ErrInUse means that a chain cannot be deleted as it is.
+	// ErrInUse means that a chain cannot be deleted, or renamed, as it is.
 	ErrInUse = errors.New("the chain is in use")
 	// ErrLoop means that packets would come to a chain from itself.
 	ErrLoop = errors.New("loop")

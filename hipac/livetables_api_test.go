@@ -85,11 +85,19 @@ func TestEditsOfTablesThatFailSayWhereAndDoNothing(t *testing.T) {
 	}{
 		{"a chain that there is not", func() error { _, err := filter.Chain("nobody"); return err }, hipac.ErrNoChain, "table filter: no such chain: nobody"},
 		{"a chain twice", func() error { _, err := filter.NewChain("web"); return err }, hipac.ErrDuplicate, "table filter: the name is in use: chain web"},
-		{"a chain without a name", func() error { _, err := filter.NewChain(""); return err }, nil, `table filter: "" is no name for a chain: it is empty or begins with a zero byte`},
+		{"a chain without a name", func() error { _, err := filter.NewChain(""); return err }, nil, `table filter: "" is no name for a chain: it is empty`},
+		{"a chain with a name of 29 bytes", func() error { _, err := filter.NewChain(strings.Repeat("x", 29)); return err }, nil, "is no name for a chain: it has 29 bytes, at most 28"},
+		{"a chain with a blank in its name", func() error { _, err := filter.NewChain("a b"); return err }, nil, `table filter: "a b" is no name for a chain: it has white space`},
+		{"a chain like an option", func() error { _, err := filter.NewChain("-j"); return err }, nil, `table filter: "-j" is no name for a chain: it begins with -`},
+		{"a chain like a negation", func() error { return filter.RenameChain("web", "!web") }, nil, `table filter: "!web" is no name for a chain: it begins with !`},
+		{"to rename a chain like a verdict", func() error { return filter.RenameChain("web", "RETURN") }, nil, `table filter: "RETURN" is no name for a chain: it is that of a target`},
+		{"to rename a chain with a policy", func() error { return filter.RenameChain("INPUT", "IN") }, hipac.ErrInUse, "table filter: the chain is in use: INPUT is built in: it has a policy"},
+		{"a policy of a user chain", func() error { return web.SetPolicy(rules.Drop) }, nil, "table filter: chain web: it gets no policy (DROP): only built-in chains, of which the table has 3, have one"},
+		{"to decide nothing", func() error { _, err := web.Append(decide(rules.NoVerdict)); return err }, hipac.ErrAction, "table filter: chain web: not an action: it decides, and its verdict is NONE"},
 		{"to rename to a name in use", func() error { return filter.RenameChain("web", "INPUT") }, hipac.ErrDuplicate, "table filter: the name is in use: chain INPUT"},
 		{"to delete a chain with a policy", func() error { return filter.DeleteChain("OUTPUT") }, hipac.ErrInUse, "table filter: the chain is in use: OUTPUT is built in: it has a policy"},
 		{"to delete a chain with rules", func() error { return filter.DeleteChain("web") }, hipac.ErrInUse, "table filter: the chain is in use: web has 2 rules"},
-		{"to delete a chain that rules lead to", func() error { return filter.DeleteChain("logs") }, hipac.ErrInUse, "table filter: the chain is in use: 1 rules lead to logs"},
+		{"to delete a chain that rules lead to", func() error { return filter.DeleteChain("logs") }, hipac.ErrInUse, "table filter: the chain is in use: 1 rule leads to logs"},
 		{"a rule that there is not", func() error { return web.Delete(77) }, hipac.ErrNoRule, "table filter: chain web: no such rule: 77"},
 		{"a position behind the end", func() error { _, err := web.InsertAt(3, decide(rules.Drop)); return err }, hipac.ErrPosition, "table filter: chain web: position out of range: 3, want 0 to 2"},
 		{"an identity twice", func() error { r := decide(rules.Drop); r.ID = 1; _, err := web.Append(r); return err }, rules.ErrDuplicateID, "table filter: chain web: duplicate rule identity: 1"},
@@ -258,7 +266,7 @@ func TestChecksOfEditedTablesAgreeWithCheck(t *testing.T) {
 				switch k := r.IntN(12); {
 				case k == 0:
 					p := []rules.Verdict{rules.NoVerdict, rules.Accept}[r.IntN(2)]
-					require.NoError(t, c.SetPolicy(p))
+					require.NoError(t, hipac.SetPolicy(c, p))
 					table.Chains[at].Policy = p
 				case k < 5 && len(model[at]) > 0:
 					x := r.IntN(len(model[at]))
@@ -375,7 +383,7 @@ func TestATransactionOverSeveralTablesShowsAtOnce(t *testing.T) {
 	require.NoError(t, live.Edit(ctx, func(tx *hipac.TablesTx) error {
 		e, err := tx.Table("filter", 4)
 		require.NoError(t, err)
-		require.NoError(t, e.RenameChain("INPUT", "IN"))
+		hipac.RenameChain(e, "INPUT", "IN")
 		_, err = tx.AddTable(ctx, rs.Table("nat"))
 		return err
 	}))
@@ -610,4 +618,44 @@ func TestMemoryOfLiveTablesReturns(t *testing.T) {
 		round()
 	}
 	require.Eventually(t, func() bool { return heap() < before+1<<19 }, 20*time.Second, 50*time.Millisecond)
+}
+
+func TestChainsCannotHaveTheNamesOfTargets(t *testing.T) {
+	var names []string
+	for _, x := range iptables.Describe().Targets {
+		names = append(append(names, x.Name), x.Aliases...)
+	}
+	require.ElementsMatch(t, names, hipac.TargetNames)
+}
+
+func TestAChainOfATableWithoutPoliciesMayGetOne(t *testing.T) {
+	live, _ := liveTables(t, twoTables, nil)
+	require.NoError(t, live.Edit(context.Background(), func(tx *hipac.TablesTx) error {
+		filter, err := tx.Table("filter", 4)
+		require.NoError(t, err)
+		for _, name := range []string{"INPUT", "FORWARD", "OUTPUT"} {
+			c, err := filter.Chain(name)
+			require.NoError(t, err)
+			require.NoError(t, c.SetPolicy(rules.NoVerdict))
+		}
+		web, err := filter.Chain("web")
+		require.NoError(t, err)
+		return web.SetPolicy(rules.Drop)
+	}))
+	filter := live.Snapshot().Table("filter", 4)
+	require.Equal(t, rules.Drop, filter.Chain(filter.Find("web")).Policy)
+}
+
+func TestNoTablesAreAnErrorAndAnEmptySetDropsAll(t *testing.T) {
+	live, _ := liveTables(t, twoTables, nil)
+	before := live.Snapshot()
+	_, err := live.Apply(context.Background(), nil)
+	require.EqualError(t, err, "no tables (nil): an empty slice that is not nil drops all tables")
+	_, err = live.DryApply(context.Background(), nil)
+	require.Error(t, err)
+	require.Same(t, before, live.Snapshot())
+	a, err := live.Apply(context.Background(), []*rules.Table{})
+	require.NoError(t, err)
+	require.Equal(t, 2, a.Script.DroppedTables)
+	require.Empty(t, live.Snapshot().Tables())
 }

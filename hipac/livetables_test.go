@@ -157,7 +157,7 @@ func (m *tableModel) edit(tx *hipac.TablesTx) string {
 		if e, err := table.Chain(c.name); m.r.IntN(2) == 0 { // make it ready
 			require.NoError(m.t, err)
 			require.NoError(m.t, e.Flush())
-			require.NoError(m.t, e.SetPolicy(rules.NoVerdict))
+			require.NoError(m.t, hipac.SetPolicy(e, rules.NoVerdict))
 			c.rules, c.policy = nil, rules.NoVerdict
 		}
 		used := len(c.rules) > 0 || c.policy != rules.NoVerdict
@@ -178,14 +178,14 @@ func (m *tableModel) edit(tx *hipac.TablesTx) string {
 		return "delete chain " + c.name
 	case 3:
 		name := m.name()
-		require.NoError(m.t, table.RenameChain(c.name, name))
+		hipac.RenameChain(table, c.name, name)
 		c.name = name
 		return "rename"
 	case 4:
 		e, err := table.Chain(c.name)
 		require.NoError(m.t, err)
 		p := []rules.Verdict{rules.NoVerdict, rules.Accept, rules.Drop}[m.r.IntN(3)]
-		require.NoError(m.t, e.SetPolicy(p))
+		require.NoError(m.t, hipac.SetPolicy(e, p))
 		c.policy = p
 		return "policy"
 	}

@@ -88,10 +88,18 @@ func (e *TableEdit) number() int {
 }
 
 // NewChain adds an empty chain without a policy. Errors: ErrDuplicate, a name that
-// is empty, ErrDone.
+// iptables would not take for a user chain, ErrDone.
 func (e *TableEdit) NewChain(name string) (*ChainEdit, error) {
 	if err := e.free(name); err != nil {
 		return nil, err
+	}
+	return e.newChain(name)
+}
+
+// newChain adds a chain, of a name that may be that of any chain of a file.
+func (e *TableEdit) newChain(name string) (*ChainEdit, error) {
+	if !goodName(name) {
+		return nil, e.fail(fmt.Errorf("%q is no name for a chain: it is empty or begins with a zero byte", name))
 	}
 	t, n := e.table, e.number()
 	list, err := newEditList(context.Background(), t.set, rules.NewBuilder[rules.Action](t.schema).List())
@@ -119,12 +127,13 @@ func (e *TableEdit) NewChain(name string) (*ChainEdit, error) {
 
 // free reports an error when a chain cannot have the name.
 func (e *TableEdit) free(name string) error {
-	switch {
-	case e.tx == nil:
+	if e.tx == nil {
 		return ErrDone
-	case !goodName(name):
-		return e.fail(fmt.Errorf("%q is no name for a chain: it is empty or begins with a zero byte", name))
-	case e.table.names[name] != nil:
+	}
+	if err := checkChainName(name); err != nil {
+		return e.fail(err)
+	}
+	if e.table.names[name] != nil {
 		return e.fail(fmt.Errorf("%w: chain %s", ErrDuplicate, name))
 	}
 	return nil
@@ -145,9 +154,9 @@ func (e *TableEdit) DeleteChain(name string) error {
 	case c.policy != rules.NoVerdict:
 		err = fmt.Errorf("%w: %s is built in: it has a policy", ErrInUse, name)
 	case c.rules > 0:
-		err = fmt.Errorf("%w: %s has %d rules", ErrInUse, name, c.rules)
+		err = fmt.Errorf("%w: %s has %s", ErrInUse, name, many(c.rules, "rule", "rules"))
 	case c.callers > 0:
-		err = fmt.Errorf("%w: %d rules lead to %s", ErrInUse, c.callers, name)
+		err = fmt.Errorf("%w: %s to %s", ErrInUse, many(c.callers, "rule leads", "rules lead"), name)
 	}
 	if err != nil {
 		return e.fail(err)
@@ -164,17 +173,35 @@ func (e *TableEdit) DeleteChain(name string) error {
 	return nil
 }
 
-// RenameChain gives a chain another name. Rules that lead to it still do. Errors:
-// ErrNoChain, ErrDuplicate, an empty name, ErrDone.
+// many says how many there are of something.
+func many(n int, one, more string) string {
+	if n != 1 {
+		one = more
+	}
+	return fmt.Sprint(n, " ", one)
+}
+
+// RenameChain gives a chain without a policy another name. Rules that lead to it
+// still do. Errors: ErrNoChain, ErrInUse, ErrDuplicate, a name that iptables would
+// not take for a user chain, ErrDone.
 func (e *TableEdit) RenameChain(name, other string) error {
 	c, err := e.find(name)
 	if err != nil || name == other {
 		return err
 	}
+	if c.policy != rules.NoVerdict {
+		return e.fail(fmt.Errorf("%w: %s is built in: it has a policy", ErrInUse, name))
+	}
 	if err := e.free(other); err != nil {
 		return err
 	}
-	t := e.table
+	e.rename(c, other)
+	return nil
+}
+
+// rename gives a chain another name.
+func (e *TableEdit) rename(c *chainState, other string) {
+	t, name := e.table, c.name
 	rename := func(from, to string) {
 		delete(t.names, from)
 		c.name, t.names[to] = to, c
@@ -182,7 +209,6 @@ func (e *TableEdit) RenameChain(name, other string) error {
 	rename(name, other)
 	e.undo = append(e.undo, func() { rename(other, name) })
 	e.altered(c)
-	return nil
 }
 
 // ChainEdit is the edits of a chain in a transaction: those of its rules, whose
@@ -207,9 +233,18 @@ func (c *ChainEdit) Number() int { return int(c.chain.number) }
 // Policy returns the policy of the chain, NoVerdict for one without.
 func (c *ChainEdit) Policy() rules.Verdict { return c.chain.policy }
 
-// SetPolicy gives the chain a policy, or takes it away with NoVerdict. The policy's
-// counters stay what they are.
+// SetPolicy gives the chain another policy, or takes it away with NoVerdict. The
+// policy's counters stay what they are. A chain without one gets none, unless no
+// chain of the table has one: only built-in chains have policies.
 func (c *ChainEdit) SetPolicy(p rules.Verdict) error {
+	if t := c.chain.table; c.list != nil && c.chain.policy == rules.NoVerdict && p != rules.NoVerdict && t.policies > 0 {
+		return c.wrap(fmt.Errorf("it gets no policy (%v): only built-in chains, of which the table has %d, have one", p, t.policies))
+	}
+	return c.setPolicy(p)
+}
+
+// setPolicy is SetPolicy for any chain.
+func (c *ChainEdit) setPolicy(p rules.Verdict) error {
 	ch, was := c.chain, c.chain.policy
 	switch {
 	case c.list == nil:
@@ -232,7 +267,12 @@ func (c *ChainEdit) SetPolicy(p rules.Verdict) error {
 	return nil
 }
 
-func (c *ChainEdit) check(r *rules.Rule[rules.Action]) error { return c.chain.table.checkAction(r) }
+func (c *ChainEdit) check(r *rules.Rule[rules.Action]) error {
+	if a := &r.Value; a.Kind == rules.Decide && (a.Verdict == rules.NoVerdict || a.Verdict > rules.Stolen) {
+		return fmt.Errorf("%w: it decides, and its verdict is %v", ErrAction, a.Verdict)
+	}
+	return c.chain.table.checkAction(r)
+}
 
 func (c *ChainEdit) wrap(err error) error {
 	return fmt.Errorf("table %s: chain %s: %w", c.chain.table.name, c.chain.name, err)

@@ -150,7 +150,7 @@ func TestCountersOfTablesAreReadResetAndNamed(t *testing.T) {
 			require.NoError(t, err)
 			c, err := e.Chain("logs")
 			require.NoError(t, err)
-			return c.SetPolicy(p)
+			return hipac.SetPolicy(c, p)
 		}))
 	}
 	policy := hipac.RuleRef{Table: "filter", Family: 4, Chain: "logs"}
