@@ -354,8 +354,12 @@ func (e *Editor) places(ref Ref, most int) int {
 	if ref.isLeaf() {
 		return 1
 	}
+	span := ref.isTable() && ref.hasSpan()
+	if span && e.besideBucket(ref) {
+		return e.places(Ref(e.b.tree.slots[ref.offset()-1]), most)
+	}
 	n := e.inChildren(ref, most)
-	if n > most && ref.isTable() && ref.hasSpan() {
+	if n > most && span {
 		return e.places(Ref(e.b.tree.slots[ref.offset()-1]), most)
 	}
 	return n
@@ -391,7 +395,7 @@ func (e *Editor) insert(ref Ref, pending, spans int) Ref {
 		return e.insertLeaf(ref, pending, spans)
 	}
 	span := ref.isTable() && ref.hasSpan()
-	if !span || e.inChildren(ref, maxPlaces) <= maxPlaces {
+	if !span || !e.besideBucket(ref) && e.inChildren(ref, maxPlaces) <= maxPlaces {
 		if span {
 			pending++
 		}
@@ -402,6 +406,16 @@ func (e *Editor) insert(ref Ref, pending, spans int) Ref {
 	s := e.b.tree.slots[ref.offset()-2:]
 	s[0], s[1] = min(s[0], uint64(e.tag)), uint64(now)
 	return ref
+}
+
+// besideBucket reports whether the node is the link of a bucket: what is inserted
+// there goes into the link's span.
+func (e *Editor) besideBucket(ref Ref) bool {
+	if ref.bits() > 0 {
+		return false
+	}
+	c := Ref(e.b.tree.slots[ref.offset()])
+	return c.isLeaf() && c.form() == formBucket
 }
 
 // change returns the node with its children that the box comes to replaced by
