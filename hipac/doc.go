@@ -34,7 +34,9 @@
 // ([LiveTables.Edit]) edits rules, chains, policies and tables, any number of them
 // at once; loops and limits are found when it commits. [TablesSnapshot.Run] sends a
 // packet along its way through the tables of one version; [LiveTables.Apply] takes
-// over a new file.
+// over a new file. A table that was just edited is evaluated chain by chain, 3 to 6
+// times slower than compiled, until it has been quiet for a while, and takes some
+// 300 bytes a rule more. [TableSnapshot.Source] is a version as a [rules.Table].
 //
 // # Concurrency
 //

@@ -21,7 +21,8 @@ import (
 type LiveOptions struct {
 	// MemoryLimit bounds the bytes of a tree, with what edits leave behind until
 	// it is copied; an edit or a build that would exceed it fails with
-	// ErrMemoryLimit. 0 means DefaultMemoryLimit.
+	// ErrMemoryLimit. Of tables it bounds those of all chains together too, when a
+	// transaction commits. 0 means DefaultMemoryLimit.
 	MemoryLimit int64
 
 	// LeafRows and Replication are those of Options.
@@ -32,7 +33,8 @@ type LiveOptions struct {
 	Batch Batch
 
 	// Limits bound the rules and, by MaxMemory, the memory that they take besides;
-	// of tables, the number of chains, MaxDepth and MaxWalk too. A transaction
+	// of tables, the number of chains, MaxDepth and MaxWalk too, and a chain counts
+	// for 1 KiB of MaxMemory. A transaction
 	// that would exceed one fails with rules.ErrLimit. Zero fields mean
 	// rules.DefaultLimits.
 	Limits rules.Limits

@@ -272,11 +272,41 @@ func (s *tableState) loop(c, to *chainState) error {
 	return fmt.Errorf("table %s: chain %s: rule %d: %w: %s is reached from itself", s.name, c.name, at, ErrLoop, to.name)
 }
 
-// checkMemory reports that the rules of all tables take too much memory.
+// chainBytes is what a chain counts for in Limits.MaxMemory, besides its rules.
+const chainBytes = 1 << 10
+
+// checkMemory reports that the rules and chains of all tables take too much memory.
 func (v *LiveTables) checkMemory() error {
 	var bytes int64
+	chains := 0
 	for _, t := range v.tables {
 		bytes += t.bytes
+		chains += len(t.names)
 	}
-	return checkLimits(v.opts.Limits, 0, bytes)
+	if bytes += int64(chains) * chainBytes; bytes > v.opts.Limits.MaxMemory {
+		return fmt.Errorf("%w: the rules and %s take %d bytes of memory, at most %d", rules.ErrLimit, many(chains, "chain", "chains"), bytes, v.opts.Limits.MaxMemory)
+	}
+	return nil
+}
+
+// checkTrees reports that the trees of all chains together take too much memory.
+func (v *LiveTables) checkTrees() error {
+	var trees int64
+	for _, t := range v.tables {
+		trees += t.trees
+	}
+	if limit := v.build.MemoryLimit; trees > limit {
+		return fmt.Errorf("%w: %d bytes in the trees of all chains, at most %d", ErrMemoryLimit, trees, limit)
+	}
+	return nil
+}
+
+// weigh takes the tree of a chain as it is into the sum of its table.
+func (c *chainState) weigh() {
+	var now int64
+	if c.list != nil && c.list.live != nil && c.table.is(c) {
+		now = c.list.live.ed.Bytes()
+	}
+	c.table.trees += now - c.tree
+	c.tree = now
 }

@@ -72,7 +72,7 @@ func NewLiveTables(ctx context.Context, tables []*rules.Table, opts *LiveOptions
 		}
 		v.tables = append(v.tables, s)
 	}
-	if err := v.checkMemory(); err != nil {
+	if err := errors.Join(v.checkMemory(), v.checkTrees()); err != nil {
 		return nil, err
 	}
 	v.publish(0)
@@ -114,9 +114,10 @@ type tableState struct {
 type tableSums struct {
 	rules    int
 	bytes    int64
-	demands  int // rules that read headers
-	extended int // rules with tests or targets
-	policies int // chains with one
+	demands  int   // rules that read headers
+	extended int   // rules with tests or targets
+	policies int   // chains with one
+	trees    int64 // bytes in those of the chains
 	walks    walks
 }
 
@@ -143,6 +144,7 @@ type chainState struct {
 type chainSums struct {
 	rules int
 	size  int64 // in bytes
+	tree  int64 // bytes in the tree, when it was weighed last
 }
 
 // find returns the table of a name and its index, or -1.
@@ -232,6 +234,7 @@ func (s *tableState) makeLists(ctx context.Context, set *counters.Set, h *herita
 			return fmt.Errorf("table %s: chain %s: %w", s.name, c.name, err)
 		}
 		c.from = nil
+		c.weigh()
 		c.hostList()
 		if c.counter == 0 {
 			c.count(set)
@@ -412,6 +415,7 @@ func (c *chainState) publish() {
 		return
 	}
 	was := t.now
+	c.weigh()
 	t.refresh([]*chainState{c}, false)
 	t.now.static, t.now.source = was.static, was.source
 	v.publish(v.Snapshot().version)

@@ -140,7 +140,7 @@ func TestEditsOfTablesThatFailSayWhereAndDoNothing(t *testing.T) {
 
 func TestLoopsAndLimitsOfTablesFailAtCommit(t *testing.T) {
 	ctx := context.Background()
-	opts := &hipac.LiveOptions{Limits: rules.Limits{MaxRules: 9, MaxDepth: 4, MaxWalk: 20, MaxChains: 7, MaxMemory: 1 << 13}}
+	opts := &hipac.LiveOptions{Limits: rules.Limits{MaxRules: 9, MaxDepth: 4, MaxWalk: 20, MaxChains: 7, MaxMemory: 1 << 14}}
 	live, _ := liveTables(t, twoTables, opts)
 	chain := func(tx *hipac.TablesTx, name string) *hipac.ChainEdit {
 		filter, err := tx.Table("filter", 4)
@@ -206,9 +206,9 @@ func TestLoopsAndLimitsOfTablesFailAtCommit(t *testing.T) {
 		}, rules.ErrLimit, "table filter: chain INPUT: a packet could meet 28 rules or more: limit exceeded: at most 20"},
 		{"too much memory", func(tx *hipac.TablesTx) {
 			r := decide(rules.Drop)
-			r.Comment = strings.Repeat("x", 1<<13)
+			r.Comment = strings.Repeat("x", 1<<14)
 			add(chain(tx, "OUTPUT"), r)
-		}, rules.ErrLimit, "bytes of memory, at most 8192"},
+		}, rules.ErrLimit, "bytes of memory, at most 16384"},
 	} {
 		before := live.Snapshot()
 		err := live.Edit(ctx, func(tx *hipac.TablesTx) error { row.do(tx); return nil })
@@ -658,4 +658,68 @@ func TestNoTablesAreAnErrorAndAnEmptySetDropsAll(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 2, a.Script.DroppedTables)
 	require.Empty(t, live.Snapshot().Tables())
+}
+
+func TestChainsCountForTheMemoryOfTables(t *testing.T) {
+	live, _ := liveTables(t, twoTables, &hipac.LiveOptions{Limits: rules.Limits{MaxMemory: 100_000}})
+	add := func(n int) error {
+		return live.Edit(context.Background(), func(tx *hipac.TablesTx) error {
+			filter, err := tx.Table("filter", 4)
+			require.NoError(t, err)
+			for i := range n {
+				_, err := filter.NewChain(fmt.Sprint("chain", i))
+				require.NoError(t, err)
+			}
+			return nil
+		})
+	}
+	err := add(3000)
+	require.ErrorIs(t, err, rules.ErrLimit)
+	require.ErrorContains(t, err, "bytes of memory, at most 100000")
+	require.NoError(t, add(50))
+}
+
+func TestTheMemoryLimitBoundsTheTreesOfAllChains(t *testing.T) {
+	ctx := context.Background()
+	live, rs := liveTables(t, twoTables, &hipac.LiveOptions{MemoryLimit: 200_000, NoBackground: true})
+	fill := func(name string) error {
+		return live.Edit(ctx, func(tx *hipac.TablesTx) error {
+			filter, err := tx.Table("filter", 4)
+			require.NoError(t, err)
+			c, err := filter.NewChain(name)
+			require.NoError(t, err)
+			for i := range 100 {
+				r := decide(rules.Drop)
+				r.Conds = rs.Tables[0].Schema.MustConds(fmt.Sprintf("src=10.0.%d.0/24", i))
+				if _, err := c.Append(r); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	filled := 0
+	var err error
+	for ; filled < 1000 && err == nil; filled++ {
+		before := live.Snapshot()
+		if err = fill(fmt.Sprint("c", filled)); err != nil {
+			require.Same(t, before, live.Snapshot())
+		}
+	}
+	require.ErrorIs(t, err, hipac.ErrMemoryLimit)
+	require.ErrorContains(t, err, "in the trees of all chains, at most 200000")
+	require.Greater(t, filled, 2, "one chain is far below the limit")
+	require.Error(t, fill("again"))
+
+	// A chain that goes makes room for another.
+	require.NoError(t, live.Edit(ctx, func(tx *hipac.TablesTx) error {
+		filter, err := tx.Table("filter", 4)
+		require.NoError(t, err)
+		c, err := filter.Chain("c0")
+		require.NoError(t, err)
+		require.NoError(t, c.Flush())
+		return filter.DeleteChain("c0")
+	}))
+	require.NoError(t, fill("again"))
+	require.Error(t, fill("more"))
 }

@@ -168,7 +168,8 @@ func (e *TableEdit) DeleteChain(name string) error {
 	if handle != nil {
 		handle.list = nil
 	}
-	e.undo = append(e.undo, func() { t.chains[c.number], t.names[name] = c, c })
+	tree := c.tree
+	e.undo = append(e.undo, func() { t.chains[c.number], t.names[name], c.tree = c, c, tree })
 	e.altered(c)
 	return nil
 }
@@ -311,6 +312,7 @@ func (e *TableEdit) commit() bool {
 		changed = append(changed, c.chain)
 		c.chain.edited = true
 		l.commit()
+		c.chain.weigh()
 	}
 	if e.added {
 		v.stir(t)

@@ -132,9 +132,13 @@ func (tx *TablesTx) prepare(ctx context.Context) error {
 			if err := c.chain.list.prepare(ctx); err != nil {
 				return c.wrap(err)
 			}
+			c.chain.weigh()
+		}
+		for _, c := range e.others {
+			c.weigh() // it may be gone
 		}
 	}
-	return nil
+	return v.checkTrees()
 }
 
 // Commit makes the edits seen. When it returns an error (a loop, a limit, the
