@@ -138,7 +138,7 @@ const (
 // are not known yet.
 func (t *Traversal) Enters(table *rules.Table) bool {
 	if s := table.Schema; s != t.schema && s != t.alike {
-		if s.Equal(t.schema) {
+		if t.schema != nil && s.Equal(t.schema) {
 			t.alike = s
 		} else {
 			t.use(s)
