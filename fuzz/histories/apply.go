@@ -106,7 +106,7 @@ func (x *run) apply(s *Step) error {
 		old := was[id]
 		delete(was, id)
 		c := *e
-		if c.id != 0 && c.id != id || c.id == 0 && old == nil && (id == 0 || m.had[id]) {
+		if c.id != 0 && c.id != id || c.id == 0 && old == nil && (id == 0 || m.spent(id)) {
 			return fmt.Errorf("rule %d, which was given identity %d, got %d", i, c.id, id)
 		}
 		c.id, c.hits = id, &hits{}

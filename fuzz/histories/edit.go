@@ -5,7 +5,6 @@ package histories
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/hipac-go/classifier/hipac"
@@ -34,7 +33,7 @@ func (x *run) insert(at int, e *entry, given, id rules.ID, err error) error {
 		return err
 	case given != 0 && id != given:
 		return fmt.Errorf("got identity %d, want %d", id, given)
-	case given == 0 && (id == 0 || m.find(id) >= 0 || m.had[id] && !m.had[math.MaxUint64] && !m.had[math.MaxUint64-1]):
+	case given == 0 && (id == 0 || m.find(id) >= 0 || m.spent(id)):
 		return fmt.Errorf("identity %d had been given out before", id)
 	}
 	e.id = id

@@ -111,6 +111,21 @@ func TestTransactionsBeyondALimitChangeNothing(t *testing.T) {
 	require.Positive(t, failed)
 }
 
+// Histories that once ended in a difference.
+func TestEarlierDifferencesAreNoMore(t *testing.T) {
+	for _, c := range []struct {
+		Config
+		o hipac.LiveOptions
+	}{
+		// A rule was in several buckets, and was taken out of the first alone.
+		{Config{Kind: "same", Seed: 61276, Rules: 400, Steps: 490}, hipac.LiveOptions{NoBackground: true}},
+		// The greatest identity was given, and Apply came to need more.
+		{Config{Kind: "nested", Seed: 61375, Steps: 500}, hipac.LiveOptions{LeafRows: 64, NoBackground: true}},
+	} {
+		requireRun(t, c.Config, c.o)
+	}
+}
+
 func TestListsThatRestAreImproved(t *testing.T) {
 	requireRun(t, Config{Kind: "acl", Seed: 1, Rules: 3000, Steps: 400, Rests: 399}, hipac.LiveOptions{})
 }

@@ -5,6 +5,7 @@ package histories
 // bits, so that all packets can be compared after every edit.
 
 import (
+	"math"
 	"slices"
 
 	"github.com/hipac-go/classifier/rules"
@@ -63,6 +64,12 @@ func newModel(h *History) *model {
 	m.keys = make([]rules.Key, packets)
 	m.words = make([]uint32, packets*h.Schema.KeyLen())
 	return m
+}
+
+// spent reports whether a rule had the identity, so that a new one does not get
+// it unless asked to: when there are none above, those that went are given again.
+func (m *model) spent(id rules.ID) bool {
+	return m.had[id] && !m.had[math.MaxUint64] && !m.had[math.MaxUint64-1]
 }
 
 // entry returns a new entry of a rule of the pool.

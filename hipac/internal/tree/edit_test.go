@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hipac-go/classifier/hipac/internal/bitvec"
 	"github.com/hipac-go/classifier/hipac/internal/lower"
 	"github.com/hipac-go/classifier/rules"
 )
@@ -162,7 +163,14 @@ func (e *edited) requireNoRest(what string) {
 			for _, c := range t.slots[ref.offset():][:1<<ref.bits()] {
 				visit(Ref(c))
 			}
-		case ref.form() != formBucket:
+		case ref.form() == formBucket:
+			off := ref.offset()
+			for p := range bitvec.Len(t.slots, off) {
+				label := bitvec.Tag(t.slots, off, uint32(p)) >> 1
+				_, found := slices.BinarySearch(e.labels, label)
+				require.NotEqual(e.t, e.ed.Dead(label), found, "%s: the row of %d in a bucket", what, label)
+			}
+		default:
 			last := uint32(0)
 			t.eachRow(ref, func(row []uint32) {
 				_, found := slices.BinarySearch(e.labels, row[0]>>1)

@@ -15,7 +15,9 @@ import (
 // plan takes about a microsecond a row, and mostly finds a cut at once.
 func cutAt(n int) bool { return n == 12 || n >= 16 && n%8 == 0 }
 
-// rowOf returns the number of the rule's row in a leaf, or -1.
+// rowOf returns the number of the rule's row in a leaf, or -1. A row of a bucket
+// counts although it is deleted: by the edit at hand then, in another bucket, since
+// a rule does not get the label of such a row.
 func (e *Editor) rowOf(ref Ref) int {
 	t := &e.b.tree
 	if ref.isEmpty() {
@@ -24,7 +26,7 @@ func (e *Editor) rowOf(ref Ref) int {
 	if ref.form() == formBucket {
 		off := ref.offset()
 		p := bitvec.Position(t.slots, off, e.tag)
-		if int(p) < bitvec.Len(t.slots, off) && bitvec.Tag(t.slots, off, p) == e.tag && !e.Dead(e.tag>>1) {
+		if int(p) < bitvec.Len(t.slots, off) && bitvec.Tag(t.slots, off, p) == e.tag {
 			return int(p)
 		}
 		return -1
@@ -133,8 +135,11 @@ func (e *Editor) removeRow(ref Ref) Ref {
 	n := int(ref.rows())
 	switch {
 	case ref.form() == formBucket:
+		i, found := slices.BinarySearch(e.dead, e.tag>>1)
+		if found {
+			return ref
+		}
 		// Versions share the slice, so that it is written anew.
-		i, _ := slices.BinarySearch(e.dead, e.tag>>1)
 		dead := make([]uint32, 0, len(e.dead)+1)
 		e.dead = append(append(append(dead, e.dead[:i]...), e.tag>>1), e.dead[i:]...)
 		if len(e.dead) > maxDead {
