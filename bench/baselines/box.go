@@ -31,8 +31,6 @@ const maxBoxes = 16
 // test is what a box asks of one key word.
 type test struct{ word, mask, lo, size uint32 }
 
-func (t *test) holds(k []uint32) bool { return k[t.word]&t.mask-t.lo <= t.size }
-
 // width is how many bits of its word a test gives, about.
 func (t *test) width() int {
 	if t.mask == ^uint32(0) {
