@@ -5,11 +5,13 @@
 //	go run ./bench lookup --rules FILE --packets FILE [--json]
 //	go run ./bench packet --rules FILE --pcap FILE [--json]
 //	go run ./bench update --rules FILE [--packets FILE] [--json]
+//	go run ./bench gen rules --family NAME --rules N --out FILE
 //
 // lookup times every way to look up a key, and counts wrong answers: a figure
 // for a path whose answers are not checked is worth nothing. packet times what a
 // program does with a packet, from bytes to verdict. update times edits of a live
-// list, until a lookup returns the new answer. "bench COMMAND --help" has the
+// list, until a lookup returns the new answer. gen makes rules and packets to
+// measure with. "bench COMMAND --help" has the
 // rest; each command is a file of this folder.
 //
 // # How it measures
@@ -64,6 +66,7 @@ type cli struct {
 	Lookup lookupCmd `cmd:"" help:"Time lookups of keys by every path, and check their answers."`
 	Packet packetCmd `cmd:"" help:"Time packets from bytes to verdict."`
 	Update updateCmd `cmd:"" help:"Time edits of a live list, and lookups beside and after them."`
+	Gen    genCmd    `cmd:"" help:"Make rules and packets."`
 }
 
 const description = `bench measures the classifier on your rules and packets.

@@ -93,7 +93,7 @@ func TestPacketsMadeFromAKeyHaveItsFields(t *testing.T) {
 		same := 0
 		for i := range keys.Len() {
 			k := keys.At(i)
-			data := packetOf(s, k, 0).AppendEthernet(nil)
+			data := workload.PacketOf(s, k, 0).AppendEthernet(nil)
 			var p packet.Packet
 			if p.DecodeEthernet(data) != nil {
 				continue

@@ -4,17 +4,24 @@
 //
 // # Rule sets
 //
+// [Make] makes a set of any of the [Kinds] by its name, [Set.Write] writes it as
+// a file of the native format, of ClassBench or of iptables-save ([WriteSave]).
+//
 //   - [Generate] makes 5-tuple sets in the style of ClassBench, of any of the
 //     twelve families acl1-acl5, fw1-fw5, ipc1, ipc2, for IPv4 or IPv6.
 //   - [FirewallSet] makes sets over the 20 fields of rules.Firewall, most of
 //     them wild in most rules, both address families in one set.
+//   - [NFHiPACSet] makes sets over the 12 dimensions of the original nf-HiPAC.
 //   - [Adversarial] makes 5-tuple sets that are hard for one kind of
 //     classifier or another.
 //   - [Random] makes small, dense sets over any schema, with every feature of
 //     the rule model, for tests that compare answers.
 //
+// Make alone has blocklists (single sources to drop and prefixes), and sets that
+// are chains: those that kube-proxy makes for services, and many small ones.
+//
 // [Statistics] measures a list: wildcards, prefix lengths, port classes,
-// protocols, distinct values, nesting, overlap.
+// protocols, distinct values, nesting, overlap; [StatisticsOfTable] chains.
 //
 // # Packets
 //

@@ -12,6 +12,7 @@ import (
 // extra adds conditions on fields beyond the 5-tuple to a rule. It may look
 // at the rule's protocol, anyProto for none.
 type extra struct {
+	field   string // the first that it is about
 	percent int
 	conds   func(g *firewall, protocol int16) []rules.Cond
 }
@@ -19,10 +20,10 @@ type extra struct {
 // extras are drawn independently of one another, so that most rules have one
 // or two of them and no more than a handful have five.
 var extras = []extra{
-	{30, func(g *firewall, _ int16) []rules.Cond { return g.one("iif", g.name()) }},
-	{15, func(g *firewall, _ int16) []rules.Cond { return g.one("oif", g.name()) }},
-	{1, func(g *firewall, _ int16) []rules.Cond { return g.one("frag", rules.Point(1)) }},
-	{15, func(g *firewall, p int16) []rules.Cond { // SYN of SYN,ACK,FIN,RST, as "--syn"
+	{"iif", 30, func(g *firewall, _ int16) []rules.Cond { return g.one("iif", g.name()) }},
+	{"oif", 15, func(g *firewall, _ int16) []rules.Cond { return g.one("oif", g.name()) }},
+	{"frag", 1, func(g *firewall, _ int16) []rules.Cond { return g.one("frag", rules.Point(1)) }},
+	{"tcpflags", 15, func(g *firewall, p int16) []rules.Cond { // SYN of SYN,ACK,FIN,RST, as "--syn"
 		if p != tcp {
 			return nil
 		}
@@ -32,7 +33,7 @@ var extras = []extra{
 		}
 		return []rules.Cond{c}
 	}},
-	{90, func(g *firewall, p int16) []rules.Cond { // type and, of errors, code
+	{"icmptype", 90, func(g *firewall, p int16) []rules.Cond { // type and, of errors, code
 		kinds, unreachable := []uint64{8, 0, 3, 11, 5, 12, 13}, uint64(3)
 		switch p {
 		case icmp:
@@ -48,34 +49,34 @@ var extras = []extra{
 		}
 		return conds
 	}},
-	{25, func(g *firewall, _ int16) []rules.Cond {
+	{"ctstate", 25, func(g *firewall, _ int16) []rules.Cond {
 		masks := []uint64{8, 2, 6, 1}
 		return g.anyBit("ctstate", masks[g.r.IntN(len(masks))])
 	}},
-	{5, func(g *firewall, _ int16) []rules.Cond {
+	{"mark", 5, func(g *firewall, _ int16) []rules.Cond {
 		mark := rules.U64(uint64(g.r.IntN(64)))
 		if g.r.IntN(2) == 0 {
 			return []rules.Cond{rules.Masked(g.field("mark"), mark, rules.U64(0xff))}
 		}
 		return g.one("mark", rules.Interval{Lo: mark, Hi: mark})
 	}},
-	{3, func(g *firewall, _ int16) []rules.Cond {
+	{"dscp", 3, func(g *firewall, _ int16) []rules.Cond {
 		return g.one("dscp", rules.Point(uint64(8*g.r.IntN(8))))
 	}},
-	{1, func(g *firewall, _ int16) []rules.Cond { return g.one("ecn", rules.Point(3)) }},
-	{3, func(g *firewall, _ int16) []rules.Cond {
+	{"ecn", 1, func(g *firewall, _ int16) []rules.Cond { return g.one("ecn", rules.Point(3)) }},
+	{"length", 3, func(g *firewall, _ int16) []rules.Cond {
 		sizes := []uint64{64, 128, 576, 1280, 1500, 9000}
 		return g.one("length", rules.Span(sizes[g.r.IntN(3)], sizes[3+g.r.IntN(3)]))
 	}},
-	{2, func(g *firewall, _ int16) []rules.Cond { return g.one("ttl", rules.Span(0, uint64(1+g.r.IntN(8)))) }},
-	{6, func(g *firewall, _ int16) []rules.Cond {
+	{"ttl", 2, func(g *firewall, _ int16) []rules.Cond { return g.one("ttl", rules.Span(0, uint64(1+g.r.IntN(8)))) }},
+	{"vlan", 6, func(g *firewall, _ int16) []rules.Cond {
 		return g.one("vlan", rules.Point(uint64(100+10*g.r.IntN(40))))
 	}},
-	{2, func(g *firewall, _ int16) []rules.Cond {
+	{"smac", 2, func(g *firewall, _ int16) []rules.Cond {
 		mac := uint64(0x02)<<40 | uint64(g.r.IntN(4))<<24 | uint64(g.r.IntN(1024))
 		return g.one("smac", rules.Point(mac))
 	}},
-	{2, func(g *firewall, _ int16) []rules.Cond { return g.one("pkttype", rules.Span(1, 2)) }},
+	{"pkttype", 2, func(g *firewall, _ int16) []rules.Cond { return g.one("pkttype", rules.Span(1, 2)) }},
 }
 
 // FirewallSet returns a set of rules over rules.Firewall. The 5-tuples are
@@ -86,6 +87,11 @@ var extras = []extra{
 // fields of a rule are wild. Otherwise as Generate: exactly c.Rules different
 // rules, the specific ones first, a last one that drops everything.
 func FirewallSet(c Config) (*rules.List[string], error) {
+	return c.firewall(&firewall{s: rules.Firewall, mixed: !c.IPv6, extras: extras}, "firewall")
+}
+
+// firewall makes a set with g, whose purpose is a word for its random numbers.
+func (c Config) firewall(g *firewall, purpose string) (*rules.List[string], error) {
 	if c.Family == "" {
 		c.Family = "fw1"
 	}
@@ -96,13 +102,15 @@ func FirewallSet(c Config) (*rules.List[string], error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	g := &firewall{s: rules.Firewall, r: newRNG(c.Seed, "firewall "+p.name), seen: map[string]struct{}{"": {}}}
+	g.r, g.seen = newRNG(c.Seed, purpose+" "+p.name), map[string]struct{}{"": {}}
 	all := g.rules(p, c)
 	places := make([]int, len(all))
 	for i := range all {
 		places[i] = specificity(g.s, all[i])
 	}
 	b := rules.NewBuilder[string](g.s)
+	b.Own()
+	b.Grow(c.Rules)
 	for _, i := range order(g.r, places) {
 		value := Drop
 		if g.r.chance(p.accept) {
@@ -121,10 +129,12 @@ func FirewallSet(c Config) (*rules.List[string], error) {
 }
 
 type firewall struct {
-	s    *rules.Schema
-	r    rng
-	seen map[string]struct{}
-	text []byte // scratch
+	s      *rules.Schema
+	mixed  bool // a quarter of the rules are IPv6
+	extras []extra
+	r      rng
+	seen   map[string]struct{}
+	text   []byte // scratch
 }
 
 // rules draws the conditions of all rules but the last, no two alike.
@@ -135,7 +145,7 @@ func (g *firewall) rules(p *profile, c Config) [][]rules.Cond {
 	families := make([]int, c.Rules-b2i(c.Rules > 1))
 	var count [2]int
 	for i := range families {
-		families[i] = b2i(c.IPv6 || g.r.IntN(4) == 0)
+		families[i] = b2i(c.IPv6 || g.mixed && g.r.IntN(4) == 0)
 		count[families[i]]++
 	}
 	var drawn [2][]sketch
@@ -163,7 +173,7 @@ func (g *firewall) rules(p *profile, c Config) [][]rules.Cond {
 func (g *firewall) conds(m *maker, s *sketch) ([]rules.Cond, bool) {
 	t := m.tuple(s)
 	conds := g.tuple(m, &t)
-	for _, e := range extras {
+	for _, e := range g.extras {
 		if g.r.chance(e.percent) {
 			conds = append(conds, e.conds(g, t.proto)...)
 		}
@@ -179,7 +189,7 @@ func (g *firewall) conds(m *maker, s *sketch) ([]rules.Cond, bool) {
 func (g *firewall) tuple(m *maker, t *tuple) []rules.Cond {
 	fields := [5]int{g.field("src"), g.field("dst"), g.field("sport"), g.field("dport"), g.field("proto")}
 	u := *t
-	if !m.config.IPv6 {
+	if !m.config.IPv6 && g.s.Field(fields[0]).Bits == 128 {
 		mapped := rules.U64(0xffff << 32)
 		u.src, u.dst = u.src.Or(mapped), u.dst.Or(mapped)
 		if u.srcLen > 0 {

@@ -10,7 +10,7 @@ import (
 
 // Config asks for a rule set of a family.
 type Config struct {
-	// Family is one of Families().
+	// Family is one of Families(); for Make the name of any of Kinds().
 	Family string
 	// Rules is the number of rules, 1 to rules.DefaultLimits.MaxRules. The set
 	// has exactly that many: where a family's addresses do not suffice, they
@@ -18,22 +18,43 @@ type Config struct {
 	Rules int
 	// Seed selects one of the sets. The same configuration gives the same set.
 	Seed uint64
-	// Smoothness spreads pairs of prefix lengths around those of the profile,
-	// binomially, by up to this many bits of both together: 0 means 2, which
-	// published ClassBench sets are commonly made with; a negative number means
-	// none; at most 64.
+	// Smoothness, AddressScope and PortScope are the knobs of ClassBench's
+	// generator (Taylor, Turner: ClassBench: A Packet Classification Benchmark,
+	// IEEE/ACM Transactions on Networking 15(3), 2007, section V), and mean what
+	// they mean there.
+	//
+	// Smoothness says how far the structure of the profile is blurred, for
+	// sets that keep to its address structure less than to the letter. It
+	// spreads pairs of prefix lengths around those of the profile, binomially,
+	// by up to this many bits of both together: 0 means 2, which published
+	// ClassBench sets are commonly made with; a negative number means none; at
+	// most 64, where little of the profile is left.
 	Smoothness int
-	// AddressScope, -1 to 1, shifts the draw of prefix lengths towards short
-	// (negative) or long (positive) ones.
+	// AddressScope, -1 to 1, shifts the draw of pairs of prefix lengths, which
+	// stand in the order of their total, towards short (negative) or long
+	// (positive) ones: a uniform u becomes u+s*u*(1-u), quadratic as there.
 	AddressScope float64
-	// PortScope, -1 to 1, shifts the draw of port classes towards wildcards
-	// (negative) or exact ports (positive).
+	// PortScope, -1 to 1, which the original tool also calls application scope,
+	// shifts the draw of pairs of port classes in the same way, towards
+	// wildcards (negative) or exact ports (positive).
 	PortScope float64
 	// IPv6 makes rules of the schema rules.IPv6Tuple instead of
 	// rules.IPv4Tuple. Prefix lengths become those of IPv6 that play the same
 	// part: 16, 24, 28 and 32 bits become 32, 48, 64 and 128. ICMP becomes
 	// ICMPv6.
 	IPv6 bool
+
+	// The rest is for Make alone.
+
+	// Base is the family whose 5-tuples the kinds firewall and nf-hipac have;
+	// "" means fw1.
+	Base string
+	// Prefixes is the share of prefixes in a blocklist, 0 to 1; the others are
+	// single addresses.
+	Prefixes float64
+	// Chains is the number of chains of the kind chains; 0 means one for ten
+	// rules, at most half as many as rules.
+	Chains int
 }
 
 // The values of generated rules.

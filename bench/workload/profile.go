@@ -98,6 +98,7 @@ const (
 	ah     = 51
 	icmpv6 = 58
 	ospf   = 89
+	sctp   = 132
 )
 
 // Port lists that several families share.

@@ -278,19 +278,23 @@ func b2f(b bool) float64 { return float64(b2i(b)) }
 func (out Stats) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "rules %d, hidden %.1f%%, matches per packet %.1f\n", out.Rules, 100*out.Hidden, out.Matches)
-	for _, f := range out.Fields {
-		fmt.Fprintf(&b, "%-8s wildcard %5.1f%%  exact %5.1f%%  distinct %d", f.Name, 100*f.Wildcard, 100*f.Exact, f.Distinct)
+	writeFields(&b, out.Fields)
+	if out.PortPairs != nil {
+		fmt.Fprintf(&b, "ports   %s\n", topShares(out.PortPairs, "%v"))
+	}
+	return b.String()
+}
+
+func writeFields(b *strings.Builder, fields []FieldStats) {
+	for _, f := range fields {
+		fmt.Fprintf(b, "%-8s wildcard %5.1f%%  exact %5.1f%%  distinct %d", f.Name, 100*f.Wildcard, 100*f.Exact, f.Distinct)
 		if f.Nesting > 0 {
-			fmt.Fprintf(&b, "  nesting %d (mean %.1f)", f.Nesting, f.MeanNesting)
+			fmt.Fprintf(b, "  nesting %d (mean %.1f)", f.Nesting, f.MeanNesting)
 		}
 		b.WriteString(topShares(f.Prefixes, "/%d"))
 		b.WriteString(topShares(f.Values, "=%d"))
 		b.WriteByte('\n')
 	}
-	if out.PortPairs != nil {
-		fmt.Fprintf(&b, "ports   %s\n", topShares(out.PortPairs, "%v"))
-	}
-	return b.String()
 }
 
 // topShares lists the six largest shares.

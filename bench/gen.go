@@ -1,0 +1,90 @@
+package main
+
+// The commands gen: making rules, packets and connections, and the files that
+// they are written to.
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/hipac-go/classifier/rules/files"
+)
+
+type genCmd struct {
+	Rules genRulesCmd `cmd:"" help:"Make a rule set of a family, of any size."`
+}
+
+// writeOut has write fill a file, - for standard output. The file appears under
+// its name when it is whole: until then it is one beside it, which is removed
+// when write fails. What is no regular file, such as a pipe or /dev/null, is
+// written to directly. An error of write is returned as it is, one of the file
+// with its name.
+func (a *app) writeOut(path string, write func(io.Writer) error) error {
+	if path == "-" {
+		out := bufio.NewWriterSize(a.stdout, 1<<16)
+		if err := write(out); err != nil {
+			return err
+		}
+		return out.Flush()
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%s: is a directory", path)
+	case err == nil && !info.Mode().IsRegular():
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return files.Error(path, err)
+		}
+		return fill(f, path, write)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return files.Error(path, err)
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // the link stays
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return files.Error(path, err)
+	}
+	mode := fs.FileMode(0o644)
+	if info != nil {
+		mode = info.Mode().Perm()
+	}
+	err = fill(f, path, write)
+	if err == nil {
+		err = os.Chmod(f.Name(), mode)
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		var le *os.LinkError
+		if errors.As(err, &le) {
+			err = files.Error(path, le.Err)
+		}
+	}
+	return err
+}
+
+// fill writes and closes f. Errors of the system about f get the name path.
+func fill(f *os.File, path string, write func(io.Writer) error) error {
+	out := bufio.NewWriterSize(f, 1<<16)
+	err := write(out)
+	if err == nil {
+		err = out.Flush()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if errors.As(err, new(*fs.PathError)) {
+		err = files.Error(path, err)
+	}
+	return err
+}
