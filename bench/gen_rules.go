@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -170,8 +171,11 @@ func (cmd *genRulesCmd) Run(a *app) error {
 	}
 	if cmd.Out != "" {
 		err := a.writeOut(cmd.Out, func(w io.Writer) error { return set.Write(w, cmd.Format) })
+		if errors.Is(err, rules.ErrUnsupported) {
+			err = fmt.Errorf("--format %s cannot hold %s: %w", cmd.Format, k.Name, err)
+		}
 		if err != nil {
-			return fmt.Errorf("--format %s: %w", cmd.Format, err)
+			return err
 		}
 	}
 	if !cmd.Stats {
