@@ -15,13 +15,12 @@ import (
 	"github.com/hipac-go/classifier/rules"
 )
 
-// unlimited is memory that no test comes near, beside dimtree's, which shows in
-// no more than errors of ErrMemory.
-const unlimited = 256 << 20
+// plenty is more memory than any engine but dimtree needs in these tests.
+const plenty = 16 << 20
 
 func makeEngine(t testing.TB, m compare.Maker, l *rules.List[string]) compare.Engine {
 	t.Helper()
-	e, err := m.Make(context.Background(), l, unlimited)
+	e, err := m.Make(context.Background(), l, plenty)
 	require.NoError(t, err, m.Name)
 	return e
 }
@@ -123,16 +122,26 @@ var odd = rules.MustSchema(
 	rules.Field{Name: "dst", Bits: 33}, rules.Field{Name: "four", Bits: 128})
 
 func TestEveryBaselineAnswersAsTheLinearMatcher(t *testing.T) {
-	for name, l := range lists(t) {
+	all, large := lists(t), 0
+	for name, l := range all {
 		words := packets(t, l, 1200)
 		want := answers(l, words, nil)
 		for _, m := range All() {
-			e := makeEngine(t, m, l)
+			e, err := m.Make(context.Background(), l, plenty)
+			if m.Name == "dimtree" && errors.Is(err, compare.ErrMemory) {
+				large++
+				continue
+			}
+			require.NoError(t, err, m.Name+" on "+name)
 			requireAnswers(t, e, l, words, want, m.Name+" on "+name)
 			e.Close()
 		}
 	}
+	require.Less(t, large, len(all)/4, "sets too large for dimtree")
 }
+
+// updates are the baselines that are made for updates.
+var updates = map[string]bool{"tuplespace": true, "tuplemerge": true}
 
 func TestUpdatersAnswerAsTheLinearMatcherAfterEveryHistory(t *testing.T) {
 	for name, l := range lists(t) {
@@ -141,10 +150,10 @@ func TestUpdatersAnswerAsTheLinearMatcherAfterEveryHistory(t *testing.T) {
 		}
 		words := packets(t, l, 200)
 		for _, m := range All() {
-			e, ok := makeEngine(t, m, l).(compare.Updater)
-			if !ok {
+			if !updates[m.Name] {
 				continue
 			}
+			e := makeEngine(t, m, l).(compare.Updater)
 			r := rand.New(rand.NewPCG(7, uint64(len(name))))
 			out := map[int]bool{}
 			for step := range 12 {
@@ -184,13 +193,12 @@ func TestUpdatersAnswerAsTheLinearMatcherAfterEveryHistory(t *testing.T) {
 func TestUpdatersRefuseRulesThatAreNotThere(t *testing.T) {
 	l, err := workload.Adversarial(workload.Crossing, 10, 1)
 	require.NoError(t, err)
-	n := 0
 	for _, m := range All() {
 		e, ok := makeEngine(t, m, l).(compare.Updater)
+		require.Equal(t, updates[m.Name], ok, m.Name)
 		if !ok {
 			continue
 		}
-		n++
 		for _, at := range []int{-1, 10} {
 			require.EqualError(t, e.Delete(at), fmt.Sprintf("rule %d: there are 10, counted from 0", at))
 			require.Error(t, e.Insert(at))
@@ -199,7 +207,6 @@ func TestUpdatersRefuseRulesThatAreNotThere(t *testing.T) {
 		require.NoError(t, e.Delete(3))
 		require.EqualError(t, e.Delete(3), "rule 3 is out already")
 	}
-	require.Equal(t, 2, n)
 }
 
 func TestABaselineKeepsToItsMemory(t *testing.T) {
@@ -224,7 +231,7 @@ func TestABaselineEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(errors.New("enough"))
 	for _, m := range All() {
-		_, err := m.Make(ctx, l, unlimited)
+		_, err := m.Make(ctx, l, plenty)
 		require.ErrorIs(t, err, context.Canceled, m.Name)
 	}
 }
