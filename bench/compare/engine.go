@@ -43,6 +43,12 @@ type Maker struct {
 	Source string // the paper, or the project and its version
 	Note   string // what it is made for, or what it cannot do; "" for nothing to say
 
+	// VerdictOnly means that First tells whether a packet is let through, and not
+	// which rule says so. Filters of such engines have rules that allow, and refuse
+	// the rest: the verdict is 0 when a rule matches and -1 when none does, or only
+	// a last rule without conditions, which stands for the rest.
+	VerdictOnly bool
+
 	// Skip says why there is none on this machine; nil, or "", for that there is.
 	Skip func() string
 	// Make makes an engine of a list, in at most so many bytes. It returns an error

@@ -1,0 +1,197 @@
+package compare
+
+// Engines in this process, as contestants; a peer's process has the same loops
+// around its engines.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/hipac-go/classifier/rules"
+)
+
+// Where Built.Bytes comes from.
+const (
+	bytesTold = "told by the engine"
+	bytesHeap = "growth of the heap"
+)
+
+// Local returns the contestant of a maker's engines, which run in this process.
+func Local(m *Maker) Contestant { return &local{maker: m} }
+
+type local struct {
+	maker *Maker
+
+	engine Engine
+	words  int // of a key
+	keys   []uint32
+	out    []int32
+	cannot []int // numbers of keys that cannot be asked about
+}
+
+func (m *Maker) about() About {
+	a := About{Name: m.Name, Title: m.Title, Source: m.Source, Note: m.Note, VerdictOnly: m.VerdictOnly}
+	if m.Skip != nil {
+		a.Skip = m.Skip()
+	}
+	return a
+}
+
+func (c *local) About() About { return c.maker.about() }
+
+func (c *local) Load(ctx context.Context, l *rules.List[string], bytes int64) (Built, error) {
+	if err := c.Close(); err != nil {
+		return Built{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return Built{}, err
+	}
+	if why := c.About().Skip; why != "" {
+		return Built{}, fmt.Errorf("%s: %w here: %s", c.maker.Name, ErrUnsupported, why)
+	}
+	heap := heapBytes()
+	cpu, wall := ProcessTime(), time.Now()
+	e, err := c.maker.Make(ctx, l, bytes)
+	if err != nil {
+		return Built{}, fmt.Errorf("%s: %w", c.maker.Name, err)
+	}
+	b := Built{CPU: ProcessTime() - cpu, Wall: time.Since(wall)}
+	if b.Bytes, b.BytesFrom = e.Bytes(), bytesTold; b.Bytes <= 0 {
+		b.Bytes, b.BytesFrom = max(0, heapBytes()-heap), bytesHeap
+	}
+	_, b.Updates = e.(Updater)
+	c.engine, c.words = e, l.Schema().KeyLen()
+	return b, nil
+}
+
+// heapBytes returns the bytes of the heap without rubbish.
+func heapBytes() int64 {
+	runtime.GC()
+	runtime.GC() // what pools held went in the first
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+var errNotLoaded = errors.New("no rules are loaded")
+
+func (c *local) Keys(_ context.Context, keys []uint32) (notAsked int, err error) {
+	if c.engine == nil {
+		return 0, errNotLoaded
+	}
+	if len(keys) == 0 || len(keys)%c.words != 0 {
+		return 0, fmt.Errorf("%d words are no array of keys of %d words each", len(keys), c.words)
+	}
+	n := len(keys) / c.words
+	c.keys, c.out, c.cannot = keys, make([]int32, n), nil
+	asker, limited := c.engine.(Asker)
+	if !limited {
+		return 0, nil
+	}
+	var can []int
+	for i := range n {
+		if asker.CanAsk(c.key(i)) {
+			can = append(can, i)
+		} else {
+			c.cannot = append(c.cannot, i)
+		}
+	}
+	switch {
+	case len(c.cannot) == 0:
+		return 0, nil
+	case len(can) == 0:
+		return n, fmt.Errorf("%s: %w: it can be asked about none of the packets", c.maker.Name, ErrUnsupported)
+	}
+	c.keys = append([]uint32(nil), keys...)
+	for i, at := range c.cannot {
+		from := can[i%len(can)] * c.words
+		copy(c.key(at), c.keys[from:from+c.words])
+	}
+	return len(c.cannot), nil
+}
+
+func (c *local) key(i int) rules.Key { return c.keys[i*c.words : (i+1)*c.words : (i+1)*c.words] }
+
+// within reports why keys from..to are not among those given, or nil.
+func (c *local) within(from, to int) error {
+	if c.engine == nil {
+		return errNotLoaded
+	}
+	if from < 0 || to < from || to > len(c.out) {
+		return fmt.Errorf("there are no keys %d to %d: there are %d", from, to, len(c.out))
+	}
+	return nil
+}
+
+func (c *local) Answers(_ context.Context, from int, out []int32) error {
+	to := from + len(out)
+	if err := c.within(from, to); err != nil {
+		return err
+	}
+	c.engine.First(c.keys[from*c.words:to*c.words], out)
+	for _, i := range c.cannot {
+		if from <= i && i < to {
+			out[i-from] = NotAsked
+		}
+	}
+	return nil
+}
+
+func (c *local) Pass(ctx context.Context, from, to, repeat int) (time.Duration, error) {
+	if err := c.within(from, to); err != nil {
+		return 0, err
+	}
+	keys, out := c.keys[from*c.words:to*c.words], c.out[from:to]
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	start := ThreadTime()
+	for range repeat {
+		c.engine.First(keys, out)
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+	}
+	return ThreadTime() - start, nil
+}
+
+func (c *local) Edit(ctx context.Context, edits []Edit, took []time.Duration) error {
+	if c.engine == nil {
+		return errNotLoaded
+	}
+	if len(took) < len(edits) {
+		return fmt.Errorf("room for the times of %d edits, and there are %d", len(took), len(edits))
+	}
+	u, ok := c.engine.(Updater)
+	if !ok {
+		return fmt.Errorf("%s: %w: its rules cannot be edited", c.maker.Name, ErrUnsupported)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for i, e := range edits {
+		edit := u.Delete
+		if e.Insert {
+			edit = u.Insert
+		}
+		start := ThreadTime()
+		err := edit(int(e.Position))
+		took[i] = ThreadTime() - start
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("%s: edit %d: %w", c.maker.Name, i+1, err)
+		}
+	}
+	return nil
+}
+
+func (c *local) Close() error {
+	if c.engine != nil {
+		c.engine.Close()
+	}
+	c.engine, c.keys, c.out, c.cannot = nil, nil, nil, nil
+	return nil
+}
