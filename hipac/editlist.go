@@ -48,6 +48,7 @@ type setting[T any] struct {
 	fixed    []tree.Fixed // words of keys with IPv4 addresses
 	family   int
 	cfg      tree.Config
+	pace     pace
 	limit    int64         // of memory, for errors
 	vector   bool          // batches by vectors, where there is a way
 	lean     bool          // nobody asks for values by key
@@ -63,7 +64,7 @@ func newSetting[T any](s *rules.Schema, family int, o *Options) *setting[T] {
 	cfg := o.config(s, true)
 	cfg.Live = true
 	f := familiesOf(s)
-	return &setting[T]{schema: s, frame: lower.NewFrame(s), families: f, fixed: f.fixed(), family: family, cfg: cfg, limit: o.MemoryLimit, vector: o.Batch == BatchAVX512}
+	return &setting[T]{schema: s, frame: lower.NewFrame(s), families: f, fixed: f.fixed(), family: family, cfg: cfg, pace: usualPace, limit: o.MemoryLimit, vector: o.Batch == BatchAVX512}
 }
 
 // newMember lowers a rule.

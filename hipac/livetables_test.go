@@ -266,12 +266,12 @@ func (m *tableModel) requireSame(s *hipac.TableSnapshot, table *rules.Table, pac
 	}
 }
 
-const histories = 40
+const tableHistories = 40
 
 func TestLiveTablesAnswerAsTheWalkAfterEveryTransaction(t *testing.T) {
 	ctx := context.Background()
 	kinds := map[string]int{}
-	for seed := range uint64(histories) {
+	for seed := range uint64(tableHistories) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 21))
 			extended := seed%2 == 1

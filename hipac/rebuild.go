@@ -18,29 +18,43 @@ import (
 	"github.com/hipac-go/classifier/rules"
 )
 
-const (
-	// rubbishShare is how much rubbish there may be for each byte of a tree before
-	// it is copied, and leastRubbish what there may be in any case: three quarters
-	// of the room that trees under edit have. At 100,000 rules, whose edits leave
-	// 2.4 kB, they are copied every 3,000 edits or so, which takes 3 to 6 ms.
-	rubbishShare = 1.5
-	leastRubbish = 1 << 16
-	// inlineBytes is the size up to which a commit copies a tree. A larger one is
+// pace is when there is housekeeping. Tests have it go on all the time.
+type pace struct {
+	// rubbish is what rubbish there may be in any case before a tree is copied;
+	// see rubbishShare.
+	rubbish int64
+	// inline is the size up to which a commit copies a tree. A larger one is
 	// copied in the background, unless there is no room left before that is done:
 	// to have the arrays grow would take longer still.
-	inlineBytes = 16 << 20
-	// driftShare is the share of rules that may be edited before the tree is
-	// built anew, and leastDrift the number that may be in any case.
-	driftShare = 2
-	leastDrift = 1 << 12
-	// When there were no edits for idleTime, a tree that has much room is copied
-	// without. If more than an idleShare of the rules have been edited, the list
-	// is numbered and built anew instead: lookups find rules that came since then,
-	// or moved, in twice the time of others.
-	idleShare = 64
-	idleTime  = 250 * time.Millisecond
+	inline int64
+	// drift is the number of rules that may be edited in any case before the tree
+	// is built anew, misfits that of rules with no place; see driftShare and
+	// misfitShare.
+	drift, misfits int
 	// caughtUp is the number of edits that are made with the list locked.
-	caughtUp = 32
+	caughtUp int
+	// When there were no edits for the time of idle, a tree that has much room is
+	// copied without. If more than an idleShare of the rules have been edited, the
+	// list is numbered and built anew instead: lookups find rules that came since
+	// then, or moved, in twice the time of others.
+	idle time.Duration
+}
+
+var usualPace = pace{rubbish: 1 << 16, inline: 16 << 20, drift: 1 << 12, misfits: 16, caughtUp: 32, idle: 250 * time.Millisecond}
+
+const (
+	// rubbishShare is how much rubbish there may be for each byte of a tree before
+	// it is copied: three quarters of the room that trees under edit have. At
+	// 100,000 rules, whose edits leave 2.4 kB, they are copied every 3,000 edits or
+	// so, which takes 3 to 6 ms.
+	rubbishShare = 1.5
+	// driftShare is the share of rules that may be edited before the tree is
+	// built anew.
+	driftShare = 2
+	// misfitShare is the share of rules that may have no place in the tree: each
+	// makes every lookup visit one more span.
+	misfitShare = 256
+	idleShare   = 64
 )
 
 // host is what owns lists under edit: its lock is held while they change.
@@ -84,15 +98,15 @@ func (w *editList[T]) tidy() {
 	}
 	bytes, of := w.live.ed.Rubbish()
 	full := w.live.ed.Full()
-	if full && (of <= inlineBytes || w.rebuild != nil) || much(bytes, of) && (of <= inlineBytes || w.host == nil) {
+	if full && (of <= w.pace.inline || w.rebuild != nil) || w.pace.much(bytes, of) && (of <= w.pace.inline || w.host == nil) {
 		w.live.compact(tree.Ample)
 	}
 }
 
 // much reports whether there is so much rubbish in a tree that it should be
 // copied.
-func much(rubbish, of int64) bool {
-	return rubbish > max(leastRubbish, int64(rubbishShare*float64(of)))
+func (p *pace) much(rubbish, of int64) bool {
+	return rubbish > max(p.rubbish, int64(rubbishShare*float64(of)))
 }
 
 // improve begins work in the background when there is a need.
@@ -104,11 +118,11 @@ func (w *editList[T]) improve() {
 	switch {
 	case w.drifted():
 		w.begin(true, tree.Ample)
-	case of > inlineBytes && (much(bytes, of) || w.live.ed.Full()):
+	case of > w.pace.inline && (w.pace.much(bytes, of) || w.live.ed.Full()):
 		w.begin(false, tree.Ample)
 	case !w.waiting && w.unsettled():
 		w.waiting = true
-		time.AfterFunc(idleTime, w.idle)
+		time.AfterFunc(w.pace.idle, w.idle)
 	}
 }
 
@@ -126,10 +140,10 @@ func (w *editList[T]) begin(full bool, room tree.Room) {
 // unsettled reports whether it is worth tidying up when there are no more edits.
 func (w *editList[T]) unsettled() bool {
 	_, of := w.live.ed.Rubbish()
-	return w.since > w.order.Len()/idleShare || w.live.ed.Spare() > max(leastRubbish, of/3)
+	return w.since > w.order.Len()/idleShare || w.live.ed.Spare() > max(w.pace.rubbish, of/3)
 }
 
-// idle tidies up if there were no edits for idleTime.
+// idle tidies up if there were no edits for the time of pace.idle.
 func (w *editList[T]) idle() {
 	w.host.Lock()
 	defer w.host.Unlock()
@@ -138,11 +152,11 @@ func (w *editList[T]) idle() {
 		w.waiting = false
 	case w.total != w.seen:
 		w.seen = w.total
-		time.AfterFunc(idleTime, w.idle)
+		time.AfterFunc(w.pace.idle, w.idle)
 	default:
 		w.waiting = false
 		_, of := w.live.ed.Rubbish()
-		if renew := w.since > w.order.Len()/idleShare; renew || of > inlineBytes {
+		if renew := w.since > w.order.Len()/idleShare; renew || of > w.pace.inline {
 			w.begin(renew, tree.Tight)
 			return
 		}
@@ -155,7 +169,7 @@ func (w *editList[T]) idle() {
 
 // tidy frees rubbish that nobody has seen yet.
 func (t *liveTree[T]) tidy() {
-	if bytes, of := t.ed.Rubbish(); t.ed.Full() || much(bytes, of) {
+	if bytes, of := t.ed.Rubbish(); t.ed.Full() || t.pace.much(bytes, of) {
 		t.compact(tree.Ample)
 	}
 }
@@ -163,14 +177,8 @@ func (t *liveTree[T]) tidy() {
 // drifted reports whether the tree is worth building anew.
 func (w *editList[T]) drifted() bool {
 	n := w.order.Len()
-	return w.since > max(leastDrift, n/driftShare) || w.live.ed.Misfits > leastMisfits+n/misfitShare || w.live.ed.Crowded()
+	return w.since > max(w.pace.drift, n/driftShare) || w.live.ed.Misfits > w.pace.misfits+n/misfitShare || w.live.ed.Crowded()
 }
-
-// A misfit makes every lookup visit one more span.
-const (
-	leastMisfits = 16
-	misfitShare  = 256
-)
 
 // abandon lets work in the background go, whose tree will not be wanted.
 func (w *editList[T]) abandon() {
@@ -206,7 +214,7 @@ func (w *editList[T]) copy(r *rebuild[T], from *sequence[T]) {
 		}
 	}, func(err error) {
 		if err != nil { // asks for more than a tree can take
-			w.since = w.order.Len() + leastDrift
+			w.since = w.order.Len() + w.pace.drift
 			return
 		}
 		t.ed.Misfits = w.live.ed.Misfits
@@ -286,7 +294,7 @@ func (w *editList[T]) follow(r *rebuild[T], left func() int, take func() func() 
 			w.host.Unlock()
 			return
 		}
-		last := err != nil || left() <= caughtUp
+		last := err != nil || left() <= w.pace.caughtUp
 		do := take()
 		if last {
 			if err == nil {

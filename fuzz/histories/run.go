@@ -30,6 +30,8 @@ type Difference struct {
 	Options hipac.LiveOptions
 	Step    int // len(History.Steps) for after the last one
 	What    string
+
+	check func(*hipac.Live[int]) error
 }
 
 // Error says the difference in a line, with what makes it again.
@@ -61,7 +63,11 @@ type run struct {
 
 // Run applies a history to a live list with these options, and compares. The
 // error is a *Difference, or that of a first list that exceeds a limit.
-func Run(h *History, o hipac.LiveOptions) (Report, error) {
+func Run(h *History, o hipac.LiveOptions) (Report, error) { return RunWith(h, o, nil) }
+
+// RunWith is Run with a further check of the list after every step, which need
+// not be the same list of versions when work goes on in the background.
+func RunWith(h *History, o hipac.LiveOptions, check func(*hipac.Live[int]) error) (Report, error) {
 	x := &run{h: h, o: o, m: newModel(h), r: rand.New(rand.NewPCG(h.Config.Seed, 0x72))}
 	x.aim = newAimer(h, x.r)
 	x.checked = min(max(2400/len(h.Pool), 1), 6)
@@ -78,12 +84,17 @@ func Run(h *History, o hipac.LiveOptions) (Report, error) {
 		x.m.setKey(x.aim.key(x.r.IntN(len(h.Pool))))
 	}
 	for i := range h.Steps {
-		if err := x.guarded(func() error { return x.step(i) }); err != nil {
-			return x.report, &Difference{h, o, i, err.Error()}
+		if err := x.guarded(func() error {
+			if err := x.step(i); err != nil || check == nil {
+				return err
+			}
+			return check(x.live)
+		}); err != nil {
+			return x.report, &Difference{h, o, i, err.Error(), check}
 		}
 	}
 	if err := x.guarded(x.end); err != nil {
-		return x.report, &Difference{h, o, len(h.Steps), err.Error()}
+		return x.report, &Difference{h, o, len(h.Steps), err.Error(), check}
 	}
 	return x.report, nil
 }

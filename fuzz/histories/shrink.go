@@ -22,7 +22,7 @@ func Shrink(d *Difference, most time.Duration) *Difference {
 		if time.Now().After(end) {
 			return nil
 		}
-		_, err := Run(h, d.Options)
+		_, err := RunWith(h, d.Options, d.check)
 		var again *Difference
 		if errors.As(err, &again) {
 			return again

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/hipac-go/classifier/hipac/internal/bitvec"
 	"github.com/hipac-go/classifier/hipac/internal/lower"
 	"github.com/hipac-go/classifier/rules"
 )
@@ -143,44 +142,12 @@ func (e *edited) check(v version, key rules.Key, what string) {
 // requireNoRest requires that all rows that the root reaches, whether keys get
 // there or not, are those of rules that there are.
 func (e *edited) requireNoRest(what string) {
-	t, seen := &e.ed.b.tree, map[Ref]bool{}
-	var visit func(ref Ref)
-	visit = func(ref Ref) {
-		if ref.isEmpty() || seen[ref] {
-			return
-		}
-		seen[ref] = true
-		switch {
-		case ref.isInterval():
-			l := t.lines[ref.offset()]
-			for _, c := range t.slots[l[intervalBounds]:][:l.parts()] {
-				visit(Ref(c))
-			}
-		case ref.isTable():
-			if ref.hasSpan() {
-				visit(Ref(t.slots[ref.offset()-1]))
-			}
-			for _, c := range t.slots[ref.offset():][:1<<ref.bits()] {
-				visit(Ref(c))
-			}
-		case ref.form() == formBucket:
-			off := ref.offset()
-			for p := range bitvec.Len(t.slots, off) {
-				label := bitvec.Tag(t.slots, off, uint32(p)) >> 1
-				_, found := slices.BinarySearch(e.labels, label)
-				require.NotEqual(e.t, e.ed.Dead(label), found, "%s: the row of %d in a bucket", what, label)
-			}
-		default:
-			last := uint32(0)
-			t.eachRow(ref, func(row []uint32) {
-				_, found := slices.BinarySearch(e.labels, row[0]>>1)
-				require.True(e.t, found, "%s: a row of %d is left", what, row[0]>>1)
-				require.Less(e.t, last, row[0], what)
-				last = row[0]
-			})
-		}
-	}
-	visit(e.root)
+	t := e.ed.b.tree
+	t.dead = e.ed.dead
+	t.EachRow(e.root, func(label uint32, inexact bool) {
+		_, found := slices.BinarySearch(e.labels, label)
+		require.True(e.t, found, "%s: a row of %d is left", what, label)
+	})
 }
 
 // ruleSource is a generator of rules and keys out of few values, so that rules nest,

@@ -198,6 +198,42 @@ func (s *Shape) share(tag uint32, bytes int) {
 	}
 }
 
+// EachRow calls visit with the label of every row that the root reaches, whether
+// keys get there or not, but for those that are deleted; with that of a row that
+// nodes share once. It is for checks of the structure.
+func (t *Tree) EachRow(root Ref, visit func(label uint32, inexact bool)) {
+	t.eachRowOnce(root, map[Ref]bool{}, func(tag uint32) { visit(tag>>1, tag&1 != 0) })
+}
+
+func (t *Tree) eachRowOnce(r Ref, seen map[Ref]bool, visit func(tag uint32)) {
+	if r.isEmpty() || seen[r] {
+		return
+	}
+	seen[r] = true
+	switch {
+	case r.isInterval():
+		l := &t.lines[r.offset()]
+		for _, c := range t.slots[l[intervalBounds]:][:l.parts()] {
+			t.eachRowOnce(Ref(c), seen, visit)
+		}
+	case r.isTable():
+		if r.hasSpan() {
+			t.eachRowOnce(Ref(t.slots[r.offset()-1]), seen, visit)
+		}
+		for _, c := range t.slots[r.offset():][:1<<r.bits()] {
+			t.eachRowOnce(Ref(c), seen, visit)
+		}
+	case r.form() == formBucket:
+		for i := range bitvec.Len(t.slots, r.offset()) {
+			if tag := bitvec.Tag(t.slots, r.offset(), uint32(i)); !t.isDead(tag >> 1) {
+				visit(tag)
+			}
+		}
+	default:
+		t.eachRow(r, func(row []uint32) { visit(row[0]) })
+	}
+}
+
 // eachRow calls visit with the words of each row of a leaf that is no bucket.
 func (t *Tree) eachRow(r Ref, visit func(row []uint32)) {
 	data := t.flat()[int(r.offset())*blockWords:]
