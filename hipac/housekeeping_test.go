@@ -1,6 +1,7 @@
 package hipac_test
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"testing"
@@ -8,8 +9,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hipac-go/classifier/bench/workload"
 	"github.com/hipac-go/classifier/fuzz/histories"
 	"github.com/hipac-go/classifier/hipac"
+	"github.com/hipac-go/classifier/rules"
 )
 
 var hurriedSeeds = flag.Int("hurried", 1, "run so many random histories of each kind with housekeeping all the time")
@@ -30,6 +33,34 @@ func TestHousekeepingAllTheTimeChangesNoAnswer(t *testing.T) {
 				}
 				require.NoError(t, err)
 			}
+		}
+	}
+}
+
+func TestAListThatIsLeftAloneComesToRest(t *testing.T) {
+	defer hipac.Hurry()()
+	for _, n := range []int{20, 300, 3000} {
+		for _, edits := range []int{1, 30, 300} {
+			l, err := workload.Generate(workload.Config{Family: "fw1", Rules: n, Seed: 3})
+			require.NoError(t, err)
+			live, err := hipac.NewLive(context.Background(), l, nil)
+			require.NoError(t, err)
+			for i := range edits {
+				r := l.At(i % n)
+				require.NoError(t, live.Edit(context.Background(), func(tx *hipac.Tx[string]) error {
+					_, err := tx.Append(rules.Rule[string]{Conds: r.Conds, Value: r.Value})
+					return err
+				}))
+			}
+			// Nothing new is published for 100 times as long as lists wait.
+			last, since := live.Snapshot(), time.Now()
+			for begin := since; time.Since(since) < 100*time.Millisecond; time.Sleep(time.Millisecond) {
+				if s := live.Snapshot(); s != last {
+					last, since = s, time.Now()
+				}
+				require.Less(t, time.Since(begin), 20*time.Second, "%d rules, %d edits", n, edits)
+			}
+			require.NoError(t, hipac.CheckRows(live))
 		}
 	}
 }

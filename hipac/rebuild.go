@@ -24,8 +24,8 @@ type pace struct {
 	// see rubbishShare.
 	rubbish int64
 	// inline is the size up to which a commit copies a tree. A larger one is
-	// copied in the background, unless there is no room left before that is done:
-	// to have the arrays grow would take longer still.
+	// copied in the background; when there is no room left before that is done,
+	// its arrays grow, which takes a fifth of the time.
 	inline int64
 	// drift is the number of rules that may be edited in any case before the tree
 	// is built anew, misfits that of rules with no place; see driftShare and
@@ -96,10 +96,8 @@ func (w *editList[T]) tidy() {
 	if w.live == nil {
 		return
 	}
-	bytes, of := w.live.ed.Rubbish()
-	full := w.live.ed.Full()
-	if full && (of <= w.pace.inline || w.rebuild != nil) || w.pace.much(bytes, of) && (of <= w.pace.inline || w.host == nil) {
-		w.live.compact(tree.Ample)
+	if _, of := w.live.ed.Rubbish(); of <= w.pace.inline || w.host == nil {
+		w.live.tidy()
 	}
 }
 
@@ -197,7 +195,7 @@ func (w *editList[T]) copy(r *rebuild[T], from *sequence[T]) {
 		return from.member(key)
 	})
 	box := make([]lower.Span, w.schema.KeyLen())
-	w.follow(r, func() int { return len(r.changes) }, func() (do func() error) {
+	w.follow(r, func() (do func() error) {
 		changes := r.changes
 		r.changes = nil
 		return func() error {
@@ -209,10 +207,9 @@ func (w *editList[T]) copy(r *rebuild[T], from *sequence[T]) {
 					return err
 				}
 			}
-			t.tidy()
 			return nil
 		}
-	}, func(err error) {
+	}, t.tidy, func(err error) {
 		if err != nil { // asks for more than a tree can take
 			w.since = w.order.Len() + w.pace.drift
 			return
@@ -233,7 +230,7 @@ func (w *editList[T]) renew(r *rebuild[T], from *sequence[T]) {
 	if err == nil {
 		n.follows = true
 	}
-	w.follow(r, func() int { return len(r.steps) }, func() (do func() error) {
+	w.follow(r, func() (do func() error) {
 		steps := r.steps
 		r.steps = nil
 		return func() error {
@@ -246,10 +243,11 @@ func (w *editList[T]) renew(r *rebuild[T], from *sequence[T]) {
 				}
 			}
 			n.undo = n.undo[:0]
-			if n.live != nil {
-				n.live.tidy()
-			}
 			return nil
+		}
+	}, func() {
+		if n != nil && n.live != nil {
+			n.live.tidy()
 		}
 	}, func(err error) {
 		if err != nil || n.stale { // memory, or an edit that the tree cannot take: perhaps later
@@ -285,31 +283,39 @@ func (w *editList[T]) step(s *step[T]) error {
 
 // follow makes the edits that are committed meanwhile until few are left, makes
 // those with the list locked, and has finish put the outcome in place. take is
-// called with the list locked and returns what to do without.
-func (w *editList[T]) follow(r *rebuild[T], left func() int, take func() func() error, finish func(error)) {
+// called with the list locked and returns what to do without; tidy is called
+// between.
+func (w *editList[T]) follow(r *rebuild[T], take func() func() error, tidy func(), finish func(error)) {
 	var err error
+	followed := false
 	for {
 		w.host.Lock()
 		if w.rebuild != r {
 			w.host.Unlock()
 			return
 		}
-		last := err != nil || left() <= w.pace.caughtUp
+		left := max(len(r.changes), len(r.steps))
+		followed = followed || left > 0
 		do := take()
-		if last {
-			if err == nil {
-				err = do()
-			}
-			w.rebuild = nil
-			finish(err)
-			w.freeze()
-			w.clear()
-			w.host.publish()
-			w.improve()
+		if err == nil && left > w.pace.caughtUp {
 			w.host.Unlock()
-			return
+			if err = do(); err == nil {
+				tidy()
+			}
+			continue
+		}
+		if err == nil {
+			err = do()
+		}
+		w.rebuild = nil
+		finish(err)
+		w.freeze()
+		w.clear()
+		w.host.publish()
+		if followed && err == nil { // else it would make room that idle has freed, or fail again
+			w.improve()
 		}
 		w.host.Unlock()
-		err = do()
+		return
 	}
 }
