@@ -38,7 +38,7 @@ var TargetNames = targetNames
 // soon as there is a reason, until restore is called.
 func Hurry() (restore func()) {
 	was := usualPace
-	usualPace = pace{rubbish: 1 << 10, drift: 40, misfits: 0, caughtUp: 2, idle: time.Millisecond}
+	usualPace = pace{rubbish: 1 << 10, spare: 1 << 10, drift: 40, misfits: 0, caughtUp: 2, idle: time.Millisecond}
 	return func() { usualPace = was }
 }
 

@@ -20,9 +20,10 @@ import (
 
 // pace is when there is housekeeping. Tests have it go on all the time.
 type pace struct {
-	// rubbish is what rubbish there may be in any case before a tree is copied;
-	// see rubbishShare.
+	// rubbish is what rubbish there may be, in bytes, although there is room.
 	rubbish int64
+	// spare is the room that a tree may keep in any case when edits have ended.
+	spare int64
 	// inline is the size up to which a commit copies a tree. A larger one is
 	// copied in the background; when there is no room left before that is done,
 	// its arrays grow, which takes a fifth of the time.
@@ -40,14 +41,9 @@ type pace struct {
 	idle time.Duration
 }
 
-var usualPace = pace{rubbish: 1 << 16, inline: 16 << 20, drift: 1 << 12, misfits: 16, caughtUp: 32, idle: 250 * time.Millisecond}
+var usualPace = pace{rubbish: 1 << 62, spare: 1 << 16, inline: 16 << 20, drift: 1 << 12, misfits: 16, caughtUp: 32, idle: 250 * time.Millisecond}
 
 const (
-	// rubbishShare is how much rubbish there may be for each byte of a tree before
-	// it is copied: three quarters of the room that trees under edit have. At
-	// 100,000 rules, whose edits leave 2.4 kB, they are copied every 3,000 edits or
-	// so, which takes 3 to 6 ms.
-	rubbishShare = 1.5
 	// driftShare is the share of rules that may be edited before the tree is
 	// built anew.
 	driftShare = 2
@@ -96,15 +92,32 @@ func (w *editList[T]) tidy() {
 	if w.live == nil {
 		return
 	}
-	if _, of := w.live.ed.Rubbish(); of <= w.pace.inline || w.host == nil {
+	all, tables := w.live.ed.Written()
+	switch {
+	case all <= w.pace.inline || w.host == nil:
 		w.live.tidy()
+	case tables <= w.pace.inline/8:
+		if full, _ := w.live.ed.Full(); full {
+			w.live.compactTables()
+		}
 	}
 }
 
-// much reports whether there is so much rubbish in a tree that it should be
-// copied.
-func (p *pace) much(rubbish, of int64) bool {
-	return rubbish > max(p.rubbish, int64(rubbishShare*float64(of)))
+// tidy copies a tree that has little room.
+func (t *liveTree[T]) tidy() {
+	switch tables, rows := t.ed.Full(); {
+	case rows || t.ed.Rubbish() > t.pace.rubbish:
+		t.compact(tree.Ample)
+	case tables:
+		t.compactTables()
+	}
+}
+
+// shed copies a tree that many edits were made in of which nobody has seen any.
+func (t *liveTree[T]) shed() {
+	if all, _ := t.ed.Written(); t.ed.Rubbish() > max(1<<20, all) {
+		t.compact(tree.Ample)
+	}
 }
 
 // improve begins work in the background when there is a need.
@@ -112,11 +125,12 @@ func (w *editList[T]) improve() {
 	if w.live == nil || w.rebuild != nil || w.host == nil {
 		return
 	}
-	bytes, of := w.live.ed.Rubbish()
+	all, _ := w.live.ed.Written()
+	tables, rows := w.live.ed.Full()
 	switch {
 	case w.drifted():
 		w.begin(true, tree.Ample)
-	case of > w.pace.inline && (w.pace.much(bytes, of) || w.live.ed.Full()):
+	case all > w.pace.inline && (tables || rows || w.live.ed.Rubbish() > w.pace.rubbish):
 		w.begin(false, tree.Ample)
 	case !w.waiting && w.unsettled():
 		w.waiting = true
@@ -137,8 +151,8 @@ func (w *editList[T]) begin(full bool, room tree.Room) {
 
 // unsettled reports whether it is worth tidying up when there are no more edits.
 func (w *editList[T]) unsettled() bool {
-	_, of := w.live.ed.Rubbish()
-	return w.since > w.order.Len()/idleShare || w.live.ed.Spare() > max(w.pace.rubbish, of/3)
+	all, _ := w.live.ed.Written()
+	return w.since > w.order.Len()/idleShare || w.live.ed.Spare()+w.live.ed.Rubbish() > max(w.pace.spare, all/3)
 }
 
 // idle tidies up if there were no edits for the time of pace.idle.
@@ -153,8 +167,8 @@ func (w *editList[T]) idle() {
 		time.AfterFunc(w.pace.idle, w.idle)
 	default:
 		w.waiting = false
-		_, of := w.live.ed.Rubbish()
-		if renew := w.since > w.order.Len()/idleShare; renew || of > w.pace.inline {
+		all, _ := w.live.ed.Written()
+		if renew := w.since > w.order.Len()/idleShare; renew || all > w.pace.inline {
 			w.begin(renew, tree.Tight)
 			return
 		}
@@ -162,13 +176,6 @@ func (w *editList[T]) idle() {
 		w.freeze()
 		w.clear()
 		w.host.publish()
-	}
-}
-
-// tidy frees rubbish that nobody has seen yet.
-func (t *liveTree[T]) tidy() {
-	if bytes, of := t.ed.Rubbish(); t.ed.Full() || t.pace.much(bytes, of) {
-		t.compact(tree.Ample)
 	}
 }
 
@@ -209,7 +216,7 @@ func (w *editList[T]) copy(r *rebuild[T], from *sequence[T]) {
 			}
 			return nil
 		}
-	}, t.tidy, func(err error) {
+	}, t.shed, func(err error) {
 		if err != nil { // asks for more than a tree can take
 			w.since = w.order.Len() + w.pace.drift
 			return
@@ -247,7 +254,7 @@ func (w *editList[T]) renew(r *rebuild[T], from *sequence[T]) {
 		}
 	}, func() {
 		if n != nil && n.live != nil {
-			n.live.tidy()
+			n.live.shed()
 		}
 	}, func(err error) {
 		if err != nil || n.stale { // memory, or an edit that the tree cannot take: perhaps later

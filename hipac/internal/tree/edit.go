@@ -73,7 +73,8 @@ type Editor struct {
 	sealed  int      // classes when t.perms were made
 	dead    []uint32 // labels of the rows of buckets that are deleted, ascending
 	wasDead []uint32 // at the last version
-	compact int64    // bytes after the last Compact
+	kept    mark     // of the arrays as they were written last
+	peak    mark     // what a version took beyond the last, at most of late
 
 	// Misfits is the number of rules that had no place since the last build,
 	// Splits that of leaves that were cut.
@@ -90,11 +91,12 @@ func NewEditor(t *Tree, f *lower.Frame, cfg Config, conds func(label uint32) []r
 	e.box, e.reach, e.corner = make([]lower.Span, n), make([]lower.Span, n), make([]uint32, n)
 	e.b.tree = *t
 	if cap(t.slots) == len(t.slots) { // as it was built
-		e.b.tree.makeRoom(Tight)
+		e.b.tree.makeRoom(Tight, true, mark{})
 	}
 	e.b.tree.classes = slices.Clone(t.classes)
 	e.b.tree.wants, e.b.tree.needs = nil, nil
-	e.compact = t.used()
+	e.kept = e.b.mark()
+	e.version = e.kept
 	e.dead = t.dead
 	e.seal()
 	return e
@@ -112,6 +114,8 @@ func (e *Editor) Tree(a Asker) *Tree {
 // seal makes all nodes public.
 func (e *Editor) seal() {
 	t := &e.b.tree
+	e.peak.slots = max(e.peak.slots-e.peak.slots/64, len(t.slots)-e.version.slots)
+	e.peak.rows = max(e.peak.rows-e.peak.rows/64, len(t.rows)-e.version.rows)
 	if len(t.rows)%2 != 0 {
 		t.rows = append(t.rows, row{}) // vectors load pairs
 	}
@@ -133,19 +137,25 @@ func (e *Editor) Undo() {
 // Bytes returns the memory that the newest version takes, rubbish included.
 func (e *Editor) Bytes() int64 { return e.b.tree.used() }
 
-// Rubbish returns the bytes that came since the tree was built or compacted,
-// most of which Compact would free, and what it took then.
-func (e *Editor) Rubbish() (bytes, of int64) { return e.b.tree.used() - e.compact, e.compact }
-
-// Full reports whether most of the room for edits is used up.
-func (e *Editor) Full() bool {
-	t := &e.b.tree
-	return nearlyFull(t.slots, 1<<9) || nearlyFull(t.rows, 1<<6)
+// Written returns the bytes of the tree as it was built or copied last, and
+// those of its tables.
+func (e *Editor) Written() (all, tables int64) {
+	tables = 8*int64(e.kept.slots) + 64*int64(e.kept.lines)
+	return tables + 32*int64(e.kept.rows), tables
 }
 
-// nearlyFull reports whether an array has little room: for less than a few edits,
-// or a twelfth of its length.
-func nearlyFull[E any](s []E, few int) bool { return cap(s)-len(s) < max(few, len(s)/12) }
+// Rubbish returns the bytes that came since, most of which Compact would free.
+func (e *Editor) Rubbish() int64 {
+	t := &e.b.tree
+	return 8*int64(len(t.slots)-e.kept.slots) + 64*int64(len(t.lines)-e.kept.lines) + 32*int64(len(t.rows)-e.kept.rows)
+}
+
+// Full reports whether the room for edits is used up, of tables and of rows: there
+// may be none for the next version.
+func (e *Editor) Full() (tables, rows bool) {
+	t := &e.b.tree
+	return cap(t.slots)-len(t.slots) < 2*e.peak.slots, cap(t.rows)-len(t.rows) < 2*e.peak.rows
+}
 
 // Spare returns the bytes of room behind the arrays.
 func (e *Editor) Spare() int64 { return int64(e.b.tree.Bytes()) - e.b.tree.used() }

@@ -277,6 +277,9 @@ func TestEditedTreesAnswerAsTheListAfterEveryEdit(t *testing.T) {
 					if r.IntN(40) == 0 {
 						e.root = e.ed.Compact([]Ref{e.root}, r.IntN(2) == 0)[0]
 					}
+					if r.IntN(40) == 0 {
+						e.root = e.ed.CompactTables([]Ref{e.root})[0]
+					}
 					if r.IntN(40) == 0 { // as in the background
 						c, roots := Copy(e.ed.Tree(e), []Ref{e.root}, Tight)
 						e.root = roots[0]

@@ -14,18 +14,20 @@ type mover struct {
 	slots []uint64
 	lines []line
 	rows  []row
+	stay  bool // rows stay where they are
 	// Where nodes went, by where they were: 1 + offset, 0 for not yet.
 	slotAt, lineAt, rowAt []uint32
 }
 
-// newMover returns a mover with room for what is there, a good part of which is
-// rubbish as a rule. release must be called when all is moved.
-func newMover(t *Tree) *mover {
-	n := func(l int) int { return l + l/4 }
+// newMover returns a mover without room, for all or for all but rows. release must
+// be called when all is moved.
+func newMover(t *Tree, rows bool) *mover {
 	m := movers.Get().(*mover)
-	m.from = t
-	m.slots, m.lines, m.rows = make([]uint64, 0, n(len(t.slots))), make([]line, 0, n(len(t.lines))), make([]row, 0, n(len(t.rows)))
-	m.slotAt, m.lineAt, m.rowAt = zeros(m.slotAt, len(t.slots)), zeros(m.lineAt, len(t.lines)), zeros(m.rowAt, len(t.rows))
+	m.from, m.stay = t, !rows
+	m.slotAt, m.lineAt = zeros(m.slotAt, len(t.slots)), zeros(m.lineAt, len(t.lines))
+	if rows {
+		m.rowAt = zeros(m.rowAt, len(t.rows))
+	}
 	return m
 }
 
@@ -64,6 +66,8 @@ func (m *mover) move(ref Ref) Ref {
 			m.slots = append(m.slots, m.from.slots[off:][:bitvec.Words(m.from.slots, off)]...)
 		}
 		return at(ref, m.slotAt[off]-1)
+	case m.stay:
+		return ref
 	}
 	off := ref.offset()
 	if m.rowAt[off] == 0 {
