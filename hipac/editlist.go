@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/hipac-go/classifier/hipac/internal/counters"
 	"github.com/hipac-go/classifier/hipac/internal/lower"
@@ -129,6 +130,7 @@ type editList[T any] struct {
 
 	was     *liveTree[T] // before
 	since   int          // edits since the tree was built
+	renewed time.Time    // when it may be for that alone
 	follows bool         // makes the edits of another list
 	rebuild *rebuild[T]  // under way in the background
 	waiting bool         // for edits to end; see idle

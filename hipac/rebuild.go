@@ -51,6 +51,9 @@ const (
 	// makes every lookup visit one more span.
 	misfitShare = 256
 	idleShare   = 64
+	// renewShare is how many times as long as it took to build the list anew it is
+	// not built again for having drifted alone: a core has that much else to do.
+	renewShare = 20
 )
 
 // host is what owns lists under edit: its lock is held while they change.
@@ -182,7 +185,7 @@ func (w *editList[T]) idle() {
 // drifted reports whether the tree is worth building anew.
 func (w *editList[T]) drifted() bool {
 	n := w.order.Len()
-	return w.since > max(w.pace.drift, n/driftShare) || w.live.ed.Misfits > w.pace.misfits+n/misfitShare || w.live.ed.Crowded()
+	return w.since > max(w.pace.drift, n/driftShare) && time.Now().After(w.renewed) || w.live.ed.Misfits > w.pace.misfits+n/misfitShare || w.live.ed.Crowded()
 }
 
 // abandon lets work in the background go, whose tree will not be wanted.
@@ -229,6 +232,7 @@ func (w *editList[T]) copy(r *rebuild[T], from *sequence[T]) {
 
 // renew numbers a version anew and builds its tree, and makes the edits since.
 func (w *editList[T]) renew(r *rebuild[T], from *sequence[T]) {
+	began := time.Now()
 	list := make([]*member[T], 0, from.order.Len())
 	for _, m := range from.order.All() {
 		list = append(list, m.asBasic())
@@ -257,6 +261,7 @@ func (w *editList[T]) renew(r *rebuild[T], from *sequence[T]) {
 			n.live.shed()
 		}
 	}, func(err error) {
+		w.renewed = time.Now().Add(renewShare * time.Since(began))
 		if err != nil || n.stale { // memory, or an edit that the tree cannot take: perhaps later
 			w.since = 0
 			return
