@@ -35,7 +35,7 @@ import (
 // All returns the makers of all baselines, in the order above.
 func All() []compare.Maker {
 	return []compare.Maker{
-		linearMaker, tupleSpaceMaker, tupleMergeMaker, bitVectorMaker, aggregatedMaker, dimTreeMaker,
+		linearMaker, tupleSpaceMaker, tupleMergeMaker, partitionSortMaker, bitVectorMaker, aggregatedMaker, dimTreeMaker,
 	}
 }
 

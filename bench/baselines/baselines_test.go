@@ -141,7 +141,7 @@ func TestEveryBaselineAnswersAsTheLinearMatcher(t *testing.T) {
 }
 
 // updates are the baselines that are made for updates.
-var updates = map[string]bool{"tuplespace": true, "tuplemerge": true}
+var updates = map[string]bool{"tuplespace": true, "tuplemerge": true, "partitionsort": true}
 
 func TestUpdatersAnswerAsTheLinearMatcherAfterEveryHistory(t *testing.T) {
 	for name, l := range lists(t) {

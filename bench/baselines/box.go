@@ -31,9 +31,13 @@ const maxBoxes = 16
 // test is what a box asks of one key word.
 type test struct{ word, mask, lo, size uint32 }
 
+// interval reports whether the test is one of an interval: those of masks, and of
+// word 0, do not have all the bits of a word. A word has one interval at most.
+func (t *test) interval() bool { return t.word != 0 && t.mask == ^uint32(0) }
+
 // width is how many bits of its word a test gives, about.
 func (t *test) width() int {
-	if t.mask == ^uint32(0) {
+	if t.interval() {
 		return 32 - bits.Len32(t.size)
 	}
 	return bits.OnesCount32(t.mask)
@@ -151,8 +155,15 @@ func choices(s *rules.Schema, set *fieldSet) (out []choice) {
 		}
 		var masks wordBox
 		for j := range n {
-			if m := uint32(p.mask.Shr(32 * (n - 1 - j)).Lo); m != 0 {
-				masks = append(masks, test{uint32(first + j), m, uint32(p.want.Shr(32 * (n - 1 - j)).Lo), 0})
+			mask, want := uint32(p.mask.Shr(32*(n-1-j)).Lo), uint32(p.want.Shr(32*(n-1-j)).Lo)
+			halves := []uint32{mask}
+			if mask == ^uint32(0) {
+				halves = []uint32{mask << 16, mask >> 16}
+			}
+			for _, m := range halves {
+				if m != 0 {
+					masks = append(masks, test{uint32(first + j), m, want & m, 0})
+				}
 			}
 		}
 		for _, w := range splitInterval(s, set.field, p.Interval) {

@@ -75,7 +75,7 @@ func (bx *boxes) tuple(b uint32, mask, value []uint32) {
 			continue
 		}
 		m := t.mask
-		if m == ^uint32(0) {
+		if t.interval() {
 			m <<= bits.Len32(t.lo ^ (t.lo + t.size))
 		}
 		m &= bx.full[t.word]
@@ -179,10 +179,12 @@ func (ts *maskTables) put(t *maskTable, b uint32) int {
 	ts.size += t.bytes()
 	if b < t.best {
 		t.best = b
-		ts.sorted(t)
+		reorder(ts.order, t)
 	}
 	return int(i)
 }
+
+func (t *maskTable) top() uint32 { return t.best }
 
 func (t *maskTable) grow() {
 	old, chain := t.slots, t.chain
@@ -236,23 +238,9 @@ func (ts *maskTables) take(b uint32) *maskTable {
 	ts.size += t.bytes()
 	if best != t.best {
 		t.best = best
-		ts.sorted(t)
+		reorder(ts.order, t)
 	}
 	return t
-}
-
-// sorted brings a table whose best box has changed to its place in the order.
-func (ts *maskTables) sorted(t *maskTable) {
-	i := slices.Index(ts.order, t)
-	for i > 0 && ts.order[i-1].best > t.best {
-		ts.order[i] = ts.order[i-1]
-		i--
-	}
-	for i+1 < len(ts.order) && ts.order[i+1].best < t.best {
-		ts.order[i] = ts.order[i+1]
-		i++
-	}
-	ts.order[i] = t
 }
 
 // discard removes a table that has become empty: it is the last in the order.

@@ -107,3 +107,21 @@ func (h *lowest) drop(in func(b uint32) bool) uint32 {
 	}
 	return h.heap[0]
 }
+
+// reorder brings a partition whose best box has changed to its place among those
+// that are in the order of their best boxes.
+func reorder[P interface {
+	comparable
+	top() uint32
+}](order []P, p P) {
+	i := slices.Index(order, p)
+	for i > 0 && order[i-1].top() > p.top() {
+		order[i] = order[i-1]
+		i--
+	}
+	for i+1 < len(order) && order[i+1].top() < p.top() {
+		order[i] = order[i+1]
+		i++
+	}
+	order[i] = p
+}
