@@ -16,7 +16,8 @@ import (
 )
 
 type genCmd struct {
-	Rules genRulesCmd `cmd:"" help:"Make a rule set of a family, of any size."`
+	Rules       genRulesCmd       `cmd:"" help:"Make a rule set of a family, of any size."`
+	Connections genConnectionsCmd `cmd:"" help:"Make the packets of connections, as pcap or into a TUN device."`
 }
 
 // writeOut has write fill a file, - for standard output. The file appears under

@@ -1,0 +1,126 @@
+package connections
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// run makes a generator that must be possible.
+func run(t testing.TB, c Config, profiles ...Profile) *Generator {
+	t.Helper()
+	for _, p := range profiles {
+		c.Profiles = append(c.Profiles, Weighted{p, 1})
+	}
+	g, err := New(c)
+	require.NoError(t, err)
+	return g
+}
+
+// ready returns a ready profile.
+func ready(t testing.TB, name string) Profile {
+	t.Helper()
+	for _, p := range Ready() {
+		if p.Name == name {
+			return p
+		}
+	}
+	t.Fatalf("there is no profile %s", name)
+	return Profile{}
+}
+
+// profile reads the text of one profile.
+func profile(t testing.TB, text string) Profile {
+	t.Helper()
+	list, err := ParseProfiles(strings.NewReader(text), "test")
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	return list[0]
+}
+
+func TestThereAreTenReadyProfiles(t *testing.T) {
+	var names []string
+	for _, p := range Ready() {
+		names = append(names, p.Name)
+		require.NoError(t, p.Validate(), p.Name)
+	}
+	require.Equal(t, []string{"http", "https", "dns", "ssh", "ntp", "smtp", "bulk", "voip", "scan", "synflood"}, names)
+}
+
+// rough is a profile with everything that can go wrong with it.
+func rough(p Profile) Profile {
+	p.Loss, p.Fragments, p.FragmentSize = 0.05, 0.3, 104
+	if p.Proto == TCP {
+		p.Reset = 0.2
+	}
+	return p
+}
+
+// few is how many connections of a profile tests make: those of some are long.
+func few(p Profile) int64 {
+	switch p.Name {
+	case "bulk", "voip", "ssh":
+		return 5
+	}
+	return 60
+}
+
+// tshark reads a capture with all checksums checked, and prints of the packets
+// that a filter lets through the numbers and what is said about them. Without
+// the reassembly of segments out of order it takes retransmissions for errors.
+func tshark(t *testing.T, path, filter string) string {
+	t.Helper()
+	cmd := exec.Command("tshark", "-n", "-r", path, "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE",
+		"-o", "udp.check_checksum:TRUE", "-o", "tcp.reassemble_out_of_order:TRUE", "-Y", filter, "-T", "fields", "-e", "frame.number", "-e", "_ws.col.Info", "-e", "_ws.expert.message")
+	var out, complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	require.NoError(t, cmd.Run(), complaints.String())
+	return out.String()
+}
+
+// What tshark must not find: in any run, and in one in which nothing is lost.
+const (
+	malformed = "_ws.malformed || _ws.short || ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.checksum.status == 0 || " +
+		"icmp.checksum.status == 0 || icmpv6.checksum.status == 0 || _ws.expert.severity == 0x800000 || " +
+		"ip.bogus_header_length || ip.fragment.error || ip.fragment.overlap || ipv6.fragment.error || ipv6.fragment.overlap"
+	suspicious = "tcp.analysis.flags || tcp.analysis.lost_segment || dns.retransmission || _ws.expert.severity == 0x600000"
+)
+
+func TestTsharkFindsNothingWrongWithReadyProfiles(t *testing.T) {
+	if _, err := exec.LookPath("tshark"); err != nil {
+		t.Skip("tshark is not installed")
+	}
+	var calm, wild []Weighted
+	for _, p := range Ready() {
+		calm = append(calm, Weighted{p, int(few(p))})
+		wild = append(wild, Weighted{rough(p), int(few(p))})
+	}
+	for _, v6 := range []bool{false, true} {
+		for _, kind := range []struct {
+			name     string
+			profiles []Weighted
+		}{{"calm", calm}, {"rough", wild}} {
+			t.Run(fmt.Sprintf("ipv6=%t/%s", v6, kind.name), func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "c.pcap")
+				f, err := os.Create(path)
+				require.NoError(t, err)
+				defer f.Close()
+				g := run(t, Config{Count: 300, IPv6: v6, Seed: 7, Profiles: kind.profiles})
+				require.NoError(t, g.WritePcap(context.Background(), f, Ethernet, time.Unix(0, 0), nil))
+				require.Empty(t, tshark(t, path, malformed))
+				if kind.name == "calm" {
+					// What is not answered is sent again: SYNs of scans, SYN-ACKs of floods.
+					require.Empty(t, tshark(t, path, "("+suspicious+") && !(tcp.flags.syn == 1 && (tcp.port == 80 || tcp.port <= 1024) && tcp.analysis.retransmission) && !(tcp.flags.reset == 1)"))
+				}
+			})
+		}
+	}
+}
