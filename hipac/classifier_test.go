@@ -376,10 +376,19 @@ func TestADecodedPacketFindsTheRuleOfItsKey(t *testing.T) {
 	var p packet.Packet
 	require.NoError(t, p.DecodeIP(made.AppendIP(nil)))
 	for _, s := range []*rules.Schema{rules.IPv4Tuple, rules.IPTuple, rules.Firewall} {
-		c := build(t, listOf(t, s, "dport=80", "src=10.0.0.0/8 dport=443 proto=tcp", "any"), nil)
+		l := listOf(t, s, "dport=80", "src=10.0.0.0/8 dport=443 proto=tcp", "any")
+		c := build(t, l, nil)
 		m, ok := c.LookupPacket(&p)
 		require.True(t, ok)
 		require.Equal(t, 1, m.Position)
+		live, err := hipac.NewLive(context.Background(), l, nil)
+		require.NoError(t, err)
+		m, ok = live.LookupPacket(&p)
+		require.True(t, ok)
+		require.Equal(t, rules.ID(2), m.ID)
+		m, ok = live.LookupTuple(rules.Tuple{Src: p.SrcAddr(), Dst: p.DstAddr(), SrcPort: p.SrcPort, DstPort: p.DstPort, Proto: p.Proto})
+		require.True(t, ok)
+		require.Equal(t, rules.ID(2), m.ID)
 		require.Zero(t, allocsPerRun(100, func() { c.LookupPacket(&p) }))
 	}
 	_, ok := build(t, listOf(t, rules.IPv6Tuple, "any"), nil).LookupPacket(&p)

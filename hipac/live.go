@@ -149,6 +149,14 @@ func (v *Live[T]) Schema() *rules.Schema { return v.list.schema }
 // Lookup is Snapshot.Lookup on the newest version.
 func (v *Live[T]) Lookup(k rules.Key) (Match[T], bool) { return v.current.Load().Lookup(k) }
 
+// LookupTuple is Snapshot.LookupTuple on the newest version.
+func (v *Live[T]) LookupTuple(t rules.Tuple) (Match[T], bool) { return v.current.Load().LookupTuple(t) }
+
+// LookupPacket is Snapshot.LookupPacket on the newest version.
+func (v *Live[T]) LookupPacket(p *packet.Packet) (Match[T], bool) {
+	return v.current.Load().LookupPacket(p)
+}
+
 // LookupBatch is Snapshot.LookupBatch on the newest version.
 func (v *Live[T]) LookupBatch(keys []uint32, ids []rules.ID) int {
 	return v.current.Load().LookupBatch(keys, ids)

@@ -14,6 +14,7 @@ import (
 	"github.com/hipac-go/classifier/bench/workload"
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/packet"
 )
 
 // port returns a rule for a port.
@@ -225,7 +226,8 @@ func TestLookupsOfLiveListsDoNotAllocate(t *testing.T) {
 				"lookup": func() { live.Lookup(k) },
 				"batch":  func() { live.LookupBatch(keys, ids) },
 				"reader": func() { reader.Lookup(k, 100) },
-				"tuple":  func() { live.Snapshot().LookupTuple(rules.Tuple{}) },
+				"tuple":  func() { live.LookupTuple(rules.Tuple{}) },
+				"packet": func() { live.LookupPacket(&packet.Packet{}) },
 			} {
 				least := allocsPerRun(50, func() {
 					randomKey(r, s, pool, k)
