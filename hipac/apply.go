@@ -133,13 +133,21 @@ func (e *ListEdit[T]) run(s *rules.Script, new *rules.List[T]) ([]rules.ID, erro
 	if e.list == nil {
 		return nil, ErrDone
 	}
-	// Fresh identities are none of those that are given further down.
+	// Fresh identities are none of those that are given further down, nor of rules
+	// that go: whoever compares them would take a new rule for an old one.
 	for i := range new.Len() {
 		if new.GivenID(i) {
 			e.list.ids.reserve(new.At(i).ID)
 		}
 	}
-	e.list.ids.given = func(id rules.ID) bool { i := new.Position(id); return i >= 0 && new.GivenID(i) }
+	var were map[rules.ID]bool
+	e.list.ids.given = func(id rules.ID) bool {
+		if were == nil {
+			were = e.list.known()
+		}
+		i := new.Position(id)
+		return were[id] || i >= 0 && new.GivenID(i)
+	}
 	defer func() { e.list.ids.given = nil }()
 	if e.list.many(len(s.Edits)) {
 		return e.exchange(s, new)

@@ -265,6 +265,21 @@ func (w *editList[T]) setID(id rules.ID, label uint32) {
 	w.ids.set(id, label)
 }
 
+// known returns the identities of all rules that there are or, in the transaction
+// under way, were.
+func (w *editList[T]) known() map[rules.ID]bool {
+	all := make(map[rules.ID]bool, w.order.Len())
+	for _, m := range w.order.All() {
+		all[m.id()] = true
+	}
+	for _, u := range w.undo {
+		if u.had {
+			all[u.id] = true
+		}
+	}
+	return all
+}
+
 func (w *editList[T]) dropID(id rules.ID) {
 	was, had := w.ids.get(id)
 	w.undo = append(w.undo, undo{id, was, had})

@@ -121,6 +121,8 @@ func TestEarlierDifferencesAreNoMore(t *testing.T) {
 		{Config{Kind: "same", Seed: 61276, Rules: 400, Steps: 490}, hipac.LiveOptions{NoBackground: true}},
 		// The greatest identity was given, and Apply came to need more.
 		{Config{Kind: "nested", Seed: 61375, Steps: 500}, hipac.LiveOptions{LeafRows: 64, NoBackground: true}},
+		// Apply gave a new rule the identity of one that it deleted, for the same reason.
+		{Config{Kind: "tiny", Seed: 400799, Rules: 8, Steps: 300}, hipac.LiveOptions{Counters: true, NoBackground: true}},
 	} {
 		requireRun(t, c.Config, c.o)
 	}
