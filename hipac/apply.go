@@ -140,15 +140,15 @@ func (e *ListEdit[T]) run(s *rules.Script, new *rules.List[T]) ([]rules.ID, erro
 			e.list.ids.reserve(new.At(i).ID)
 		}
 	}
-	var were map[rules.ID]bool
-	e.list.ids.given = func(id rules.ID) bool {
+	list, were := e.list, map[rules.ID]bool(nil)
+	list.avoid = func(id rules.ID) bool {
 		if were == nil {
-			were = e.list.known()
+			were = list.known()
 		}
 		i := new.Position(id)
 		return were[id] || i >= 0 && new.GivenID(i)
 	}
-	defer func() { e.list.ids.given = nil }()
+	defer func() { list.avoid = nil }()
 	if e.list.many(len(s.Edits)) {
 		return e.exchange(s, new)
 	}
@@ -251,7 +251,7 @@ func (e *ListEdit[T]) exchange(s *rules.Script, new *rules.List[T]) ([]rules.ID,
 		id := s.IDs[i]
 		if fates[i] == inserted {
 			if id == 0 {
-				id = w.ids.free()
+				id = w.ids.free(w.avoid)
 				w.ids.reserve(id)
 			}
 			list[i] = w.newBasic(new.At(i), id)

@@ -311,7 +311,7 @@ func (tx *TablesTx) replaceTable(ctx context.Context, s *rules.TableScript, new 
 		*chain = *from
 		chain.Rules = rewritten(from.Rules, func(i int, r *rules.Rule[rules.Action]) {
 			if r.ID = c.Rules.IDs[i]; r.ID == 0 {
-				r.ID = used.free()
+				r.ID = used.free(nil)
 				used.set(r.ID, 0)
 			} else if stays[i] {
 				list := was.chains[old].list

@@ -118,14 +118,15 @@ type editList[T any] struct {
 
 	// The transaction under way.
 	edits   int
-	stale   bool        // the tree is built anew at commit
-	rebuilt bool        // it was
-	undo    []undo      // of identities
-	had     *hadIDs     // nil: the same, but for undo
-	changes []change[T] // of the tree, while it is being copied
-	steps   []step[T]   // while it is being built
-	next    rules.ID    // of ids, before
-	taken   []uint32    // counters
+	stale   bool                // the tree is built anew at commit
+	rebuilt bool                // it was
+	undo    []undo              // of identities
+	had     *hadIDs             // nil: the same, but for undo
+	changes []change[T]         // of the tree, while it is being copied
+	steps   []step[T]           // while it is being built
+	next    rules.ID            // of ids, before
+	avoid   func(rules.ID) bool // identities that new rules do not get; nil: all they may
+	taken   []uint32            // counters
 	freed   []uint32
 
 	was     *liveTree[T] // before
@@ -293,7 +294,7 @@ func (w *editList[T]) insert(after uint32, r rules.Rule[T]) (rules.ID, error) {
 		return 0, err
 	}
 	if r.ID == 0 {
-		r.ID = w.ids.free()
+		r.ID = w.ids.free(w.avoid)
 	} else if _, used := w.ids.get(r.ID); used {
 		return 0, fmt.Errorf("%w: %d", rules.ErrDuplicateID, r.ID)
 	}

@@ -12,7 +12,6 @@ type identities struct {
 	n      int
 	next   rules.ID            // greater than every identity there was, or the greatest of all
 	low    rules.ID            // up to here, free has looked for those that nobody has
-	given  func(rules.ID) bool // what free is not to return besides; nil for none
 }
 
 func (x *identities) get(id rules.ID) (label uint32, ok bool) {
@@ -69,14 +68,14 @@ func (x *identities) delete(id rules.ID) {
 func (x *identities) reserve(id rules.ID) { x.next = max(x.next, id, id+1) }
 
 // free returns an identity that no rule has had or, when the greatest ones have
-// been used, one that no rule has.
-func (x *identities) free() rules.ID {
+// been used, one that no rule has and that is not to be avoided, if that is not nil.
+func (x *identities) free(avoid func(rules.ID) bool) rules.ID {
 	if id := max(x.next, 1); id < ^rules.ID(0) {
 		return id
 	}
 	for {
 		x.low++
-		if _, used := x.get(x.low); !used && (x.given == nil || !x.given(x.low)) {
+		if _, used := x.get(x.low); !used && (avoid == nil || !avoid(x.low)) {
 			return x.low
 		}
 	}

@@ -123,6 +123,8 @@ func TestEarlierDifferencesAreNoMore(t *testing.T) {
 		{Config{Kind: "nested", Seed: 61375, Steps: 500}, hipac.LiveOptions{LeafRows: 64, NoBackground: true}},
 		// Apply gave a new rule the identity of one that it deleted, for the same reason.
 		{Config{Kind: "tiny", Seed: 400799, Rules: 8, Steps: 300}, hipac.LiveOptions{Counters: true, NoBackground: true}},
+		// What a dry run of Apply avoided, later transactions still did.
+		{Config{Kind: "shortprefixes", Seed: 600047, Rules: 800, Steps: 790}, hipac.LiveOptions{LeafRows: 64, Replication: 64, Counters: true}},
 	} {
 		requireRun(t, c.Config, c.o)
 	}
