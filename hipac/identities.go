@@ -10,8 +10,8 @@ type identities struct {
 	dense  []uint32 // 1 + label, by identity - 1
 	sparse map[rules.ID]uint32
 	n      int
-	next   rules.ID            // greater than every identity there was, or the greatest of all
-	low    rules.ID            // up to here, free has looked for those that nobody has
+	next   rules.ID // greater than every identity there was, or the greatest of all
+	low    rules.ID // up to here, free has looked for those that nobody has
 }
 
 func (x *identities) get(id rules.ID) (label uint32, ok bool) {
