@@ -17,6 +17,7 @@ import (
 
 type genCmd struct {
 	Rules       genRulesCmd       `cmd:"" help:"Make a rule set of a family, of any size."`
+	Packets     genPacketsCmd     `cmd:"" help:"Make packets for a rule set."`
 	Connections genConnectionsCmd `cmd:"" help:"Make the packets of connections, as pcap or into a TUN device."`
 }
 

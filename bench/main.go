@@ -6,6 +6,7 @@
 //	go run ./bench packet --rules FILE --pcap FILE [--json]
 //	go run ./bench update --rules FILE [--packets FILE] [--json]
 //	go run ./bench gen rules --family NAME --rules N --out FILE
+//	go run ./bench gen packets --rules FILE --packets N --mode MODE --out FILE
 //
 // lookup times every way to look up a key, and counts wrong answers: a figure
 // for a path whose answers are not checked is worth nothing. packet times what a

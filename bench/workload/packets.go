@@ -38,10 +38,15 @@ const (
 	// the rule accepts, of a field that it leaves free 0 or the largest. Many
 	// packets lie at the corners of the whole space.
 	Trace
-	numModes
+	numMixed // those that Mixed takes
+	// Worst looks for the packets that cost most, by PacketConfig.Cost, and
+	// takes the costliest PacketConfig.Flows of them by turns, the costliest
+	// first. See WorstReport.
+	Worst    = numMixed
+	numModes = Worst + 1
 )
 
-var modeNames = [numModes]string{"mixed", "corners", "overlaps", "uniform", "misses", "zipf", "trace"}
+var modeNames = [numModes]string{"mixed", "corners", "overlaps", "uniform", "misses", "zipf", "trace", "worst"}
 
 // String returns the mode's name.
 func (m Mode) String() string {
@@ -73,8 +78,31 @@ type PacketConfig struct {
 	// Trace, whose shape is 1: a packet comes ceil(b/u) times for u uniform in 0..1, at
 	// most N/10+1 times. 0 means 0.1, few repeats; 1 is much locality.
 	Repeat float64
-	// Flows is the number of different packets of Zipf; 0 means 10,000.
+	// Flows is the number of different packets of Zipf, 0 meaning 10,000, and of
+	// Worst, 0 meaning 1,000.
 	Flows int
+
+	// Real asks for packets that can be sent: what a key says is what decoding
+	// the packet of PacketOf says, so that a packet of a protocol without ports
+	// has none, one that is not IP fragment 0 neither, and so on. Interfaces,
+	// connection state and mark, which no header holds, are kept as drawn. Fields
+	// that a rule leaves free are plain ones. It takes about a microsecond more a
+	// packet.
+	Real bool
+	// Family is 4 or 6 for Real packets of schemas that do not say it.
+	Family int
+
+	// Matched reports whether a rule decides the packet. With it, the packets of
+	// Misses are such that it denies, see MissReport; they are looked for at the
+	// outer edges of rules, at random, and near other ones. MissShare, 0 to 1, is
+	// the share of such packets in the other modes.
+	Matched   func(rules.Key) bool
+	MissShare float64
+
+	// Cost says what looking up a packet costs, for Worst; Tries is the number of
+	// packets that it is asked of, 0 meaning 100,000.
+	Cost  func(rules.Key) int64
+	Tries int
 }
 
 // Keys is an array of packets of one schema, one behind the other in one
@@ -107,22 +135,25 @@ func (k *Keys) Origin(i int) int { return int(k.origin[i]) }
 
 // Packets makes packets for the rules of a list; without rules they are all
 // random. It takes time linear in the number of packets, a few hundred
-// nanoseconds each.
+// nanoseconds each. The error is one of the configuration, or ErrNoMisses.
 func Packets[T any](l *rules.List[T], c PacketConfig) (*Keys, error) {
 	const most = 1 << 28
 	if c.N < 0 || c.N > most {
 		return nil, fmt.Errorf("workload: %d packets: not in 0..%d", c.N, most)
 	}
-	if c.Mode >= numModes {
-		return nil, fmt.Errorf("workload: unknown %v", c.Mode)
-	}
-	if !(c.Absent >= 0 && c.Absent <= 1) || !(c.Repeat >= 0) || c.Flows < 0 {
-		return nil, fmt.Errorf("workload: absent %v, repeat %v, flows %d: out of range", c.Absent, c.Repeat, c.Flows)
+	src, err := NewSource(l, c)
+	if err != nil {
+		return nil, err
 	}
 	s := l.Schema()
 	k := &Keys{schema: s, words: make([]uint32, c.N*s.KeyLen()), origin: make([]int32, c.N)}
-	p := &packer{venue: newVenue(condList[T]{l}), r: newRNG(c.Seed, "packets"), c: c, keys: k}
-	p.fill()
+	for i := range k.origin {
+		origin, err := src.Next(k.At(i))
+		if err != nil {
+			return nil, err
+		}
+		k.origin[i] = int32(origin)
+	}
 	return k, nil
 }
 
@@ -137,103 +168,4 @@ func Inside[T any](l *rules.List[T], n int, seed uint64) *Keys {
 		k.origin[i] = int32(i / n)
 	}
 	return k
-}
-
-// packer fills keys.
-type packer struct {
-	*venue
-	r    rng
-	c    PacketConfig
-	keys *Keys
-}
-
-func (p *packer) fill() {
-	n := p.keys.Len()
-	if p.rules.Len() == 0 {
-		p.c.Mode = Misses
-	}
-	var flows *Keys
-	var popular table
-	flow := func(i int) {
-		if flows == nil {
-			flows, popular = p.flows()
-		}
-		j := popular.draw(p.r, 0)
-		copy(p.keys.At(i), flows.At(j))
-		p.keys.origin[i] = flows.origin[j]
-	}
-	for i := 0; i < n; i++ {
-		mode := p.c.Mode
-		if mode == Mixed {
-			mode = Corners + Mode(p.r.IntN(int(numModes-Corners)))
-		}
-		switch mode {
-		case Corners:
-			p.keys.origin[i] = int32(p.corner(p.r, p.keys.At(i)))
-		case Overlaps:
-			p.keys.origin[i] = int32(p.overlap(p.r, p.keys.At(i)))
-		case Misses:
-			p.random(p.r, p.keys.At(i))
-			p.keys.origin[i] = -1
-		case Zipf:
-			flow(i)
-			continue // its fields were made absent with the flow
-		case Uniform, Trace:
-			rule := p.r.IntN(p.rules.Len())
-			if mode == Trace {
-				p.vertex(p.r, rule, p.keys.At(i))
-			} else {
-				p.inside(p.r, rule, p.keys.At(i))
-			}
-			p.keys.origin[i] = int32(rule)
-			p.drop(p.keys.At(i))
-			for copies := p.repeats() - 1; copies > 0 && i+1 < n; copies-- {
-				copy(p.keys.At(i+1), p.keys.At(i))
-				p.keys.origin[i+1] = p.keys.origin[i]
-				i++
-			}
-			continue
-		}
-		p.drop(p.keys.At(i))
-	}
-}
-
-// flows makes the flows of Zipf and the table that draws them.
-func (p *packer) flows() (*Keys, table) {
-	n := p.c.Flows
-	if n == 0 {
-		n = 10000
-	}
-	n = min(n, max(1, p.keys.Len()))
-	s := p.keys.schema
-	k := &Keys{schema: s, words: make([]uint32, n*s.KeyLen()), origin: make([]int32, n)}
-	for i := range n {
-		rule := p.r.IntN(p.rules.Len())
-		p.inside(p.r, rule, k.At(i))
-		p.drop(k.At(i))
-		k.origin[i] = int32(rule)
-	}
-	return k, harmonic(n)
-}
-
-// repeats returns how often the next packet comes.
-func (p *packer) repeats() int {
-	b := p.c.Repeat
-	if b == 0 {
-		b = 0.1
-	}
-	x := b / (1 - p.r.Float64()) // 1-u is in (0, 1]
-	return min(int(x)+1, p.keys.Len()/10+1)
-}
-
-// drop makes fields of the packet absent.
-func (p *packer) drop(k rules.Key) {
-	if p.c.Absent == 0 {
-		return
-	}
-	for f := range p.keys.schema.Len() {
-		if p.r.Float64() < p.c.Absent {
-			p.keys.schema.SetAbsent(k, f)
-		}
-	}
 }

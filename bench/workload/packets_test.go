@@ -41,7 +41,7 @@ func TestKeysAreValidInEveryModeAndSchema(t *testing.T) {
 		for _, n := range []int{0, 1, 50} {
 			l, err := Random(s, RandomConfig{Rules: n, Seed: 4}.Everything())
 			require.NoError(t, err)
-			for mode := range numModes {
+			for mode := range numMixed {
 				for _, absent := range []float64{0, 0.2, 1} {
 					k := packets(t, l, PacketConfig{N: 300, Seed: 5, Mode: mode, Absent: absent})
 					require.Len(t, k.Words(), 300*s.KeyLen())
@@ -219,7 +219,7 @@ func TestZipfPacketsComeFromAFewFlows(t *testing.T) {
 
 func TestSamePacketSeedGivesTheSamePackets(t *testing.T) {
 	l := generate(t, Config{Family: "ipc2", Rules: 500, Seed: 1})
-	for mode := range numModes {
+	for mode := range numMixed {
 		c := PacketConfig{N: 500, Seed: 8, Mode: mode, Absent: 0.05}
 		a, b := packets(t, l, c), packets(t, l, c)
 		require.Equal(t, a.Words(), b.Words(), "%v", mode)
@@ -235,7 +235,7 @@ func TestSamePacketSeedGivesTheSamePackets(t *testing.T) {
 
 func TestBadPacketConfigurationsAreErrors(t *testing.T) {
 	l := generate(t, Config{Family: "acl1", Rules: 10})
-	for _, c := range []PacketConfig{{N: -1}, {N: math.MaxInt}, {Mode: numModes}, {Absent: 2}, {Repeat: -1}, {Flows: -1}} {
+	for _, c := range []PacketConfig{{N: -1}, {N: math.MaxInt}, {Mode: numModes}, {Absent: 2}, {Repeat: -1}, {Flows: -1}, {Mode: Worst}, {MissShare: 0.5}, {MissShare: 2}, {Real: true, Absent: 0.5}, {Tries: -1}} {
 		_, err := Packets(l, c)
 		require.Error(t, err, "%+v", c)
 	}
@@ -253,7 +253,7 @@ func TestModeNamesReadBack(t *testing.T) {
 
 func BenchmarkPackets(b *testing.B) {
 	l := generate(b, Config{Family: "fw1", Rules: 10000, Seed: 1})
-	for mode := range numModes {
+	for mode := range numMixed {
 		b.Run("mode="+mode.String(), func(b *testing.B) {
 			packets(b, l, PacketConfig{N: b.N, Mode: mode})
 		})
