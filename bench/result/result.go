@@ -1,0 +1,76 @@
+// Package result is what measurements come to: a table in long form, one value a
+// row, in a JSON file that commands write with --json and that "bench report"
+// draws. Runs of different commands can be put together.
+package result
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// Run is what one or more commands have measured on one machine.
+type Run struct {
+	Format   int      `json:"format"` // 1
+	Machine  Machine  `json:"machine"`
+	Commands []string `json:"commands"` // that make it again
+	Points   []Point  `json:"points"`
+	Missing  []Gap    `json:"missing,omitempty"`
+}
+
+// Machine is where it was measured.
+type Machine struct {
+	CPU     string `json:"cpu"`
+	Cores   int    `json:"cores"`
+	Memory  int64  `json:"memory_bytes"`
+	OS      string `json:"os"` // with the kernel's release
+	Go      string `json:"go"`
+	Commit  string `json:"commit"` // of this project, "+" behind it when files were changed; "" unknown
+	Started string `json:"started"`
+}
+
+// Point is one value, a median where there were several.
+type Point struct {
+	Command string  `json:"command"` // lookup, build, memory, scale, update, iptables
+	Engine  string  `json:"engine"`  // a contestant's name, or a path of ours
+	Title   string  `json:"title,omitempty"`
+	Set     string  `json:"set"`             // family or file
+	Rules   int     `json:"rules"`           // that the set has
+	Cores   int     `json:"cores,omitempty"` // that looked up at once, where that varies
+	Metric  string  `json:"metric"`          // such as "lookup", "insert_p99"
+	Unit    string  `json:"unit"`            // ns, us, ms, s, bytes, bytes/rule, lookups/s, edits/s, ratio
+	Value   float64 `json:"value"`
+	Low     float64 `json:"low,omitempty"` // quartiles of the rounds, where there were several
+	High    float64 `json:"high,omitempty"`
+	Rounds  int     `json:"rounds,omitempty"`
+}
+
+// Gap is what was not measured, and why: a peer that is not there, rules that it
+// cannot say, memory or time that ran out, an answer that was wrong.
+type Gap struct {
+	Command string `json:"command"`
+	Engine  string `json:"engine"`
+	Set     string `json:"set,omitempty"`
+	Rules   int    `json:"rules,omitempty"`
+	Why     string `json:"why"`
+}
+
+// Write writes the run as JSON.
+func (r *Run) Write(w io.Writer) error {
+	r.Format = 1
+	e := json.NewEncoder(w)
+	e.SetIndent("", " ")
+	return e.Encode(r)
+}
+
+// Read reads a run that Write has written.
+func Read(r io.Reader) (*Run, error) {
+	var out Run
+	if err := json.NewDecoder(r).Decode(&out); err != nil {
+		return nil, fmt.Errorf("results: %w", err)
+	}
+	if out.Format != 1 {
+		return nil, fmt.Errorf("results of format %d: this program reads format 1", out.Format)
+	}
+	return &out, nil
+}
