@@ -243,6 +243,10 @@ func fakeMakers() []*Maker {
 			w, err := linear(ctx, l, bytes)
 			return verdicts{w}, err
 		}},
+		{Name: "prepared", Make: func(ctx context.Context, l *rules.List[string], bytes int64) (Engine, error) {
+			w, err := linear(ctx, l, bytes)
+			return &prepared{walk: w}, err
+		}},
 		{Name: "wrong", Make: func(ctx context.Context, l *rules.List[string], bytes int64) (Engine, error) {
 			w, err := linear(ctx, l, bytes)
 			return &wrong{walk: w}, err
@@ -265,6 +269,22 @@ func (e verdicts) First(keys []uint32, out []int32) {
 		out[i] = Verdict(e.list, out[i])
 	}
 }
+
+// prepared has positions ready instead of keys.
+type prepared struct {
+	*walk
+	of []int32
+}
+
+func (e *prepared) Prepare(keys []uint32) error {
+	e.of = make([]int32, len(keys)/e.list.Schema().KeyLen())
+	e.walk.First(keys, e.of)
+	return nil
+}
+
+func (e *prepared) First([]uint32, []int32) { panic("asked about keys") }
+
+func (e *prepared) FirstPrepared(from int, out []int32) { copy(out, e.of[from:]) }
 
 type wrong struct {
 	*walk

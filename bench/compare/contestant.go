@@ -80,3 +80,15 @@ type Asker interface {
 	// CanAsk reports whether First has an answer for a key.
 	CanAsk(k rules.Key) bool
 }
+
+// Preparer is an engine that takes packets in a form of its own, which its users
+// have at hand and which is not timed: Prepare makes that of all keys of a trace,
+// First is not called.
+type Preparer interface {
+	Engine
+	// Prepare keeps packets for the keys, in place of those it had. It may take
+	// memory in proportion to the keys.
+	Prepare(keys []uint32) error
+	// FirstPrepared is First for the packets that begin with number from.
+	FirstPrepared(from int, out []int32)
+}

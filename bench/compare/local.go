@@ -87,12 +87,26 @@ func (c *local) Keys(_ context.Context, keys []uint32) (notAsked int, err error)
 	}
 	n := len(keys) / c.words
 	c.keys, c.out, c.cannot = keys, make([]int32, n), nil
+	if err := c.ask(); err != nil {
+		return len(c.cannot), fmt.Errorf("%s: %w", c.maker.Name, err)
+	}
+	if p, ok := c.engine.(Preparer); ok {
+		if err := p.Prepare(c.keys); err != nil {
+			return 0, fmt.Errorf("%s: %w", c.maker.Name, err)
+		}
+	}
+	return len(c.cannot), nil
+}
+
+// ask finds the keys that the engine cannot be asked about, and puts others into
+// their places, in a copy.
+func (c *local) ask() error {
 	asker, limited := c.engine.(Asker)
 	if !limited {
-		return 0, nil
+		return nil
 	}
 	var can []int
-	for i := range n {
+	for i := range c.out {
 		if asker.CanAsk(c.key(i)) {
 			can = append(can, i)
 		} else {
@@ -101,16 +115,24 @@ func (c *local) Keys(_ context.Context, keys []uint32) (notAsked int, err error)
 	}
 	switch {
 	case len(c.cannot) == 0:
-		return 0, nil
+		return nil
 	case len(can) == 0:
-		return n, fmt.Errorf("%s: %w: it can be asked about none of the packets", c.maker.Name, ErrUnsupported)
+		return fmt.Errorf("%w: it can be asked about none of the packets", ErrUnsupported)
 	}
-	c.keys = append([]uint32(nil), keys...)
+	c.keys = append([]uint32(nil), c.keys...)
 	for i, at := range c.cannot {
-		from := can[i%len(can)] * c.words
-		copy(c.key(at), c.keys[from:from+c.words])
+		copy(c.key(at), c.key(can[i%len(can)]))
 	}
-	return len(c.cannot), nil
+	return nil
+}
+
+// first is the engine's.
+func (c *local) first(from int, out []int32) {
+	if p, ok := c.engine.(Preparer); ok {
+		p.FirstPrepared(from, out)
+		return
+	}
+	c.engine.First(c.keys[from*c.words:(from+len(out))*c.words], out)
 }
 
 func (c *local) key(i int) rules.Key { return c.keys[i*c.words : (i+1)*c.words : (i+1)*c.words] }
@@ -131,7 +153,7 @@ func (c *local) Answers(_ context.Context, from int, out []int32) error {
 	if err := c.within(from, to); err != nil {
 		return err
 	}
-	c.engine.First(c.keys[from*c.words:to*c.words], out)
+	c.first(from, out)
 	for _, i := range c.cannot {
 		if from <= i && i < to {
 			out[i-from] = NotAsked
@@ -144,12 +166,12 @@ func (c *local) Pass(ctx context.Context, from, to, repeat int) (time.Duration, 
 	if err := c.within(from, to); err != nil {
 		return 0, err
 	}
-	keys, out := c.keys[from*c.words:to*c.words], c.out[from:to]
+	out := c.out[from:to]
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	start := ThreadTime()
 	for range repeat {
-		c.engine.First(keys, out)
+		c.first(from, out)
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
