@@ -48,9 +48,13 @@ type budget struct {
 // check returns an error of compare.ErrMemory when so many bytes are too many.
 func (b *budget) check(bytes int64) error {
 	if bytes > b.limit {
-		return fmt.Errorf("%s: %w: it would take %d bytes or more, %d are allowed", b.name, compare.ErrMemory, bytes, b.limit)
+		return b.refuse(bytes)
 	}
 	return nil
+}
+
+func (b *budget) refuse(bytes int64) error {
+	return fmt.Errorf("%s: %w: it would take %d bytes or more, %d are allowed", b.name, compare.ErrMemory, bytes, b.limit)
 }
 
 // poll returns the context's error now and then, in a loop over i.

@@ -28,6 +28,7 @@ package baselines
 import (
 	"cmp"
 	"context"
+	"math"
 	"math/bits"
 	"slices"
 
@@ -139,7 +140,11 @@ func newBitmaps(ctx context.Context, l *rules.List[string], grouped bool, mem *b
 		rows = d.number(&fields[f], rows)
 		e.dims = append(e.dims, d)
 	}
-	if err := mem.check(e.Bytes() + 8*int64(rows)*int64(e.width)); err != nil {
+	size := int64(rows) * int64(e.width)
+	if size > math.MaxInt/8 { // beyond the address space
+		return nil, mem.refuse(8 * size)
+	}
+	if err := mem.check(e.Bytes() + 8*size); err != nil {
 		return nil, err
 	}
 	e.maps = make([]uint64, rows*e.width)

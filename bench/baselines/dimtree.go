@@ -259,7 +259,7 @@ func (b *dimBuild) leaf(boxes []uint32, present uint32) (uint32, error) {
 // fits checks the memory taken so far, and that references reach it.
 func (b *dimBuild) fits() error {
 	if len(b.lists) > refIndex || len(b.nodes)/nodeAlign > refIndex {
-		return b.mem.check(1<<63 - 1)
+		return b.mem.refuse(b.Bytes())
 	}
 	return b.mem.check(b.Bytes())
 }
