@@ -9,7 +9,8 @@ package baselines
 //
 // The boxes of a slot are in order, and each is compared in full: the mask may be
 // shorter than the box (a port range is hashed by the prefix around it). Slots are
-// an open-addressed array of 8 bytes each, at most half full. The hash multiplies
+// an open-addressed array of 8 bytes each, at most a quarter full: most probes of a
+// lookup find nothing, and the processor does well to foresee that. The hash multiplies
 // each masked word with an odd number of its own and sums up, of which the upper
 // half is universal (Dietzfelbinger: Universal hashing and k-wise independent
 // random variables via integer arithmetic without primes, STACS 1996); the
@@ -22,29 +23,36 @@ import (
 )
 
 // term is one word of a mask.
-type term struct {
-	factor     uint64
-	word, mask uint32
-}
+type term struct{ word, mask uint32 }
+
+// factors are the odd numbers of the key words.
+var factors = func() (f [256]uint64) {
+	for i := range f {
+		f[i] = factor(i)
+	}
+	return f
+}()
 
 type slot struct{ tag, head uint32 } // head is a box + 1, 0 for a free slot
-
-type length struct{ tail, boxes uint32 } // tail as head
 
 type maskTable struct {
 	best  uint32 // the smallest box in the table
 	terms []term
-	slots []slot   // a power of two
-	chain []length // of each slot's chain; lookups do not need it
-	keys  int      // slots in use
+	slots []slot  // a power of two
+	few   [6]term // where most tables have their terms
+	keys  int     // slots in use
 	order lowest
 	mask  []uint32 // by word
 }
+
+// chainEnd is what is known of the boxes of a slot, for updates.
+type chainEnd struct{ last, boxes uint32 }
 
 // maskTables is a set of tables, with the boxes that are in them.
 type maskTables struct {
 	edits
 	next  []uint32     // by box: the next one of its slot + 1
+	ends  []chainEnd   // by box, for the first of a slot
 	owner []*maskTable // by box; nil for one that is out
 	order []*maskTable // by best
 	size  int64        // bytes of the tables
@@ -53,13 +61,13 @@ type maskTables struct {
 }
 
 func newMaskTables(bx *boxes) maskTables {
-	return maskTables{edits: newEdits(bx), next: make([]uint32, bx.len()), owner: make([]*maskTable, bx.len()),
+	return maskTables{edits: newEdits(bx), next: make([]uint32, bx.len()), ends: make([]chainEnd, bx.len()), owner: make([]*maskTable, bx.len()),
 		mask: make([]uint32, bx.words), value: make([]uint32, bx.words)}
 }
 
 // Bytes returns the memory of tables and boxes.
 func (ts *maskTables) Bytes() int64 {
-	return ts.bx.bytes() + ts.edits.bytes() + 12*int64(len(ts.next)) + ts.size
+	return ts.bx.bytes() + ts.edits.bytes() + 20*int64(len(ts.next)) + ts.size
 }
 
 // Close does nothing.
@@ -86,10 +94,11 @@ func (bx *boxes) tuple(b uint32, mask, value []uint32) {
 
 // newTable adds a table.
 func (ts *maskTables) newTable(mask []uint32) *maskTable {
-	t := &maskTable{best: none, mask: slices.Clone(mask), slots: make([]slot, 4), chain: make([]length, 4)}
+	t := &maskTable{best: none, mask: slices.Clone(mask), slots: make([]slot, 4)}
+	t.terms = t.few[:0]
 	for w, m := range mask {
 		if m != 0 {
-			t.terms = append(t.terms, term{factor(w), uint32(w), m})
+			t.terms = append(t.terms, term{uint32(w), m})
 		}
 	}
 	ts.order = append(ts.order, t)
@@ -106,7 +115,7 @@ func factor(word int) uint64 {
 }
 
 func (t *maskTable) bytes() int64 {
-	return 128 + 16*int64(len(t.slots)+len(t.terms)) + 4*int64(len(t.mask)+cap(t.order.heap))
+	return 160 + 8*int64(len(t.slots)) + 8*int64(len(t.terms)) + 4*int64(len(t.mask)+cap(t.order.heap))
 }
 
 // hash returns the upper half of the hash of a key, or of the values of a box.
@@ -114,7 +123,7 @@ func (t *maskTable) hash(k []uint32) uint32 {
 	h := uint64(0x9e3779b97f4a7c15)
 	for i := range t.terms {
 		e := &t.terms[i]
-		h += uint64(k[e.word]&e.mask) * e.factor
+		h += uint64(k[e.word]&e.mask) * factors[uint8(e.word)]
 	}
 	return uint32(h >> 32)
 }
@@ -147,7 +156,7 @@ func (ts *maskTables) agree(t *maskTable, b uint32) bool {
 // put adds the box in hand, b, whose mask the table takes. It returns its slot.
 func (ts *maskTables) put(t *maskTable, b uint32) int {
 	ts.size -= t.bytes()
-	if 2*(t.keys+1) > len(t.slots) {
+	if 4*(t.keys+1) > len(t.slots) {
 		t.grow()
 	}
 	tag := t.hash(ts.value)
@@ -161,19 +170,21 @@ func (ts *maskTables) put(t *maskTable, b uint32) int {
 		t.keys++
 	}
 	s.tag = tag
-	c := &t.chain[i]
-	link := &s.head
-	if c.tail != 0 && c.tail-1 < b {
-		link = &ts.next[c.tail-1]
+	link, end := &s.head, chainEnd{}
+	if s.head != 0 {
+		if end = ts.ends[s.head-1]; end.last < b {
+			link = &ts.next[end.last]
+		}
 	}
 	for *link != 0 && *link-1 < b {
 		link = &ts.next[*link-1]
 	}
 	ts.next[b], *link = *link, b+1
 	if ts.next[b] == 0 {
-		c.tail = b + 1
+		end.last = b
 	}
-	c.boxes++
+	end.boxes++
+	ts.ends[s.head-1] = end
 	ts.owner[b] = t
 	t.order.add(b)
 	ts.size += t.bytes()
@@ -187,16 +198,16 @@ func (ts *maskTables) put(t *maskTable, b uint32) int {
 func (t *maskTable) top() uint32 { return t.best }
 
 func (t *maskTable) grow() {
-	old, chain := t.slots, t.chain
-	t.slots, t.chain = make([]slot, 2*len(old)), make([]length, 2*len(old))
+	old := t.slots
+	t.slots = make([]slot, 2*len(old))
 	last := uint32(len(t.slots) - 1)
-	for j, s := range old {
+	for _, s := range old {
 		if s.head != 0 {
 			i := s.tag & last
 			for t.slots[i].head != 0 {
 				i = (i + 1) & last
 			}
-			t.slots[i], t.chain[i] = s, chain[j]
+			t.slots[i] = s
 		}
 	}
 }
@@ -212,23 +223,24 @@ func (ts *maskTables) take(b uint32) *maskTable {
 	for t.slots[i].tag != tag || t.slots[i].head == 0 || !ts.agree(t, t.slots[i].head-1) {
 		i = (i + 1) & last
 	}
-	link, before := &t.slots[i].head, uint32(0)
+	end := ts.ends[t.slots[i].head-1]
+	link, before := &t.slots[i].head, b
 	for *link != b+1 {
-		before = *link
-		link = &ts.next[before-1]
+		before = *link - 1
+		link = &ts.next[before]
 	}
 	*link = ts.next[b]
-	c := &t.chain[i]
-	c.boxes--
-	if c.tail == b+1 {
-		c.tail = before
+	if end.boxes--; end.last == b {
+		end.last = before
+	}
+	if head := t.slots[i].head; head != 0 {
+		ts.ends[head-1] = end
 	}
 	if t.slots[i].head == 0 { // those behind it that belong before it move up
 		t.keys--
 		for j := (i + 1) & last; t.slots[j].head != 0; j = (j + 1) & last {
 			if home := t.slots[j].tag & last; (j-home)&last >= (j-i)&last {
 				t.slots[i], t.slots[j] = t.slots[j], slot{}
-				t.chain[i], t.chain[j] = t.chain[j], length{}
 				i = j
 			}
 		}

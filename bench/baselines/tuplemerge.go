@@ -103,7 +103,7 @@ func (e *tupleMerge) place(b uint32) {
 	for _, t := range e.order {
 		if t.takes(e.mask) {
 			at := e.put(t, b)
-			if n := int(t.chain[at].boxes); n > splitLimit && (n-splitLimit-1)%(n/8) == 0 {
+			if n := int(e.ends[t.slots[at].head-1].boxes); n > splitLimit && (n-splitLimit-1)%(n/8) == 0 {
 				e.split(t, e.boxes(t, at))
 			}
 			return
