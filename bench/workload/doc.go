@@ -27,7 +27,11 @@
 //
 // [Packets] makes keys for a list of any schema: at the corners of its rules,
 // in their overlaps, inside one rule after the other, by flows, or at random;
-// [Trace] is the mode of ClassBench's own traces.
+// [Trace] is the mode of ClassBench's own traces. A [Source] makes them one by
+// one, for chains too ([NewTableSource]); asked what matches and what lookups cost,
+// it finds packets that no rule decides, and packets that cost most ([Worst]).
+// Keys can be such as packets have ([PacketConfig.Real]); [PacketOf] and
+// [AppendFrame] make the packets.
 //
 // # Where the profiles come from
 //

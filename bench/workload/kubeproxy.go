@@ -230,7 +230,7 @@ func (k *kube) text(ports []kubePort) []byte {
 			draw := ""
 			if left := len(p.endpoints) - j; left > 1 {
 				// The kernel keeps the probability in 2^-31.
-				draw = fmt.Sprintf(" -m statistic --mode random --probability %.11f", float64((1<<31+left/2)/left)/(1<<31))
+				draw = fmt.Sprintf(" -m statistic --mode random --probability %.11f", float64((int64(1)<<31+int64(left)/2)/int64(left))/(1<<31))
 			}
 			k.rule(svc[i], `-m comment --comment "%s -> %s"%s -j %s`, p.name, e, draw, ends[i][j])
 		}

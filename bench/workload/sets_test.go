@@ -209,6 +209,28 @@ func TestSameConfigurationGivesTheSameSetOfEveryKind(t *testing.T) {
 	}
 }
 
+func TestSetsAndRealPacketsAreKeptForGood(t *testing.T) {
+	for kind, want := range map[string]string{
+		KindNFHiPAC: "fc6a1219978aa8b9", KindKubeProxy: "8f52b82161f9316d", KindChains: "b44a18d1c3def84b", KindBlocklist: "3651ffd404bfa435",
+	} {
+		c := Config{Family: kind, Rules: 500, Seed: 1}
+		if kind == KindBlocklist {
+			c.Prefixes = 0.1
+		}
+		set := makeSet(t, c)
+		format := FormatNative
+		if set.List == nil {
+			format = FormatIptables
+		}
+		require.Equal(t, want, fmt.Sprintf("%016x", hashString(text(t, set, format))), kind)
+	}
+	h := uint64(1)
+	for _, w := range packets(t, makeSet(t, Config{Family: KindNFHiPAC, Rules: 500, Seed: 1}).List, PacketConfig{N: 3000, Seed: 8, Real: true}).Words() {
+		h = mix(h ^ uint64(w))
+	}
+	require.Equal(t, "bf1eeb328e1f38f7", fmt.Sprintf("%016x", h))
+}
+
 func TestBlocklistsAreSingleAddressesAndAShareOfPrefixes(t *testing.T) {
 	for _, six := range []bool{false, true} {
 		for _, share := range []float64{0, 0.25, 1} {
