@@ -80,6 +80,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	terminal       bool // stderr is one: long runs show their progress
+	args           []string
 	effort         effort
 	// tamper changes the answers of a path, for tests of the check.
 	tamper func(path string, positions []int32)
@@ -118,6 +119,7 @@ func (a *app) run(args []string) (code int) {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	a.args = args
 	command, err := parser.Parse(args)
 	if err != nil {
 		return a.fail(files.BadUsage(`%v ("bench --help" tells more)`, err))

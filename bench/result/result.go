@@ -29,7 +29,20 @@ type Machine struct {
 	Started string `json:"started"`
 }
 
-// Point is one value, a median where there were several.
+// Point is one value, a median where there were several. Commands and metrics:
+//
+//	lookup   lookup, lookup_zipf, lookup_misses, lookup_worst: ns, by the traffic;
+//	         lookup is packets inside random rules
+//	build    build_cpu (of all threads), build_wall: s; Cores is the number of
+//	         workers where that was chosen
+//	memory   bytes: bytes; bytes_per_rule: bytes/rule
+//	scale    lookup, build_cpu, build_wall, bytes and bytes_per_rule again, of one
+//	         set at many sizes; throughput: lookups/s of Cores goroutines
+//	update   insert_p50, insert_p99, insert_max, delete_p50, delete_p99,
+//	         delete_max, rebuild: us of the clock; edits: edits/s; slowdown_during,
+//	         slowdown_after, growth_after: ratio. Of "hipac-live", by bench update.
+//	         insert_cpu_p50, insert_cpu_p99 and so on: us of CPU, of any engine
+//	         that can be edited, without lookups in between
 type Point struct {
 	Command string  `json:"command"` // lookup, build, memory, scale, update, iptables
 	Engine  string  `json:"engine"`  // a contestant's name, or a path of ours
