@@ -116,11 +116,11 @@ func (cmd *genConnectionsCmd) Run(a *app) error {
 	if err != nil {
 		return files.BadUsage("%v", err)
 	}
-	return cmd.make(a, g, link, start, speed)
+	return cmd.put(a, g, link, start, speed)
 }
 
-// make makes the packets and brings them where they go.
-func (cmd *genConnectionsCmd) make(a *app, g *connections.Generator, link connections.Link, start time.Time, speed float64) error {
+// put makes the packets and brings them where they go.
+func (cmd *genConnectionsCmd) put(a *app, g *connections.Generator, link connections.Link, start time.Time, speed float64) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	const parts = 1000 // of the progress bar, which counts in int

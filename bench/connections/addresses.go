@@ -149,7 +149,9 @@ func (a *Addresses) draw(r *rng, v6 bool, n uint64) address {
 	}
 	i := 0
 	if len(a.places) > 1 {
-		for x := r.below(a.weight); x >= a.places[i].weight; i++ {
+		x := r.below(a.weight)
+		for x >= a.places[i].weight {
+			i++
 		}
 	}
 	return a.places[i].draw(r, n)

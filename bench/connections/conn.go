@@ -146,7 +146,9 @@ func (g *Generator) start(c *conn, now int64) bool {
 	r := newRNG(g.cfg.Seed, uint64(number))
 	i := 0
 	if len(g.profiles) > 1 {
-		for x := r.below(g.weights); x >= g.profiles[i].until; i++ {
+		x := r.below(g.weights)
+		for x >= g.profiles[i].until {
+			i++
 		}
 	}
 	p := &g.profiles[i]

@@ -70,7 +70,7 @@ func ParseProfiles(r io.Reader, name string) ([]Profile, error) {
 		if line, err := p.items(item{rest, b.line}); err != nil {
 			return nil, fail(line, "%s: %v", head, err)
 		}
-		p.profile.withDefaults()
+		p.profile.withDefaults(p.seen)
 		if err := p.profile.Validate(); err != nil {
 			return nil, fail(b.line, "%s: %v", head, err)
 		}
@@ -244,7 +244,9 @@ func parseStep(text string) (s Step, ok bool, err error) {
 			return s, true, errors.New("\"think time\" has no time; \"think 20ms\" has one")
 		}
 		s.Kind = Think
-		s.Pause, err = unitPause.quantity(rest)
+		if s.Pause, err = unitPause.quantity(rest); err != nil {
+			err = fmt.Errorf("think: %w", err)
+		}
 		return s, true, err
 	}
 	size := func(text string) (Quantity, error) { return unitBytes.quantity(strings.TrimSuffix(text, " bytes")) }

@@ -129,9 +129,10 @@ const (
 	minFragment = 68    // RFC 791: what every link carries
 )
 
-// withDefaults fills in what the text of a profile did not say.
-func (p *Profile) withDefaults() {
-	if p.RTT == (Quantity{}) {
+// withDefaults fills in what the text of a profile did not say; said has the
+// names of the items that it had.
+func (p *Profile) withDefaults(said map[string]bool) {
+	if !said["rtt"] {
 		p.RTT = Between(uint64(5*time.Millisecond), uint64(80*time.Millisecond))
 	}
 	if p.Speed == 0 {
@@ -188,7 +189,7 @@ func (p *Profile) Validate() error {
 		}
 	}
 	if all := p.Refused + p.Silent + p.Unreachable + p.TimeExceeded; all > 1+1e-9 {
-		return bad("refused, silent, unreachable and time exceeded are %g%% together", 100*float64(all))
+		return bad("refused, silent, unreachable and time exceeded are %.6g%% together", 100*float64(all))
 	}
 	if p.Proto != TCP {
 		switch {
