@@ -68,6 +68,9 @@ const (
 	mostMemory  = 8192
 )
 
+// heapMemory is what DPDK's heap got, in MiB.
+var heapMemory int
+
 var start = sync.OnceValue(func() error {
 	var why [200]C.char
 	for mib := mostMemory; mib >= leastMemory; mib /= 2 {
@@ -76,6 +79,7 @@ var start = sync.OnceValue(func() error {
 			continue
 		}
 		if C.acl_start(C.int(mib), &why[0], C.size_t(len(why))) == 0 {
+			heapMemory = mib
 			return nil
 		}
 		break
@@ -128,9 +132,16 @@ func makeEngine(ctx context.Context, l *rules.List[string], bytes int64, a algor
 		c.proto, c.proto_mask = C.uint8_t(r.Proto), C.uint8_t(r.ProtoMask)
 	}
 	e := &engine{algorithm: a, list: t, size: int(C.acl_packet_bytes(cBool(t.IPv6)))}
+	// The bound decides how far rules are shared out among tries: with none the
+	// library saves memory, and lookups walk more tries. In an ipc1 set of 10,000
+	// rules 16 MB came to 51 ns a packet, 180 MB to 34 ns.
+	size := int64(heapMemory) << 20 / 4 * 3
+	if bytes > 0 {
+		size = min(size, bytes)
+	}
 	var errno C.int
 	var grown C.size_t
-	e.acl = C.acl_make(&all[0], C.uint32_t(len(all)), cBool(t.IPv6), C.size_t(max(0, bytes)), &errno, &grown)
+	e.acl = C.acl_make(&all[0], C.uint32_t(len(all)), cBool(t.IPv6), C.size_t(size), &errno, &grown)
 	if e.acl == nil {
 		err := syscall.Errno(errno)
 		if err == syscall.ENOMEM || err == syscall.ERANGE {
