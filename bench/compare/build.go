@@ -78,13 +78,19 @@ func BuildPeers(ctx context.Context, source, out string) (*Peers, error) {
 	p := &Peers{Path: path, NoDPDK: noDPDK(ctx)}
 	if p.NoDPDK == "" {
 		err := goBuild(ctx, command, source, path, true)
-		if err == nil || ctx.Err() != nil {
-			return p, err
+		if err == nil {
+			return p, nil
+		}
+		if ctx.Err() != nil {
+			return nil, err
 		}
 		// The library is there, and of no use: the others need not do without.
 		p.NoDPDK = err.Error()
 	}
-	return p, goBuild(ctx, command, source, path, false)
+	if err := goBuild(ctx, command, source, path, false); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // noDPDK says why DPDK cannot be linked, or "".
@@ -99,8 +105,20 @@ func noDPDK(ctx context.Context) string {
 	return ""
 }
 
+// goBuild builds with a copy of go.mod beside the program, which may change: the
+// peers' module follows the main one's versions without an edit of the source.
 func goBuild(ctx context.Context, command, source, path string, dpdk bool) error {
-	args := []string{"build", "-o", path}
+	for _, ext := range []string{".mod", ".sum"} {
+		b, err := os.ReadFile(filepath.Join(source, "go"+ext))
+		if err == nil {
+			err = os.WriteFile(path+ext, b, 0o644)
+		}
+		if err != nil && !(ext == ".sum" && errors.Is(err, os.ErrNotExist)) {
+			return err
+		}
+		defer os.Remove(path + ext)
+	}
+	args := []string{"build", "-mod=mod", "-modfile=" + path + ".mod", "-o", path}
 	if dpdk {
 		args = append(args, "-tags", dpdkTag)
 	}

@@ -50,6 +50,32 @@ func TestPeersThatCannotBeBuiltAreSkippedWithAReason(t *testing.T) {
 	says("the go command, which builds them, is not installed")
 }
 
+func TestPeersFollowTheVersionsOfTheMainModule(t *testing.T) {
+	root, out := t.TempDir(), t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":             "module example.com/main\n\ngo 1.26\n\nrequire example.com/a v0.2.0\n",
+		"main.go":            "package main\n",
+		"a/go.mod":           "module example.com/a\n\ngo 1.26\n",
+		"a/a.go":             "package a\n",
+		"bench/peers/go.mod": "module example.com/peers\n\ngo 1.26\n\nrequire (\n\texample.com/a v0.1.0\n\texample.com/main v0.0.0\n)\n\nreplace example.com/main => ../..\n\nreplace example.com/a => ../../a\n",
+		"bench/peers/p.go":   "package main\n\nimport _ \"example.com/a\"\n\nfunc main() {}\n",
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o644))
+	}
+	source, err := FindPeers(root)
+	require.NoError(t, err)
+	p, err := BuildPeers(t.Context(), source, out)
+	require.NoError(t, err)
+	require.FileExists(t, p.Path)
+	left, err := os.ReadDir(out)
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+	mod, err := os.ReadFile(filepath.Join(source, "go.mod"))
+	require.NoError(t, err)
+	require.Contains(t, string(mod), "example.com/a v0.1.0") // the source stays as it is
+}
+
 func TestPeersAreBuilt(t *testing.T) {
 	dir, out := t.TempDir(), t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module peers\n\ngo 1.26\n"), 0o644))
