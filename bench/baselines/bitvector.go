@@ -88,8 +88,12 @@ func newBitmaps(ctx context.Context, l *rules.List[string], grouped bool, mem *b
 	e := &bitVector{list: l, words: s.KeyLen()}
 	fields := make([]bitField, s.Len())
 	lw := lowering{schema: s, expand: true}
+	changes := int64(0)
 	for i := range l.Len() {
 		if err := poll(ctx, i); err != nil {
+			return nil, err
+		}
+		if err := mem.check(24 * changes); err != nil { // freed again, but not out of bounds
 			return nil, err
 		}
 		r := l.At(i)
@@ -112,6 +116,7 @@ func newBitmaps(ctx context.Context, l *rules.List[string], grouped bool, mem *b
 			}
 			ask = ask || set.loose || slices.ContainsFunc(set.pieces, piece.masks)
 			last := s.Field(set.field).Max()
+			changes += 2 * int64(len(set.pieces))
 			for _, iv := range merged(set.pieces) {
 				f.changes = append(f.changes, change{iv.Lo, bit})
 				if iv.Hi != last {

@@ -138,7 +138,7 @@ func newDimTree(ctx context.Context, l *rules.List[string], mem *budget) (*dimTr
 				b.add(int32(i), sets, place)
 			}
 		}
-		if err := mem.check(t.Bytes()); err != nil {
+		if err := mem.check(max(t.Bytes(), 32*int64(len(b.spans)))); err != nil {
 			return nil, err
 		}
 	}
