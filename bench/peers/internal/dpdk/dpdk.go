@@ -40,7 +40,7 @@ func describe() []*compare.Maker {
 	for _, a := range algorithms {
 		m := &compare.Maker{Name: a.name, Title: a.title, Source: "DPDK librte_acl",
 			Note: "rte_acl_classify_alg on 32 packets a call, which are laid out before; built for speed, with as much memory as it may take. Its memory is the growth of DPDK's heap while " +
-				"rte_acl_build runs; the rules, which it keeps for the next build, are not counted."}
+				"rte_acl_build runs; the rules, which it keeps for the next build, are not counted. Its heap has large pages where the kernel makes them."}
 		if a.burst == 1 {
 			m.Note = "rte_acl_classify on one packet a call, with the algorithm that the library takes by itself; memory as with bursts."
 		}
