@@ -42,6 +42,7 @@ package main
 // This file: from the arguments to a command, and from errors to the exit code.
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -51,6 +52,7 @@ import (
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
+	"github.com/hipac-go/classifier/bench/compare"
 	"github.com/hipac-go/classifier/rules/files"
 	"github.com/hipac-go/classifier/rules/iptables"
 )
@@ -64,10 +66,13 @@ const (
 
 // cli is the command line. A command is a struct with a Run method.
 type cli struct {
-	Lookup lookupCmd `cmd:"" help:"Time lookups of keys by every path, and check their answers."`
-	Packet packetCmd `cmd:"" help:"Time packets from bytes to verdict."`
-	Update updateCmd `cmd:"" help:"Time edits of a live list, and lookups beside and after them."`
-	Gen    genCmd    `cmd:"" help:"Make rules and packets."`
+	Lookup  lookupCmd  `cmd:"" help:"Time lookups of keys by every path, and check their answers."`
+	Packet  packetCmd  `cmd:"" help:"Time packets from bytes to verdict."`
+	Update  updateCmd  `cmd:"" help:"Time edits of a live list, and lookups beside and after them."`
+	Compare compareCmd `cmd:"" help:"Time lookups of contestants: ours, textbook ones, peers."`
+	Build   buildCmd   `cmd:"" help:"Time builds of contestants."`
+	Memory  memoryCmd  `cmd:"" help:"Tell the memory that contestants take."`
+	Gen     genCmd     `cmd:"" help:"Make rules and packets."`
 }
 
 const description = `bench measures the classifier on your rules and packets.
@@ -81,13 +86,15 @@ type app struct {
 	stdout, stderr io.Writer
 	terminal       bool // stderr is one: long runs show their progress
 	args           []string
-	effort         effort
+	// peers builds the peers' program in a folder; nil for that there are none.
+	peers  func(ctx context.Context, dir string) ([]compare.Contestant, error)
+	effort effort
 	// tamper changes the answers of a path, for tests of the check.
 	tamper func(path string, positions []int32)
 }
 
 func main() {
-	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, effort: defaultEffort,
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, effort: defaultEffort, peers: buildPeers,
 		terminal: term.IsTerminal(int(os.Stderr.Fd()))}
 	os.Exit(a.run(os.Args[1:]))
 }

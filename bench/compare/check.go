@@ -156,12 +156,18 @@ func (w *Want) Check(ctx context.Context, c Contestant) (Checked, error) {
 			res.Packets++
 			if answer != want {
 				if res.Wrong++; res.First == nil {
-					res.First = &Mismatch{Packet: from + i, Text: keyText(w.list.Schema(), w.key(from+i)), Got: answer, Want: want, verdict: verdict}
+					res.First = w.Mismatch(from+i, answer, want, verdict)
 				}
 			}
 		}
 	}
 	return res, nil
+}
+
+// Mismatch describes a wrong answer for a key of the array, which may be one that
+// Linear has not walked for. verdict says that answers are verdicts alone.
+func (w *Want) Mismatch(i int, got, want int32, verdict bool) *Mismatch {
+	return &Mismatch{Packet: i, Text: keyText(w.list.Schema(), w.key(i)), Got: got, Want: want, verdict: verdict}
 }
 
 // Check compares the answers of a contestant, which has loaded the list, with

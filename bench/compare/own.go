@@ -23,8 +23,7 @@ func Own() []*Maker {
 	return []*Maker{
 		{Name: "hipac", Title: "hipac", Source: source,
 			Make: func(ctx context.Context, l *rules.List[string], bytes int64) (Engine, error) {
-				c, err := build(ctx, l, &hipac.Options{FirstMatchOnly: true, MemoryLimit: bytes})
-				return &single{c, l.Schema().KeyLen(), false}, err
+				return BuildOwn(ctx, l, &hipac.Options{FirstMatchOnly: true, MemoryLimit: bytes})
 			}},
 		{Name: "hipac-batch", Title: "hipac, 64 at a time", Source: source,
 			Make: func(ctx context.Context, l *rules.List[string], bytes int64) (Engine, error) {
@@ -51,6 +50,13 @@ func Own() []*Maker {
 				return &walk{l}, nil
 			}},
 	}
+}
+
+// BuildOwn returns the engine of "hipac" with other options. FirstMatchOnly must
+// be set, which leaves the list of rules out of its memory.
+func BuildOwn(ctx context.Context, l *rules.List[string], o *hipac.Options) (Engine, error) {
+	c, err := build(ctx, l, o)
+	return &single{c, l.Schema().KeyLen(), false}, err
 }
 
 func build(ctx context.Context, l *rules.List[string], o *hipac.Options) (*hipac.Classifier[string], error) {
