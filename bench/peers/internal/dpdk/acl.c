@@ -26,7 +26,8 @@ const char *acl_version(void) { return rte_version(); }
 /* DPDK's heap has large pages where it is used in earnest. Here none are reserved
  * for it; but the kernel makes them of private memory when it is asked to, of a
  * memfd, which DPDK prefers, seldom. So there is no memfd, and it is asked. In fw1
- * and ipc1 sets of 10,000 rules, of 96 and 180 MB, a lookup took a seventh less. */
+ * and ipc1 sets of 10,000 rules, of 96 and 180 MB, a lookup took a seventh less on
+ * the mean of three runs each, which differed by a half among themselves. */
 int memfd_create(const char *name, unsigned flags)
 {
 	(void)name;
