@@ -64,3 +64,24 @@ func TestAListThatIsLeftAloneComesToRest(t *testing.T) {
 		}
 	}
 }
+
+func TestMemoryUnderEditsIsAFewTimesTheTree(t *testing.T) {
+	for _, n := range []int{100, 3000} {
+		l, err := workload.Generate(workload.Config{Family: "acl1", Rules: n, Seed: 4})
+		require.NoError(t, err)
+		live, err := hipac.NewLive(context.Background(), l, nil)
+		require.NoError(t, err)
+		most := 4*live.Snapshot().Bytes() + 1<<19
+		for i := range 20_000 {
+			r := l.At(i * 7 % n)
+			require.NoError(t, live.Edit(context.Background(), func(tx *hipac.Tx[string]) error {
+				if err := tx.Delete(r.ID); err != nil {
+					return err
+				}
+				_, err := tx.InsertAt(i*5%n, *r)
+				return err
+			}))
+			require.LessOrEqual(t, live.Snapshot().Bytes(), most, "%d rules, edit %d", n, i)
+		}
+	}
+}

@@ -21,7 +21,8 @@ import (
 type LiveOptions struct {
 	// MemoryLimit bounds the bytes of a tree, with what edits leave behind until
 	// it is copied; an edit or a build that would exceed it fails with
-	// ErrMemoryLimit. Of tables it bounds those of all chains together too, when a
+	// ErrMemoryLimit. The arrays may have room for later edits besides, of up to
+	// the same size. Of tables it bounds those of all chains together too, when a
 	// transaction commits. 0 means DefaultMemoryLimit.
 	MemoryLimit int64
 
@@ -34,17 +35,17 @@ type LiveOptions struct {
 
 	// Limits bound the rules and, by MaxMemory, the memory that they take besides;
 	// of tables, the number of chains, MaxDepth and MaxWalk too, and a chain counts
-	// for 1 KiB of MaxMemory. A transaction
-	// that would exceed one fails with rules.ErrLimit. Zero fields mean
-	// rules.DefaultLimits.
+	// for 1 KiB of MaxMemory. MaxLine, MaxInput and MaxElements are for readers of
+	// files. A transaction that would exceed one fails with rules.ErrLimit. Zero
+	// fields mean rules.DefaultLimits.
 	Limits rules.Limits
 
 	// Counters counts packets and bytes by rule; see Reader.
 	Counters bool
 
 	// NoBackground has edits do what otherwise goes on in the background: now and
-	// then one takes as long as a build. It is for tests, and for programs that
-	// must not use a second core.
+	// then one takes as long as a build, and room for edits stays when there are no
+	// more. It is for tests, and for programs that must not use a second core.
 	NoBackground bool
 }
 

@@ -225,6 +225,7 @@ func (w *editList[T]) copy(r *rebuild[T], from *sequence[T]) {
 			return
 		}
 		t.ed.Misfits = w.live.ed.Misfits
+		t.ed.Succeed(w.live.ed)
 		t.member = w.member
 		w.live = t
 	})
@@ -266,10 +267,14 @@ func (w *editList[T]) renew(r *rebuild[T], from *sequence[T]) {
 			w.since = 0
 			return
 		}
+		was := w.live
 		n.ids.next = max(n.ids.next, w.ids.next)
 		w.order, w.basics, w.ids, w.live = n.order, n.basics, n.ids, n.live
 		if w.live != nil {
 			w.live.member = w.member
+			if was != nil {
+				w.live.ed.Succeed(was.ed)
+			}
 		}
 		w.since = n.edits
 	})

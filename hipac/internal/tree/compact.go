@@ -32,7 +32,7 @@ func (r Room) slots(n, peak int) int {
 	if r == Tight {
 		return n/16 + 1<<7
 	}
-	return min(max(2*n, min(8*n, eightTimes))+32*peak, mostSlots) + 1<<10
+	return min(max(2*n, min(8*n, eightTimes))+versions(peak, eightTimes), mostSlots) + 1<<10
 }
 
 // lines returns that for n interval nodes; each brings 16 slots and more.
@@ -47,8 +47,12 @@ func (r Room) rows(n, peak int) int {
 	if r == Tight {
 		return n/16 + 1<<5
 	}
-	return min(n/2+32*peak, mostRows) + 1<<7
+	return min(n/2+versions(peak, eightTimes/4), mostRows) + 1<<7
 }
+
+// versions is room for 32 versions that take so much, or for a few when that is
+// much.
+func versions(peak, much int) int { return min(32*peak, 4*peak+much/8) }
 
 // Compact returns the roots of the tree in new arrays. Versions keep the arrays
 // that they have. It takes 3 to 5 ms for 100,000 rules.
@@ -60,6 +64,10 @@ func (e *Editor) CompactTables(roots []Ref) []Ref { return e.compact(roots, Ampl
 
 func (e *Editor) compact(roots []Ref, room Room, rows bool) []Ref {
 	kept := e.kept
+	slots := room.slots(kept.slots, e.peak.slots)
+	if all, _ := e.Written(); all+8*int64(slots)+64*int64(room.lines(kept.lines, slots))+32*int64(room.rows(kept.rows, e.peak.rows)) > e.b.cfg.MaxBytes {
+		room = Tight
+	}
 	c, roots := e.b.tree.copy(roots, room, rows, kept, e.peak)
 	e.b.tree = *c
 	e.b.holes = e.b.holes[:0]

@@ -127,6 +127,13 @@ func (e *Editor) seal() {
 	}
 }
 
+// Succeed takes the place of another editor of the same rules, whose versions tell
+// what one takes: what was edited here up to now is none.
+func (e *Editor) Succeed(other *Editor) {
+	e.seal()
+	e.peak = other.peak
+}
+
 // Undo takes back what was done since the last Tree.
 func (e *Editor) Undo() {
 	e.b.rollback(e.version)
