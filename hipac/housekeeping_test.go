@@ -71,7 +71,7 @@ func TestMemoryUnderEditsIsAFewTimesTheTree(t *testing.T) {
 		require.NoError(t, err)
 		live, err := hipac.NewLive(context.Background(), l, nil)
 		require.NoError(t, err)
-		most := 4*live.Snapshot().Bytes() + 1<<19
+		most := 4*live.Snapshot().Bytes() + 1<<20
 		for i := range 20_000 {
 			r := l.At(i * 7 % n)
 			require.NoError(t, live.Edit(context.Background(), func(tx *hipac.Tx[string]) error {

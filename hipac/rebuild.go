@@ -118,7 +118,7 @@ func (t *liveTree[T]) tidy() {
 
 // shed copies a tree that many edits were made in of which nobody has seen any.
 func (t *liveTree[T]) shed() {
-	if all, _ := t.ed.Written(); t.ed.Rubbish() > max(1<<20, all) {
+	if all, _ := t.ed.Written(); t.ed.Rubbish() > max(1<<18, all) {
 		t.compact(tree.Ample)
 	}
 }

@@ -70,7 +70,8 @@ func (e Edit) String() string {
 // one place and inserted at another is moved, and a rule that is deleted and
 // inserted between the same kept rules with the same conditions and Unknown is
 // replaced: its value, its comment or Continue changed. Both keep their
-// identity.
+// identity. Where several choices keep as many rules in place, one that allows
+// more replacements, and so fewer edits, is not looked for.
 //
 // A rule of the new list that was given an identity (List.GivenID) is the old
 // rule of that identity, whatever became of its conditions and value, and is
