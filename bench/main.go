@@ -73,6 +73,7 @@ type cli struct {
 	Build   buildCmd   `cmd:"" help:"Time builds of contestants."`
 	Memory  memoryCmd  `cmd:"" help:"Tell the memory that contestants take."`
 	Gen     genCmd     `cmd:"" help:"Make rules and packets."`
+	Report  reportCmd  `cmd:"" help:"Draw results as a page with plots."`
 }
 
 const description = `bench measures the classifier on your rules and packets.

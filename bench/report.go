@@ -1,0 +1,105 @@
+package main
+
+// The command report: results as a page with plots.
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/hipac-go/classifier/bench/report"
+	results "github.com/hipac-go/classifier/bench/result"
+	"github.com/hipac-go/classifier/rules/files"
+)
+
+type reportCmd struct {
+	Out     string   `short:"o" required:"" placeholder:"DIR" help:"Folder for the page and its plots; it is made when there is none."`
+	Results []string `placeholder:"FILE" sep:"none" help:"Results to draw, - for standard input; again for more of them."`
+	Plots   []string `placeholder:"NAME,..." help:"Only these plots, and no page."`
+	Sets    []string `placeholder:"NAME,..." help:"Only these rule sets."`
+}
+
+// mostResults bounds a file of results.
+const mostResults = 256 << 20
+
+// Help is shown in front of the flags.
+func (reportCmd) Help() string {
+	return `Writes index.html, which needs no other file, and each of its plots as NAME.svg
+and NAME.png, 800 points of a screen wide. Results are files that commands write
+with --json; they must be of one machine. Of figures that are in two of them, those
+of the last file are drawn. What was not measured is listed with the reason.
+
+Plots: ` + strings.Join(report.Names(), ", ") + `.
+
+Examples:
+
+    bench report --results all.json --out report
+    bench report --results lookup.json --results iptables.json --out report
+    bench report --results all.json --plots lookup,memory --sets fw1 --out plots`
+}
+
+// Run draws.
+func (cmd *reportCmd) Run(a *app) error {
+	for _, name := range cmd.Plots {
+		if !slices.Contains(report.Names(), name) {
+			return files.BadUsage("--plots: there is no %q; choose from %s", files.Printable(name), strings.Join(report.Names(), ","))
+		}
+	}
+	if len(cmd.Results) == 0 {
+		return files.BadUsage("--results FILE is missing")
+	}
+	var runs []*results.Run
+	for _, path := range cmd.Results {
+		run, err := a.readResults(path)
+		if err != nil {
+			return err
+		}
+		runs = append(runs, run)
+	}
+	written, err := report.Write(cmd.Out, runs, report.Options{Plots: cmd.Plots, Sets: cmd.Sets, Command: cmd.line()})
+	if err != nil {
+		return err
+	}
+	for _, name := range written {
+		fmt.Fprintln(a.stdout, files.Printable(name))
+	}
+	return nil
+}
+
+// line is the command that draws the page again.
+func (cmd *reportCmd) line() string {
+	if cmd.Results == nil {
+		return ""
+	}
+	line := "bench report"
+	for _, r := range cmd.Results {
+		line += " --results " + files.Printable(r)
+	}
+	if cmd.Sets != nil {
+		line += " --sets " + files.Printable(strings.Join(cmd.Sets, ","))
+	}
+	return line + " --out " + files.Printable(cmd.Out)
+}
+
+// readResults reads a file of results.
+func (a *app) readResults(path string) (*results.Run, error) {
+	r, name, done, err := files.Open(path, a.stdin)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	bounded := &io.LimitedReader{R: r, N: mostResults}
+	run, err := results.Read(bounded)
+	if err != nil && bounded.N == 0 {
+		err = fmt.Errorf("results of more than %s", size(mostResults))
+	}
+	if errors.Is(err, io.EOF) {
+		err = errors.New("no results: the file is empty")
+	}
+	if err != nil {
+		return nil, files.Error(name, err)
+	}
+	return run, nil
+}

@@ -1,0 +1,432 @@
+package report
+
+// What is drawn: the plots by name, and how each is made from the points.
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot/plotter"
+)
+
+// Metrics of package result.
+const (
+	metricLookup     = "lookup"
+	metricWorst      = "lookup_worst"
+	metricBytes      = "bytes"
+	metricMemory     = "bytes_per_rule"
+	metricBuild      = "build_cpu"
+	metricWall       = "build_wall"
+	metricThroughput = "throughput"
+	metricEdits      = "edits"
+	// Of bench iptables.
+	metricLoad   = "load"
+	metricRead   = "load_read"
+	metricPacket = "packet"
+	metricWalk   = "packet_walk"
+)
+
+// mostPanels bounds the panels of a plot; the tables have the rest.
+const mostPanels = 48
+
+// figure is a part of the page.
+type figure struct {
+	Name, Title, Text string
+	chart             chart // nil for none
+	Tables            []table
+}
+
+// kind is a kind of figure.
+type kind struct {
+	name, title, text string
+	// of takes the points that the figure is about.
+	of func(*point) bool
+	// chart draws them.
+	chart func([]point) chart
+	// tables writes them.
+	tables func([]point) []table
+}
+
+// kinds are all figures, in the order of the page.
+var kinds = []kind{
+	{
+		name: "lookup", title: "Time of a lookup",
+		text: "CPU time of the thread for one packet, against the number of rules, for packets inside random rules. Both axes are logarithmic; lower is faster.",
+		of: func(p *point) bool {
+			return p.Metric == metricLookup && p.Command != "iptables" && !adversarial(p.Set)
+		},
+		chart:  againstRules("time of a lookup", timeTick),
+		tables: sizesTables(timeText),
+	},
+	{
+		name: "traffic", title: "Time of a lookup by traffic",
+		text: "The same for other packets, with the most rules that were measured: packets inside random rules, flows whose sizes follow Zipf's law, packets that no rule matches, and the packets that cost our tree most.",
+		of: func(p *point) bool {
+			return slices.Contains(trafficMetrics, p.Metric) && !adversarial(p.Set)
+		},
+		chart:  func(p []point) chart { return trafficChart(largest(p)) },
+		tables: func(p []point) []table { return metricTables(trafficMetrics, trafficNames, timeText)(largest(p)) },
+	},
+	{
+		name: "worst", title: "The worst case",
+		text: "Time of a lookup in sets that are made to be hard for one kind of classifier or another; for the packets that cost our tree most, where those were measured.",
+		of: func(p *point) bool {
+			return (p.Metric == metricLookup || p.Metric == metricWorst) && adversarial(p.Set)
+		},
+		chart:  func(p []point) chart { return againstRules("time of a lookup", timeTick)(hardest(p)) },
+		tables: func(p []point) []table { return sizesTables(timeText)(hardest(p)) },
+	},
+	{
+		name: "memory", title: "Memory",
+		text:   "Bytes per rule of all that a lookup reads, against the number of rules. Both axes are logarithmic; lower is smaller.",
+		of:     func(p *point) bool { return p.Metric == metricMemory },
+		chart:  againstRules("bytes per rule", byteTick),
+		tables: sizesTables(digits),
+	},
+	{
+		name: "build", title: "Building",
+		text: "CPU time, of all threads together, that it takes to make an engine of a list of rules; the tables have the time by the clock as well.",
+		of: func(p *point) bool {
+			return (p.Metric == metricBuild || p.Metric == metricWall) && p.Cores == 0
+		},
+		chart: func(p []point) chart {
+			return againstRules("time to build", timeTick)(where(p, func(p *point) bool { return p.Metric == metricBuild }))
+		},
+		tables: buildTables,
+	},
+	{
+		name: "build-cores", title: "Building on several cores",
+		text:   "Time by the clock to make an engine, against the number of workers.",
+		of:     func(p *point) bool { return p.Metric == metricWall && p.Cores > 0 },
+		chart:  againstCores("time to build", timeTick),
+		tables: coresTables(timeText),
+	},
+	{
+		name: "update", title: "Updates",
+		text: "Time by the clock of one change of a list in use, from the beginning of its transaction until a lookup returns the new answer: half of the changes take less than the median (p50), 99 of 100 less than p99.",
+		of:   func(p *point) bool { return editMetric(p, "") }, chart: editChart(""),
+		tables: editTables(""),
+	},
+	{
+		name: "update-cpu", title: "Updates, CPU time",
+		text: "CPU time of one change of a list, of any engine that can be edited.",
+		of:   func(p *point) bool { return editMetric(p, "cpu_") }, chart: editChart("cpu_"),
+		tables: editTables("cpu_"),
+	},
+	{
+		name: "throughput", title: "Throughput against cores",
+		text:   "Lookups per second of all goroutines together, one on each core.",
+		of:     func(p *point) bool { return p.Metric == metricThroughput && p.Cores > 0 },
+		chart:  againstCores("lookups per second", rateTick),
+		tables: coresTables(rateText),
+	},
+	{
+		name: "kernel-load", title: "Loading, beside the kernel's tools",
+		text: "Time by the clock from the start of a tool to its end, with rules in a file, in a network namespace of its own; ours is reading the same file and building.",
+		of: func(p *point) bool {
+			return p.Command == "iptables" && (p.Metric == metricLoad || p.Metric == metricRead)
+		},
+		chart:  loadChart,
+		tables: metricTables([]string{metricRead, metricLoad}, []string{"reading", "in all"}, timeText),
+	},
+	{
+		name: "kernel-packet", title: "A packet, beside the kernel",
+		text:   "What rules that do not match add to the cost of sending a packet; ours is a lookup of the same packet in the same rules.",
+		of:     func(p *point) bool { return p.Command == "iptables" && p.Metric == metricWalk },
+		chart:  againstRules("time of a packet", timeTick),
+		tables: sizesTables(timeText),
+	},
+}
+
+// figure makes the figure, nil when nothing was measured.
+func (k *kind) figure(d *data) *figure {
+	points := once(where(d.points, k.of))
+	if len(points) == 0 {
+		return nil
+	}
+	f := &figure{Name: k.name, Title: k.title, Text: k.text, Tables: k.tables(points)}
+	if drawn := where(points, drawable); len(drawn) > 0 {
+		f.chart = k.chart(drawn)
+	}
+	if f.chart == nil && f.Tables == nil {
+		return nil
+	}
+	if runs := distinct(points, func(p *point) int { return p.run }); len(runs) > 1 {
+		f.Text += fmt.Sprintf(" The figures are of %d runs, and so not of the same minutes.", len(runs))
+	}
+	return f
+}
+
+// once takes out values that the command scale has measured when another one
+// has, too.
+func once(points []point) []point {
+	type key struct {
+		set, engine, metric string
+		rules, cores        int
+	}
+	of := func(p *point) key { return key{p.Set, p.Engine, p.Metric, p.Rules, p.Cores} }
+	other := map[key]bool{}
+	for i := range points {
+		if points[i].Command != "scale" {
+			other[of(&points[i])] = true
+		}
+	}
+	return where(points, func(p *point) bool { return p.Command != "scale" || !other[of(p)] })
+}
+
+func byteTick(b float64) string { return scaled(b, trimmed, byteSizes, byteUnits) }
+
+// hardest takes the packets that cost most, where they were measured, and others
+// elsewhere, as one metric.
+func hardest(points []point) []point {
+	worst := map[string]bool{}
+	for i := range points {
+		if points[i].Metric == metricWorst {
+			worst[points[i].Set] = true
+		}
+	}
+	return where(points, func(p *point) bool { return (p.Metric == metricWorst) == worst[p.Set] })
+}
+
+// linesOf makes a line of each engine's points.
+func linesOf(points []point, x func(*point) int) []line {
+	var out []line
+	for _, e := range distinct(points, engineOf) {
+		l := line{engine: e}
+		for i := range points {
+			if p := &points[i]; p.Engine == e && x(p) > 0 {
+				l.points = append(l.points, plotter.XY{X: float64(x(p)), Y: p.Value})
+			}
+		}
+		if l.points != nil {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// panelsOf arranges points as rows of panels: where there are engines of more
+// than one group a row for each set, with a panel for each group and ours in all
+// of them, otherwise two sets a row.
+func panelsOf(points []point, x func(*point) int, title func(set string) string) [][]*linePanel {
+	var groups []group
+	for g := textbook; g < numGroups; g++ {
+		if slices.ContainsFunc(points, func(p point) bool { return look(p.Engine).group == g }) {
+			groups = append(groups, g)
+		}
+	}
+	var all []*linePanel
+	for _, set := range distinct(points, setOf) {
+		mine := where(points, func(p *point) bool { return p.Set == set })
+		if len(groups) < 2 {
+			if lines := linesOf(mine, x); lines != nil {
+				all = append(all, &linePanel{title(set), lines})
+			}
+			continue
+		}
+		row := make([]*linePanel, len(groups))
+		for i, g := range groups {
+			lines := linesOf(where(mine, func(p *point) bool { e := look(p.Engine).group; return e == g || e == ours }), x)
+			if slices.ContainsFunc(lines, func(l line) bool { return look(l.engine).group == g }) || i == 0 && lines != nil {
+				row[i] = &linePanel{title(set) + ": " + groupTitles[g], lines}
+			}
+		}
+		all = append(all, row...)
+	}
+	if len(all) > mostPanels {
+		all = all[:mostPanels/2*2]
+	}
+	cols := max(2, len(groups))
+	if len(all) == 1 {
+		cols = 1
+	}
+	for len(all)%cols != 0 {
+		all = append(all, nil)
+	}
+	var rows [][]*linePanel
+	for row := range slices.Chunk(all, cols) {
+		if slices.ContainsFunc(row, func(p *linePanel) bool { return p != nil }) {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+func values(points []point) []float64 {
+	var out []float64
+	for i := range points {
+		out = append(out, points[i].Value)
+	}
+	return out
+}
+
+// againstRules draws lines against the number of rules or, where there is only
+// one number, a mark for each engine.
+func againstRules(y string, tick func(float64) string) func([]point) chart {
+	return func(points []point) chart {
+		if len(points) == 0 {
+			return nil
+		}
+		if len(distinct(points, rulesOf)) < 2 {
+			return onePerEngine(points, y, tick)
+		}
+		ch := &lineChart{x: axis{label: "rules", format: plainTick}, y: axis{label: y, format: tick}}
+		if ch.rows = panelsOf(points, rulesOf, func(set string) string { return shortened(set) }); ch.rows == nil {
+			return nil
+		}
+		ch.y.over(values(points))
+		return ch
+	}
+}
+
+// againstCores draws lines against the number of cores, of the most rules of
+// each set.
+func againstCores(y string, tick func(float64) string) func([]point) chart {
+	return func(points []point) chart {
+		most := map[string]int{}
+		for i := range points {
+			most[points[i].Set] = max(most[points[i].Set], points[i].Rules)
+		}
+		points = where(points, func(p *point) bool { return p.Rules == most[p.Set] })
+		ch := &lineChart{x: axis{label: "cores", format: coresTick}, y: axis{label: y, format: tick}}
+		ch.rows = panelsOf(points, coresOf, func(set string) string { return shortened(set) + ", " + count(float64(most[set])) + " rules" })
+		if ch.rows == nil {
+			return nil
+		}
+		for _, n := range distinct(points, coresOf) {
+			ch.x.at = append(ch.x.at, float64(n))
+		}
+		ch.y.over(values(points))
+		return ch
+	}
+}
+
+// onePerEngine draws a mark for each engine.
+func onePerEngine(points []point, x string, tick func(float64) string) chart {
+	ch := &dotChart{x: axis{label: x, format: tick}, marks: []string{x}}
+	ch.x.over(values(points))
+	for _, set := range distinct(points, setOf) {
+		panel := dotPanel{}
+		for i := range points {
+			if p := &points[i]; p.Set == set {
+				panel.title = fmt.Sprintf("%s, %s rules", shortened(set), count(float64(p.Rules)))
+				panel.lines = append(panel.lines, dotLine{p.Engine, p.Engine, []float64{p.Value}})
+			}
+		}
+		ch.panels = append(ch.panels, panel)
+	}
+	return ch.bounded()
+}
+
+func (ch *dotChart) bounded() chart {
+	if len(ch.panels) == 0 {
+		return nil
+	}
+	ch.panels = ch.panels[:min(len(ch.panels), mostPanels)]
+	return ch
+}
+
+// The traffics of a lookup.
+var (
+	trafficMetrics = []string{metricLookup, "lookup_zipf", "lookup_misses", metricWorst}
+	trafficNames   = []string{"inside random rules", "flows (Zipf)", "no rule matches", "costliest packets"}
+)
+
+// largest takes the points of the most rules with which a set has more than one
+// traffic.
+func largest(points []point) []point {
+	most := map[string]int{}
+	for i := range points {
+		if p := &points[i]; p.Metric != metricLookup {
+			most[p.Set] = max(most[p.Set], p.Rules)
+		}
+	}
+	return where(points, func(p *point) bool { n, ok := most[p.Set]; return ok && n == p.Rules })
+}
+
+// trafficChart has a panel for each set.
+func trafficChart(points []point) chart {
+	ch := &dotChart{x: axis{label: "time of a lookup", format: timeTick}, marks: trafficNames}
+	ch.x.over(values(points))
+	for _, of := range bySetAndSize(points) {
+		ch.panels = append(ch.panels, dotPanel{fmt.Sprintf("%s, %s rules", shortened(of[0].Set), count(float64(of[0].Rules))), marksOf(of, trafficMetrics)})
+	}
+	return ch.bounded()
+}
+
+// marksOf makes a row of each engine, with the metrics as marks.
+func marksOf(points []point, metrics []string) []dotLine {
+	var out []dotLine
+	for _, e := range distinct(points, engineOf) {
+		l := dotLine{label: e, engine: e, values: make([]float64, len(metrics))}
+		for i := range points {
+			if j := slices.Index(metrics, points[i].Metric); j >= 0 && points[i].Engine == e {
+				l.values[j] = points[i].Value
+			}
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// Kinds and percentiles of edits, as in "insert_p50".
+var (
+	editKinds   = []string{"insert", "delete"}
+	percentiles = []string{"p50", "p99", "max"}
+)
+
+// editMetric reports whether a point is a percentile of an edit, prefix being
+// "cpu_" or "".
+func editMetric(p *point, prefix string) bool {
+	kind, rest, _ := strings.Cut(p.Metric, "_")
+	rest, ok := strings.CutPrefix(rest, prefix)
+	return ok && slices.Contains(editKinds, kind) && slices.Contains(percentiles, rest)
+}
+
+// editMetrics are the metrics of a kind of edits.
+func editMetrics(kind, prefix string) []string {
+	var out []string
+	for _, p := range percentiles {
+		out = append(out, kind+"_"+prefix+p)
+	}
+	return out
+}
+
+// editChart has a panel for each set and size, and a row for each engine and
+// kind of edit.
+func editChart(prefix string) func([]point) chart {
+	return func(points []point) chart {
+		ch := &dotChart{x: axis{label: "time of a change", format: timeTick}, marks: []string{"median", "99 of 100 take less", "the longest"}}
+		ch.x.over(values(points))
+		for _, sized := range bySetAndSize(points) {
+			panel := dotPanel{title: fmt.Sprintf("%s, %s rules", shortened(sized[0].Set), count(float64(sized[0].Rules)))}
+			for _, e := range distinct(sized, engineOf) {
+				of := where(sized, func(p *point) bool { return p.Engine == e })
+				for _, k := range editKinds {
+					for _, l := range marksOf(of, editMetrics(k, prefix)) {
+						l.label += ", " + k
+						panel.lines = append(panel.lines, l)
+					}
+				}
+			}
+			ch.panels = append(ch.panels, panel)
+		}
+		return ch.bounded()
+	}
+}
+
+func sorted(x []int) []int {
+	slices.Sort(x)
+	return x
+}
+
+// loadChart has a panel for each file that was loaded.
+func loadChart(points []point) chart {
+	ch := &dotChart{x: axis{label: "time by the clock", format: timeTick}, marks: []string{"reading alone", "in all"}}
+	ch.x.over(values(points))
+	for _, of := range bySetAndSize(points) {
+		ch.panels = append(ch.panels, dotPanel{fmt.Sprintf("%s, %s rules", shortened(of[0].Set), count(float64(of[0].Rules))), marksOf(of, []string{metricRead, metricLoad})})
+	}
+	return ch.bounded()
+}
