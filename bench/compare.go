@@ -5,9 +5,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
+	results "github.com/hipac-go/classifier/bench/result"
 	"github.com/hipac-go/classifier/rules/files"
 )
 
@@ -109,7 +111,11 @@ func packetsOf(a *app, n int) (int, error) {
 	return n, nil
 }
 
-// run holds the contest over all sets, and prints what it came to.
+// everybody stands for all contestants in gaps.
+const everybody = "all"
+
+// run holds the contest over all sets, and prints what it came to. A set that
+// cannot be had is a gap, unless it is the only one.
 func (m *contest) run(ctx context.Context, asJSON bool, sets []ruleset) error {
 	m.rec = m.a.newRecorder(asJSON)
 	done, err := m.gather(ctx)
@@ -118,11 +124,31 @@ func (m *contest) run(ctx context.Context, asJSON bool, sets []ruleset) error {
 	}
 	defer done()
 	for _, set := range sets {
-		if err := m.over(ctx, set); err != nil {
+		if err := m.tolerate(m.over(ctx, set), set, len(sets)); err != nil {
 			return err
 		}
 	}
+	if m.cores != nil {
+		chosen := onCores(sets)
+		for _, set := range chosen {
+			if err := m.tolerate(m.throughput(ctx, set, m.cores), set, len(chosen)); err != nil {
+				return err
+			}
+		}
+	}
 	return m.rec.end()
+}
+
+// tolerate makes an error of a set a gap, where there are several.
+func (m *contest) tolerate(err error, set ruleset, of int) error {
+	if err == nil {
+		return nil
+	}
+	if of == 1 {
+		return fmt.Errorf("%s, %d rules: %w", set.name, set.rules, err)
+	}
+	m.rec.gap(results.Gap{Command: m.main(), Engine: everybody, Set: set.name, Rules: set.rules}, err)
+	return nil
 }
 
 // gather finds the contestants; done removes what was built for them.

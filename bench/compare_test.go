@@ -228,7 +228,7 @@ func TestWhatAPeerCannotDoIsAGapWithItsReason(t *testing.T) {
 		"slow 60: not tried: with 50 rules, its build takes longer than 300ms",
 		"crashing 50: crashed (asked to pass)", "crashing 60: crashed (asked to pass)",
 		"choosy 50: not supported: rule 3 asks for a port", "choosy 60: not supported: rule 3 asks for a port",
-		"huge 50: too much memory: it takes 9 GB", "huge 60: not tried: with 50 rules, huge: too much memory: it takes 9 GB",
+		"huge 50: too much memory: it takes 9 GB", "huge 60: not tried: with 50 rules, too much memory: it takes 9 GB",
 	}, gaps)
 	require.Equal(t, len(gaps), strings.Count(got.stderr, ": not measured: "))
 }
@@ -310,7 +310,7 @@ func TestBadUsageOfContestsHasItsOwnExitCode(t *testing.T) {
 			"--engines oak":               `--engines: there is no "oak"; choose from hipac,`,
 			"--engines oak --no-peers":    `--engines: there is no "oak"; choose from hipac,`,
 			"--timeout 0s":                "--timeout 0s: not above 0",
-			"--memory 0":                  "--memory 0: not in 1..",
+			"--memory=-1":                 "--memory -1: not in 0..",
 			"--check 0":                   "--check 0: nothing is timed whose answers were not checked",
 			"--file " + r + " --rules 10": "--file is instead of --family, --rules and --ipv6",
 			"--file " + ipt:               ipt + " holds iptables rules, which are chains and no list",

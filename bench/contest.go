@@ -6,6 +6,7 @@ package main
 // is a gap with the reason, and the others go on.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ type contest struct {
 	edits       int      // that are timed of each kind; 0 for none
 	builds      int      // times that each is built, or fewer when that takes long
 	workers     []int    // of our builds that are timed beside
+	cores       []int    // on which lookups share a classifier, in the end; nil for none
 	// What is recorded. Without lookups and edits no more than one contestant is
 	// in memory at a time.
 	measured struct{ lookups, builds, memory bool }
@@ -98,7 +100,7 @@ var (
 func (m *contest) over(ctx context.Context, set ruleset) error {
 	list, err := set.make()
 	if err != nil {
-		return fmt.Errorf("%s, %d rules: %w", set.name, set.rules, err)
+		return err
 	}
 	g := &meeting{contest: m, ctx: ctx, set: set, list: list}
 	for _, c := range m.contestants {
@@ -121,7 +123,7 @@ func (m *contest) over(ctx context.Context, set ruleset) error {
 		}
 	}()
 	if err := g.draw(m.traffic[0]); err != nil {
-		return fmt.Errorf("%s, %d rules: %w", set.name, set.rules, err)
+		return err
 	}
 	g.build()
 	if m.measured.lookups {
@@ -143,8 +145,8 @@ func (g *meeting) present() []*entrant {
 
 // gap records what is not measured of an entrant.
 func (g *meeting) gap(command string, e *entrant, err error) {
-	if g.ctx.Err() != nil && errors.Is(err, g.ctx.Err()) {
-		err = errTimeUp
+	if g.ctx.Err() != nil && !errors.As(err, new(*compare.WrongError)) {
+		err = context.Cause(g.ctx)
 	}
 	g.rec.gap(results.Gap{Command: command, Engine: e.name(), Set: g.set.name, Rules: g.set.rules}, err)
 }
@@ -178,7 +180,7 @@ func (g *meeting) draw(name string) (err error) {
 
 // limit returns the bytes that a contestant may take.
 func (g *meeting) limit() int64 {
-	limit := int64(g.Memory) << 20
+	limit := int64(cmp.Or(g.Memory, defaultMemory)) << 20
 	if n, ok := availableMemory(); ok {
 		limit = min(limit, max(1<<20, n/3))
 	}
@@ -231,7 +233,7 @@ func (g *meeting) load(e *entrant) error {
 		err = fmt.Errorf("its build takes longer than %v", g.Timeout)
 	}
 	if slow || errors.Is(err, compare.ErrMemory) {
-		g.outgrown[g.set.name+" "+e.name()] = fmt.Errorf("with %d rules, %w", g.set.rules, err)
+		g.outgrown[g.set.name+" "+e.name()] = fmt.Errorf("with %d rules, %s", g.set.rules, withoutName(err, e.name()))
 	}
 	return err
 }

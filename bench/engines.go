@@ -23,9 +23,12 @@ type engineFlags struct {
 	Engines []string      `placeholder:"LIST" help:"Contestants, with commas between them; when not given all but hipac-index."`
 	Peers   *bool         `negatable:"" help:"Peers of other projects too, from the module bench/peers; when not given, where they can be built."`
 	Timeout time.Duration `default:"1m" placeholder:"TIME" help:"Time after which the build of a contestant is given up (default 1m)."`
-	Memory  int           `default:"2048" placeholder:"MB" help:"Memory that a contestant may take (default 2048); never more than a third of what is available."`
+	Memory  int           `placeholder:"MB" help:"Memory that a contestant may take (default 2048); never more than a third of what is available."`
 	Check   int           `default:"5000" placeholder:"N" help:"Packets whose answers are compared with the linear walk (default 5000), or as many as that does in 10 s."`
 }
+
+// defaultMemory is the memory that a contestant may take, in megabytes.
+const defaultMemory = 2048
 
 // peersTimeout is the time that building the program of the peers may take. It
 // downloads their modules the first time.
@@ -41,8 +44,8 @@ func (f *engineFlags) contestants(ctx context.Context, a *app, rec *recorder, co
 	switch {
 	case f.Timeout <= 0:
 		return nil, nil, files.BadUsage("--timeout %v: not above 0", f.Timeout)
-	case f.Memory < 1 || f.Memory > 1<<24:
-		return nil, nil, files.BadUsage("--memory %d: not in 1..%d megabytes", f.Memory, 1<<24)
+	case f.Memory < 0 || f.Memory > 1<<24:
+		return nil, nil, files.BadUsage("--memory %d: not in 0..%d megabytes, 0 being the default", f.Memory, 1<<24)
 	case f.Check < 1:
 		return nil, nil, files.BadUsage("--check %d: nothing is timed whose answers were not checked: 1 or more", f.Check)
 	}

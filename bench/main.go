@@ -5,15 +5,23 @@
 //	go run ./bench lookup --rules FILE --packets FILE [--json]
 //	go run ./bench packet --rules FILE --pcap FILE [--json]
 //	go run ./bench update --rules FILE [--packets FILE] [--json]
+//	go run ./bench compare --family NAME --rules N,N [--engines LIST] [--json]
+//	go run ./bench build --family NAME --rules N,N [--workers LIST] [--json]
+//	go run ./bench memory --family NAME --rules N,N [--json]
+//	go run ./bench scale [--family NAME] [--cores LIST] [--json]
+//	go run ./bench all [--quick] [--minutes N] [--out FILE]
 //	go run ./bench gen rules --family NAME --rules N --out FILE
 //	go run ./bench gen packets --rules FILE --packets N --mode MODE --out FILE
 //
 // lookup times every way to look up a key, and counts wrong answers: a figure
 // for a path whose answers are not checked is worth nothing. packet times what a
 // program does with a packet, from bytes to verdict. update times edits of a live
-// list, until a lookup returns the new answer. gen makes rules and packets to
-// measure with. "bench COMMAND --help" has the
-// rest; each command is a file of this folder.
+// list, until a lookup returns the new answer. compare times lookups of our
+// engines, of textbook ones and of other projects' on sets of the generator;
+// build and memory tell what they take to be made and kept, scale how all that
+// grows with the rules, and lookups with the cores; all measures everything that a
+// report needs. gen makes rules and packets to measure with. "bench COMMAND
+// --help" has the rest; each command is a file of this folder.
 //
 // # How it measures
 //
@@ -72,6 +80,8 @@ type cli struct {
 	Compare compareCmd `cmd:"" help:"Time lookups of contestants: ours, textbook ones, peers."`
 	Build   buildCmd   `cmd:"" help:"Time builds of contestants."`
 	Memory  memoryCmd  `cmd:"" help:"Tell the memory that contestants take."`
+	Scale   scaleCmd   `cmd:"" help:"Time and memory against the number of rules, lookups against cores."`
+	All     allCmd     `cmd:"" help:"Measure all that a report needs."`
 	Gen     genCmd     `cmd:"" help:"Make rules and packets."`
 	Report  reportCmd  `cmd:"" help:"Draw results as a page with plots."`
 }

@@ -102,11 +102,19 @@ func TestHelpNamesTheCommandsAndTheirFlags(t *testing.T) {
 		require.Contains(t, got.stdout, "  lookup    ")
 		require.Contains(t, got.stdout, "  packet    ")
 		require.Contains(t, got.stdout, "  update    ")
+		require.Contains(t, got.stdout, "  compare    ")
+		require.Contains(t, got.stdout, "  all    ")
 	}
 	for command, flags := range map[string][]string{
 		"lookup": {"--rules", "--packets", "--check", "--engines", "--seed", "--json"},
 		"packet": {"--rules", "--pcap", "--table", "--chain", "--check", "--seed", "--json"},
 		"update": {"--rules", "--packets", "--seed", "--kernel", "--json"},
+
+		"compare": {"--family", "--rules", "--file", "--seed", "--engines", "--[no-]peers", "--timeout", "--memory", "--check", "--traffic", "--json"},
+		"build":   {"--family", "--rules", "--file", "--engines", "--workers", "--rounds", "--json"},
+		"memory":  {"--family", "--rules", "--file", "--engines", "--json"},
+		"scale":   {"--family", "--rules", "--file", "--engines", "--cores", "--json"},
+		"all":     {"--family", "--rules", "--file", "--engines", "--out", "--minutes", "--quick", "--json"},
 	} {
 		got := invoke(t, "", command, "--help")
 		require.Equal(t, exitOK, got.code)

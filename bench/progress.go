@@ -38,6 +38,16 @@ func (p *progress) at(n int) {
 	_ = p.bar.Set(n)
 }
 
+// describe says what it is at.
+func (p *progress) describe(what string) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bar.Describe(what)
+}
+
 // done takes the bar away.
 func (p *progress) done() {
 	if p != nil {

@@ -77,12 +77,7 @@ func quantileOf(x []float64, q float64) float64 {
 // gap records what could not be measured, and tells it. The error says why; one
 // of wrong answers is what the command ends with.
 func (r *recorder) gap(g results.Gap, err error) {
-	g.Why = err.Error()
-	if text, ok := strings.CutPrefix(g.Why, g.Engine+": "); ok {
-		g.Why = text
-	}
-	g.Why = files.Printable(g.Why)
-	r.run.Missing = append(r.run.Missing, g)
+	g = r.missing(g, err)
 	where := g.Engine
 	if g.Set != "" {
 		where += fmt.Sprintf(", %s, %d rules", g.Set, g.Rules)
@@ -92,6 +87,22 @@ func (r *recorder) gap(g results.Gap, err error) {
 		return
 	}
 	r.a.warn("%s: not measured: %s", where, g.Why)
+}
+
+// missing records what could not be measured.
+func (r *recorder) missing(g results.Gap, err error) results.Gap {
+	g.Why = files.Printable(withoutName(err, g.Engine))
+	r.run.Missing = append(r.run.Missing, g)
+	return g
+}
+
+// withoutName returns an error's text without the name that it begins with.
+func withoutName(err error, name string) string {
+	text, found := err.Error(), true
+	for found {
+		text, found = strings.CutPrefix(text, name+": ")
+	}
+	return text
 }
 
 // label is a part of a benchmark's name.

@@ -46,6 +46,13 @@ var defaultEffort = effort{
 	packets: 100_000, build: time.Second, edits: 100_000, round: 130 * time.Millisecond, quiet: 700 * time.Millisecond,
 }
 
+// quick returns an effort for a run over many things in about a minute.
+func (e effort) quick() effort {
+	e.most, e.whole, e.least, e.warm = min(e.most, 5*time.Millisecond), min(e.whole, 3*time.Second), min(e.least, 2*time.Millisecond), min(e.warm, 5*time.Millisecond)
+	e.packets, e.build, e.edits, e.round = min(e.packets, 10_000), min(e.build, 100*time.Millisecond), min(e.edits, 5000), min(e.round, 10*time.Millisecond)
+	return e
+}
+
 // within returns the effort with shorter runs where, for so many paths that are
 // all slow, there is less time left; a tenth is kept in any case.
 func (e effort) within(spent time.Duration, paths int) effort {

@@ -37,7 +37,8 @@ type Machine struct {
 //	         workers where that was chosen
 //	memory   bytes: bytes; bytes_per_rule: bytes/rule
 //	scale    lookup, build_cpu, build_wall, bytes and bytes_per_rule again, of one
-//	         set at many sizes; throughput: lookups/s of Cores goroutines
+//	         set at many sizes; throughput: lookups/s of Cores goroutines,
+//	         throughput_cpu: the same by the CPU time of each
 //	update   insert_p50, insert_p99, insert_max, delete_p50, delete_p99,
 //	         delete_max, rebuild: us of the clock; edits: edits/s; slowdown_during,
 //	         slowdown_after, growth_after: ratio. Of "hipac-live", by bench update.
