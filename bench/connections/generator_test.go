@@ -122,6 +122,47 @@ func TestAConnectionHasTheseSteps(t *testing.T) {
 	}
 }
 
+// failing are profiles with every ICMP error.
+const failing = `
+a: udp, port 9, 100 one way, 100 back, refused 30%, unreachable 30%, time exceeded 30%
+b: icmp, 56 one way, refused 20%, unreachable 20%, time exceeded 20%
+c: tcp, port 80, 5000 one way, 9000 back, path mtu 1400, refused 10%, unreachable 10%, time exceeded 20%, tries 2
+d: udp, port 9, 1400 one way, 3000 back, path mtu 1300, packets of 3000 bytes, tries 3
+`
+
+func TestErrorsQuoteThePacketThatTheyAreAbout(t *testing.T) {
+	list, err := ParseProfiles(strings.NewReader(failing), "failing")
+	require.NoError(t, err)
+	want := [2][]string{
+		{"icmp 11/0", "icmp 3/1", "icmp 3/13", "icmp 3/3", "icmp 3/4"},
+		{"icmpv6 1/1", "icmpv6 1/3", "icmpv6 1/4", "icmpv6 2/0", "icmpv6 3/0"},
+	}
+	for i, v6 := range []bool{false, true} {
+		for _, bad := range []bool{false, true} {
+			profiles := slices.Clone(list)
+			if bad {
+				for i := range profiles {
+					profiles[i].Loss, profiles[i].Fragments, profiles[i].FragmentSize = 0.1, 0.3, 80
+				}
+			}
+			w := watch(t, run(t, Config{Count: 500, IPv6: v6, Seed: 5}, profiles...))
+			for _, kind := range want[i] {
+				require.Positive(t, w.kinds[kind], kind)
+			}
+			require.Greater(t, w.errors, 200)
+			if bad {
+				require.Positive(t, w.whole)
+			}
+			for _, c := range w.talks {
+				if up, whole := c.stream(client); !bad && c.profile == 2 && len(up) > 0 {
+					require.True(t, whole)
+					require.Len(t, up, 5000, "smaller packets come through")
+				}
+			}
+		}
+	}
+}
+
 func TestStreamsSayWhatTheScriptSays(t *testing.T) {
 	p := profile(t, "x: tcp, port 80, 3 times (500 one way, 20k back), 7 one way, payload letters")
 	for _, loss := range []Share{0, 0.05} {

@@ -45,7 +45,7 @@ type talk struct {
 	reset    bool
 	payload  [2][]string // datagrams
 	ports    [2]uint16
-	sent     map[string]bool // packets, to look for what errors quote
+	sent     map[string]uint8 // packets with their TTL, to look for what errors quote
 	times    []time.Duration
 	fromUser []bool
 	flags    []string
@@ -71,7 +71,7 @@ func (w *watcher) packet(p Packet) {
 	require.Equal(t, data, p.frame[ethernetHeader:])
 	c := w.talks[p.Connection]
 	if c == nil {
-		c = &talk{profile: p.Profile, sent: map[string]bool{}}
+		c = &talk{profile: p.Profile, sent: map[string]uint8{}}
 		w.talks[p.Connection] = c
 	}
 	require.Equal(t, c.profile, p.Profile)
@@ -89,9 +89,9 @@ func (w *watcher) packet(p Packet) {
 		return
 	}
 	w.fragments++
-	limit := w.g.profiles[p.Profile].fragmentSize
-	if w.g.profiles[p.Profile].Fragments == 0 {
-		limit = w.g.cfg.MTU
+	limit := w.g.cfg.MTU
+	if of := &w.g.profiles[p.Profile]; of.Fragments > 0 && of.PathMTU == 0 {
+		limit = of.fragmentSize
 	}
 	require.LessOrEqual(t, len(data), limit)
 	ours := w.collect(data)
@@ -193,6 +193,7 @@ func (w *watcher) complete(p Packet, c *talk, data []byte) {
 	case *layers.TCP:
 		kind = w.segment(c, end, l)
 	case *layers.UDP:
+		require.NotZero(t, l.Checksum, "which would say that there is none")
 		kind = "datagram"
 		c.payload[end] = append(c.payload[end], string(l.Payload))
 	case *layers.ICMPv4:
@@ -215,7 +216,7 @@ func (w *watcher) complete(p Packet, c *talk, data []byte) {
 	require.NotEqual(t, from, to)
 	w.kinds[kind]++
 	c.flags = append(c.flags, kind)
-	c.sent[quotable(data)] = true
+	c.sent[quotable(data)] = ttl(data)
 }
 
 func (w *watcher) ends(p gopacket.Packet) (from, to string) {
@@ -235,6 +236,13 @@ func quotable(data []byte) string {
 	return string(b[8:48])
 }
 
+func ttl(data []byte) uint8 {
+	if data[0]>>4 == 4 {
+		return data[8]
+	}
+	return data[7]
+}
+
 // quote looks at what an error quotes.
 func (w *watcher) quote(c *talk, message, quoted []byte, to string) {
 	t := w.t
@@ -249,7 +257,14 @@ func (w *watcher) quote(c *talk, message, quoted []byte, to string) {
 			quoted = append(bytes.Clone(quoted[:40]), quoted[48:]...)
 		}
 	}
-	require.True(t, c.sent[quotable(quoted)], "an error quotes a packet that was seen")
+	seen, ok := c.sent[quotable(quoted)]
+	require.True(t, ok, "an error quotes a packet that was seen")
+	if kind := message[0]; kind == 11 || kind == 3 && w.g.v6 {
+		require.EqualValues(t, 1, ttl(quoted), "it came to its last router")
+	} else {
+		require.Less(t, ttl(quoted), seen, "it went on from the observer")
+		require.NotZero(t, ttl(quoted))
+	}
 }
 
 // segment follows a TCP packet.
@@ -334,8 +349,11 @@ func (c *talk) stream(end int) (said []byte, whole bool) {
 	if c.fin[end] > 0 {
 		n = c.fin[end] - 1
 	}
+	if n <= 0 {
+		return nil, true
+	}
 	if int64(len(c.seen[end])) < n+1 {
-		return nil, n == 0
+		return nil, false
 	}
 	return c.seen[end][1 : n+1], !slices.Contains(c.have[end][1:n+1], false)
 }
