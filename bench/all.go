@@ -233,10 +233,7 @@ func (r *allRun) all(ctx context.Context, parts []part) error {
 	}
 	bar := r.a.newProgress("measuring", total)
 	defer bar.done()
-	above := &aboveBar{bar, r.a.stderr}
-	for _, c := range []*contest{r.sets, r.scale} {
-		c.a.stderr = above
-	}
+	r.sets.a.bar = bar // of both contests
 	began := time.Now()
 	missing := 0
 	for i, p := range parts {
@@ -244,7 +241,9 @@ func (r *allRun) all(ctx context.Context, parts []part) error {
 		bar.describe(what)
 		err := ctx.Err()
 		if err == nil {
+			stop := bar.grow(done, done+p.weight)
 			err = p.run(ctx)
+			stop()
 		}
 		done += p.weight
 		bar.at(done)
@@ -253,33 +252,23 @@ func (r *allRun) all(ctx context.Context, parts []part) error {
 			err = context.Cause(ctx)
 		}
 		if err != nil {
-			r.rec.missing(results.Gap{Command: p.command, Engine: everybody, Set: p.set.name, Rules: p.set.rules}, err)
+			g := r.rec.missing(results.Gap{Command: p.command, Engine: everybody, Set: p.set.name, Rules: p.set.rules}, err)
 			if ctx.Err() == nil {
-				fmt.Fprintf(above, "bench: %s: not measured: %s\n", what, files.Printable(err.Error()))
+				r.a.warn("%s: not measured: %s", what, g.Why)
 			}
 		} else if bar == nil {
-			fmt.Fprintf(r.a.stderr, "bench: %d of %d done after %v: %s\n", i+1, len(parts), time.Since(began).Round(100*time.Millisecond), what)
+			r.a.warn("%d of %d done after %v: %s", i+1, len(parts), time.Since(began).Round(100*time.Millisecond), what)
 		}
 		if r.rec.err != nil {
 			return r.rec.err
 		}
 	}
 	if missing > 0 {
-		fmt.Fprintf(above, "bench: %v: %d of %d parts are missing or not whole, from %s, %s, %d rules on\n", context.Cause(ctx), missing, len(parts),
-			parts[len(parts)-missing].command, parts[len(parts)-missing].set.name, parts[len(parts)-missing].set.rules)
+		first := parts[len(parts)-missing]
+		r.a.warn("%v: %d of %d parts are missing or not whole, from %s, %s, %d rules on", context.Cause(ctx), missing, len(parts),
+			first.command, first.set.name, first.set.rules)
 	}
 	return nil
-}
-
-// aboveBar writes lines where the progress is shown.
-type aboveBar struct {
-	bar *progress
-	w   io.Writer
-}
-
-func (a *aboveBar) Write(b []byte) (int, error) {
-	a.bar.done()
-	return a.w.Write(b)
 }
 
 // update measures edits of a live list as bench update does.

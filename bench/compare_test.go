@@ -233,6 +233,61 @@ func TestWhatAPeerCannotDoIsAGapWithItsReason(t *testing.T) {
 	require.Equal(t, len(gaps), strings.Count(got.stderr, ": not measured: "))
 }
 
+// shy is a contestant that can be asked about the first packets only.
+type shy struct {
+	compare.Contestant
+	asked func(packets int) int
+	last  int
+}
+
+func (s *shy) About() compare.About { return compare.About{Name: "shy"} }
+
+func (s *shy) Keys(ctx context.Context, keys []uint32) (int, error) {
+	s.last = s.asked(len(keys) / rules.IPv4Tuple.KeyLen())
+	_, err := s.Contestant.Keys(ctx, keys)
+	return len(keys)/rules.IPv4Tuple.KeyLen() - s.last, err
+}
+
+func (s *shy) Answers(ctx context.Context, from int, out []int32) error {
+	err := s.Contestant.Answers(ctx, from, out)
+	for i := range out {
+		if from+i >= s.last {
+			out[i] = compare.NotAsked
+		}
+	}
+	return err
+}
+
+func TestAPeerThatCanBeAskedAboutFewPacketsIsNotTimedOverThose(t *testing.T) {
+	times := 0
+	peers := func(context.Context, string) ([]compare.Contestant, error) {
+		return []compare.Contestant{&shy{Contestant: compare.Local(localMakers()[0]), asked: func(n int) int {
+			if times++; times == 1 {
+				return n - 10
+			}
+			return 7
+		}}}, nil
+	}
+	got := invokeWith(peers, "compare", "--rules", "50", "--engines", "hipac,shy", "--traffic", "uniform,zipf", "--json")
+	require.Equal(t, exitOK, got.code)
+	require.Equal(t, "bench: shy, fw1, 50 rules: it cannot be asked about 10 of 2000 packets, and others take their places\n"+
+		"bench: shy, fw1, 50 rules: not measured: it can be asked about too few of the packets: 7 of 2000\n", got.stderr)
+	run, err := results.Read(strings.NewReader(got.stdout))
+	require.NoError(t, err)
+	require.Contains(t, of(run, "shy", "fw1", 50), "lookup lookup")
+	require.NotContains(t, of(run, "shy", "fw1", 50), "lookup lookup_zipf")
+	require.Contains(t, of(run, "hipac", "fw1", 50), "lookup lookup_zipf")
+}
+
+func TestWarningsHaveALineOfTheirOwnBesideProgress(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	a := &app{stdout: &stdout, stderr: &stderr, effort: little, terminal: true}
+	require.Equal(t, exitOK, a.run([]string{"memory", "--rules", "1000", "--engines", "hipac,dimtree", "--memory", "1"}))
+	require.Contains(t, stderr.String(), "building for fw1, 1000 rules")
+	require.Contains(t, stderr.String(), "\rbench: dimtree, fw1, 1000 rules: not measured: too much memory")
+	require.NotContains(t, stdout.String(), "\r")
+}
+
 func TestPeersThatCannotBeBuiltAreSaidOnce(t *testing.T) {
 	none := func(context.Context, string) ([]compare.Contestant, error) {
 		return nil, errors.New("no peers of other projects: no compiler")

@@ -93,6 +93,7 @@ func (e *entrant) name() string { return e.about.Name }
 var (
 	errTimeUp = errors.New("time ran out")
 	errHeld   = errors.New("not tried")
+	errFew    = errors.New("it can be asked about too few of the packets")
 )
 
 // over holds the contest over a set. What fails of a contestant is recorded; the
@@ -127,7 +128,7 @@ func (m *contest) over(ctx context.Context, set ruleset) error {
 	}
 	g.build()
 	if m.measured.lookups {
-		g.timeLookups(m.traffic[0])
+		g.timeLookups(m.traffic[0], g.present())
 		for _, t := range m.traffic[1:] {
 			g.again(t)
 		}
@@ -260,6 +261,9 @@ func (g *meeting) check(e *entrant, first bool) error {
 	if err != nil {
 		return g.patience(err)
 	}
+	if c.NotAsked > g.trace.n/2 {
+		return fmt.Errorf("%w: %d of %d", errFew, g.trace.n-c.NotAsked, g.trace.n)
+	}
 	if c.NotAsked > 0 {
 		g.a.warn("%s, %s, %d rules: it cannot be asked about %d of %d packets, and others take their places",
 			e.name(), g.set.name, g.set.rules, c.NotAsked, g.trace.n)
@@ -327,9 +331,8 @@ func (g *meeting) patience(err error) error {
 	return err
 }
 
-// timeLookups times the lookups of all, in turn.
-func (g *meeting) timeLookups(name string) {
-	all := g.present()
+// timeLookups times the lookups of some, in turn.
+func (g *meeting) timeLookups(name string, all []*entrant) {
 	if len(all) == 0 {
 		return
 	}
@@ -372,18 +375,24 @@ func (g *meeting) timeLookups(name string) {
 // again times lookups of other packets, checked as the first ones were.
 func (g *meeting) again(name string) {
 	err := g.draw(name)
+	var ready []*entrant
 	for _, e := range g.present() {
-		if err != nil {
-			g.rec.gap(results.Gap{Command: g.filed("lookup"), Engine: e.name(), Set: g.set.name, Rules: g.set.rules}, err)
-			continue
+		why := err
+		if why == nil {
+			why = g.check(e, true)
 		}
-		if err := g.check(e, true); err != nil {
-			g.drop(e, err)
+		switch {
+		case why == nil:
+			ready = append(ready, e)
+		case err != nil || errors.Is(why, errFew):
+			g.gap(g.filed("lookup"), e, why)
+		default:
+			g.drop(e, why)
 		}
 	}
-	if err == nil {
-		g.timeLookups(name)
-	}
+	// One may have been found wrong by a later one.
+	ready = slices.DeleteFunc(ready, func(e *entrant) bool { return e.out })
+	g.timeLookups(name, ready)
 }
 
 // point returns a point of the set.

@@ -96,6 +96,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	terminal       bool // stderr is one: long runs show their progress
+	bar            *progress
 	args           []string
 	// peers builds the peers' program in a folder; nil for that there are none.
 	peers  func(ctx context.Context, dir string) ([]compare.Contestant, error)
@@ -163,6 +164,7 @@ func (a *app) fail(err error) int {
 // complain prints an error or a warning to stderr, each line of a joined one as
 // a line of its own.
 func (a *app) complain(err error) {
+	a.bar.done()
 	for _, line := range strings.Split(err.Error(), "\n") {
 		fmt.Fprintf(a.stderr, "bench: %s\n", files.Printable(line))
 	}

@@ -25,7 +25,8 @@ func (a *app) newProgress(phase string, total int) *progress {
 	bar := progressbar.NewOptions(total, progressbar.OptionSetWriter(a.stderr), progressbar.OptionSetDescription(phase),
 		progressbar.OptionClearOnFinish(), progressbar.OptionUseANSICodes(true), progressbar.OptionThrottle(100*time.Millisecond))
 	_ = bar.RenderBlank()
-	return &progress{bar: bar}
+	a.bar = &progress{bar: bar}
+	return a.bar
 }
 
 // at shows that n of the total are done.
@@ -48,9 +49,38 @@ func (p *progress) describe(what string) {
 	p.bar.Describe(what)
 }
 
-// done takes the bar away.
+// done takes the bar away, until it is told of more.
 func (p *progress) done() {
 	if p != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		_ = p.bar.Clear()
+	}
+}
+
+// grow moves the bar from one place towards another, a step a second and not the
+// last one, until it is told to stop.
+func (p *progress) grow(from, to int) (stop func()) {
+	if p == nil {
+		return func() {}
+	}
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for at := from; ; {
+			select {
+			case <-end:
+				return
+			case <-tick.C:
+				at = max(at, min(at+1, to-1))
+				p.at(at)
+			}
+		}
+	}()
+	return func() {
+		close(end)
+		<-ended
 	}
 }

@@ -140,6 +140,7 @@ func (r *recorder) line(name string, labels []label, times int, figures ...figur
 		fmt.Fprintf(&b, "\t%s %s", strconv.FormatFloat(f.value, 'f', digitsOf(f.value), 64), f.unit)
 	}
 	b.WriteByte('\n')
+	r.a.bar.done()
 	_, r.err = io.WriteString(r.lines, b.String())
 }
 
