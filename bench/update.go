@@ -69,8 +69,10 @@ code is 1 when an answer is wrong.
 
 With --json: insert_us_p50, insert_us_p99, insert_us_max, delete_us_p50,
 delete_us_p99, delete_us_max, edits_per_second, lookup_slowdown_during,
-lookup_slowdown_after, memory_growth_after (these two by hipac.NewLive), and
-rebuild_us. 1.25 means a quarter slower or larger.
+lookup_slowdown_after, memory_growth_after (these two by hipac.NewLive),
+rebuild_us, lookup_slowdown_after_build and memory_growth_after_build (by
+hipac.Build), edits_per_second_during (that lookup_slowdown_during was measured
+beside) and cpu_slowdown_during. 1.25 means a quarter slower or larger.
 
 --kernel adds what iptables-legacy -A, nft add rule and nft add element take from
 their start to their end with as many rules, or elements of a set, there: simple
@@ -92,6 +94,12 @@ type updateResult struct {
 	SlowdownAfter  float64 `json:"lookup_slowdown_after"`
 	GrowthAfter    float64 `json:"memory_growth_after"`
 	Rebuild        float64 `json:"rebuild_us"`
+
+	// The same by hipac.Build, and what else the text says.
+	SlowdownBuild float64 `json:"lookup_slowdown_after_build"`
+	GrowthBuild   float64 `json:"memory_growth_after_build"`
+	EditsDuring   float64 `json:"edits_per_second_during"`
+	CPUDuring     float64 `json:"cpu_slowdown_during"`
 
 	Kernel *kernelTimes `json:"kernel,omitempty"`
 
@@ -273,6 +281,10 @@ func (r *updateResult) figures() {
 	r.SlowdownDuring = ratio(s.alone.lookupsPerSecond(), s.paced.lookupsPerSecond())
 	r.SlowdownAfter = ratio(d.live.ns, d.fresh.ns)
 	r.GrowthAfter = ratio(float64(d.live.bytes), float64(d.fresh.bytes))
+	r.SlowdownBuild = ratio(d.live.ns, d.build.ns)
+	r.GrowthBuild = ratio(float64(d.live.bytes), float64(d.build.bytes))
+	r.EditsDuring = round(s.paced.editsPerSecond(), 1)
+	r.CPUDuring = ratio(s.paced.nanosecondsOfCPU(), s.alone.nanosecondsOfCPU())
 	for _, c := range []struct {
 		what  string
 		wrong int

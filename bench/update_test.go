@@ -18,8 +18,9 @@ import (
 
 // updateKeys are the keys of the command's object.
 var updateKeys = []string{
-	"delete_us_max", "delete_us_p50", "delete_us_p99", "edits_per_second", "insert_us_max", "insert_us_p50", "insert_us_p99",
-	"lookup_slowdown_after", "lookup_slowdown_during", "memory_growth_after", "rebuild_us",
+	"cpu_slowdown_during", "delete_us_max", "delete_us_p50", "delete_us_p99", "edits_per_second", "edits_per_second_during",
+	"insert_us_max", "insert_us_p50", "insert_us_p99", "lookup_slowdown_after", "lookup_slowdown_after_build",
+	"lookup_slowdown_during", "memory_growth_after", "memory_growth_after_build", "rebuild_us",
 }
 
 // generatedFile writes rules of the generator to a file.
