@@ -74,16 +74,17 @@ const (
 
 // cli is the command line. A command is a struct with a Run method.
 type cli struct {
-	Lookup  lookupCmd  `cmd:"" help:"Time lookups of keys by every path, and check their answers."`
-	Packet  packetCmd  `cmd:"" help:"Time packets from bytes to verdict."`
-	Update  updateCmd  `cmd:"" help:"Time edits of a live list, and lookups beside and after them."`
-	Compare compareCmd `cmd:"" help:"Time lookups of contestants: ours, textbook ones, peers."`
-	Build   buildCmd   `cmd:"" help:"Time builds of contestants."`
-	Memory  memoryCmd  `cmd:"" help:"Tell the memory that contestants take."`
-	Scale   scaleCmd   `cmd:"" help:"Time and memory against the number of rules, lookups against cores."`
-	All     allCmd     `cmd:"" help:"Measure all that a report needs."`
-	Gen     genCmd     `cmd:"" help:"Make rules and packets."`
-	Report  reportCmd  `cmd:"" help:"Draw results as a page with plots."`
+	Lookup   lookupCmd   `cmd:"" help:"Time lookups of keys by every path, and check their answers."`
+	Packet   packetCmd   `cmd:"" help:"Time packets from bytes to verdict."`
+	Update   updateCmd   `cmd:"" help:"Time edits of a live list, and lookups beside and after them."`
+	Compare  compareCmd  `cmd:"" help:"Time lookups of contestants: ours, textbook ones, peers."`
+	Build    buildCmd    `cmd:"" help:"Time builds of contestants."`
+	Memory   memoryCmd   `cmd:"" help:"Tell the memory that contestants take."`
+	Scale    scaleCmd    `cmd:"" help:"Time and memory against the number of rules, lookups against cores."`
+	All      allCmd      `cmd:"" help:"Measure all that a report needs."`
+	Gen      genCmd      `cmd:"" help:"Make rules and packets."`
+	Iptables iptablesCmd `cmd:"" help:"Time loading rules and the walk of a packet, beside the tools of the kernel."`
+	Report   reportCmd   `cmd:"" help:"Draw results as a page with plots."`
 }
 
 const description = `bench measures the classifier on your rules and packets.
