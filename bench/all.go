@@ -54,6 +54,7 @@ or --file say otherwise:
     adversarial sets        the same, %s with %d rules
     update                  bench update
     scale                   bench scale: rules from 100 to 1,000,000, and cores
+    iptables                bench iptables, unless sets are chosen
 
 Examples:
 
@@ -187,6 +188,9 @@ func (r *allRun) parts(sets []ruleset, scale []int) (all []part) {
 		}
 	}
 	all = append(all, r.scaleParts(sets, scale)...)
+	if !chosen {
+		all = append(all, r.iptablesPart())
+	}
 	slices.SortStableFunc(all, func(a, b part) int { return a.set.rules - b.set.rules })
 	return all
 }

@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"time"
@@ -215,12 +217,29 @@ func (cmd *iptablesCmd) Run(a *app) error {
 		return files.BadUsage("--timeout %s: not above 0", cmd.Timeout)
 	}
 	rec := a.newRecorder(cmd.JSON)
-	cmd.measure(a, rec)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := cmd.measure(ctx, a, rec); err != nil {
+		a.warn("%v: what was measured until then is all", err)
+	}
 	return rec.end()
 }
 
-// measure measures all. What fails is recorded, and the rest goes on.
-func (cmd *iptablesCmd) measure(a *app, rec *recorder) {
+// iptablesPart is the command as a part of bench all.
+func (r *allRun) iptablesPart() part {
+	cmd := &iptablesCmd{ChainRules: 10_000, Chains: 1000, Rules: []int{10_000, 100_000}, Walk: []int{1000, 10_000, 100_000}, Rounds: 3, Timeout: 2 * time.Minute}
+	weight := 150
+	if r.cmd.Quick {
+		cmd.ChainRules, cmd.Chains, cmd.Rules, cmd.Walk, cmd.Rounds, weight = 1000, 100, []int{1000}, []int{1000}, 1, 5
+	}
+	return part{"iptables", ruleset{name: setFlat, rules: slices.Max(cmd.Walk)}, weight, func(ctx context.Context) error {
+		return cmd.measure(ctx, r.sets.a, r.rec)
+	}}
+}
+
+// measure measures all until the context ends. What fails is recorded, and the
+// rest goes on.
+func (cmd *iptablesCmd) measure(ctx context.Context, a *app, rec *recorder) error {
 	var load []*kernelRules
 	if cmd.ChainRules > 0 {
 		load = append(load, chainRules(cmd.ChainRules, cmd.Chains))
@@ -232,12 +251,15 @@ func (cmd *iptablesCmd) measure(a *app, rec *recorder) {
 	bar := a.newProgress("loading", len(load)*len(loaders))
 	done := 0
 	for _, k := range load {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		if err := cmd.ownLoad(a, rec, k); err != nil {
 			rec.gap(results.Gap{Command: "iptables", Engine: "hipac", Set: k.set, Rules: k.rules}, err)
 		}
 		for i := range loaders {
 			if l := &loaders[i]; !l.walks {
-				if err := cmd.toolLoad(rec, l, k); err != nil {
+				if err := cmd.toolLoad(ctx, rec, l, k); err != nil {
 					rec.gap(results.Gap{Command: "iptables", Engine: l.engine, Set: k.set, Rules: k.rules}, err)
 				}
 			}
@@ -249,13 +271,16 @@ func (cmd *iptablesCmd) measure(a *app, rec *recorder) {
 	bar = a.newProgress("sending", len(walk)*len(loaders))
 	done = 0
 	for _, n := range walk {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		k := flatRules(n)
 		if err := ownWalk(a, rec, k); err != nil {
 			rec.gap(results.Gap{Command: "iptables", Engine: "hipac", Set: k.set, Rules: n}, err)
 		}
 		for i := range loaders {
 			l := &loaders[i]
-			if err := cmd.kernelWalk(a, rec, l, k); err != nil {
+			if err := cmd.kernelWalk(ctx, a, rec, l, k); err != nil {
 				rec.gap(results.Gap{Command: "iptables", Engine: l.engine, Set: k.set, Rules: n}, err)
 			}
 			done++
@@ -263,6 +288,7 @@ func (cmd *iptablesCmd) measure(a *app, rec *recorder) {
 		}
 	}
 	bar.done()
+	return nil
 }
 
 // sortedOnce returns the numbers in order, each once.
@@ -337,12 +363,12 @@ func (cmd *iptablesCmd) ownLoad(a *app, rec *recorder, k *kernelRules) error {
 
 // toolLoad times a tool that loads the rules, each time in a namespace that is
 // new.
-func (cmd *iptablesCmd) toolLoad(rec *recorder, l *loader, k *kernelRules) error {
+func (cmd *iptablesCmd) toolLoad(ctx context.Context, rec *recorder, l *loader, k *kernelRules) error {
 	text := l.text(k)
 	var all []float64
 	for began := time.Now(); len(all) < cmd.Rounds && (len(all) == 0 || time.Since(began) < enough); {
 		err := inNamespace(func() error {
-			took, err := runTool(context.Background(), cmd.Timeout, l.args, text)
+			took, err := runTool(ctx, cmd.Timeout, l.args, text)
 			if err == nil {
 				all = append(all, took.Seconds())
 				iptablesLine(rec, "load", l.engine, k, 1, figure{float64(took.Nanoseconds()), "ns/op"})
@@ -395,7 +421,7 @@ func ownWalk(a *app, rec *recorder, k *kernelRules) error {
 }
 
 // kernelWalk times sending packets past the rules, and past none.
-func (cmd *iptablesCmd) kernelWalk(a *app, rec *recorder, l *loader, k *kernelRules) error {
+func (cmd *iptablesCmd) kernelWalk(ctx context.Context, a *app, rec *recorder, l *loader, k *kernelRules) error {
 	var none, all []float64
 	sent := 0
 	err := inNamespace(func() error {
@@ -407,7 +433,7 @@ func (cmd *iptablesCmd) kernelWalk(a *app, rec *recorder, l *loader, k *kernelRu
 		if none, _, err = s.times(a.effort); err != nil {
 			return err
 		}
-		if _, err := runTool(context.Background(), cmd.Timeout, l.args, l.text(k)); err != nil {
+		if _, err := runTool(ctx, cmd.Timeout, l.args, l.text(k)); err != nil {
 			return err
 		}
 		if err := s.check(); err != nil {

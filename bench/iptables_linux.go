@@ -36,7 +36,7 @@ func runTool(ctx context.Context, patience time.Duration, args []string, input s
 	if err != nil {
 		return 0, fmt.Errorf("there is no %s", args[0])
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("%s takes more than %s", args[0], patience))
 	defer cancel()
 	c := exec.CommandContext(ctx, path, args[1:]...)
 	c.WaitDelay = 5 * time.Second
@@ -48,7 +48,7 @@ func runTool(ctx context.Context, patience time.Duration, args []string, input s
 	took := time.Since(start)
 	switch {
 	case ctx.Err() != nil:
-		return 0, fmt.Errorf("%s takes more than %s", args[0], patience)
+		return 0, context.Cause(ctx)
 	case err != nil:
 		return 0, fmt.Errorf("%s: %w: %s", args[0], err, firstLine(out.Bytes()))
 	}

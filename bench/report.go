@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -17,24 +19,31 @@ import (
 type reportCmd struct {
 	Out     string   `short:"o" required:"" placeholder:"DIR" help:"Folder for the page and its plots; it is made when there is none."`
 	Results []string `placeholder:"FILE" sep:"none" help:"Results to draw, - for standard input; again for more of them."`
+	Quick   bool     `help:"Without --results: measure small sets in short rounds."`
 	Plots   []string `placeholder:"NAME,..." help:"Only these plots, and no page."`
 	Sets    []string `placeholder:"NAME,..." help:"Only these rule sets."`
 }
+
+// resultsFile is the file of results that the command measures by itself.
+const resultsFile = "results.json"
 
 // mostResults bounds a file of results.
 const mostResults = 256 << 20
 
 // Help is shown in front of the flags.
 func (reportCmd) Help() string {
-	return `Writes index.html, which needs no other file, and each of its plots as NAME.svg
-and NAME.png, 800 points of a screen wide. Results are files that commands write
-with --json; they must be of one machine. Of figures that are in two of them, those
-of the last file are drawn. What was not measured is listed with the reason.
+	return `Draws results, or runs bench all and draws what it writes to results.json in
+the same folder. index.html needs no other file; each of its plots is NAME.svg and
+NAME.png too, 800 pixels of a screen wide. Results are files that commands write with
+--json or bench all with --out; they must be of one machine. Of figures that are in
+two of them, those of the last file are drawn. What was not measured is listed with
+the reason.
 
 Plots: ` + strings.Join(report.Names(), ", ") + `.
 
 Examples:
 
+    bench report --out report
     bench report --results all.json --out report
     bench report --results lookup.json --results iptables.json --out report
     bench report --results all.json --plots lookup,memory --sets fw1 --out plots`
@@ -47,8 +56,14 @@ func (cmd *reportCmd) Run(a *app) error {
 			return files.BadUsage("--plots: there is no %q; choose from %s", files.Printable(name), strings.Join(report.Names(), ","))
 		}
 	}
-	if len(cmd.Results) == 0 {
-		return files.BadUsage("--results FILE is missing")
+	var incomplete error
+	switch {
+	case cmd.Results != nil && cmd.Quick:
+		return files.BadUsage("--quick is for measuring, and --results for what was measured")
+	case cmd.Results == nil:
+		if incomplete = cmd.measure(a); incomplete != nil && cmd.Results == nil {
+			return incomplete
+		}
 	}
 	var runs []*results.Run
 	for _, path := range cmd.Results {
@@ -64,6 +79,30 @@ func (cmd *reportCmd) Run(a *app) error {
 	}
 	for _, name := range written {
 		fmt.Fprintln(a.stdout, files.Printable(name))
+	}
+	return incomplete
+}
+
+// measure runs bench all, whose results become the command's, in a file beside
+// the page. An error with results is one of engines that answered wrongly.
+func (cmd *reportCmd) measure(a *app) error {
+	if err := os.MkdirAll(cmd.Out, 0o777); err != nil {
+		return files.Error(cmd.Out, err)
+	}
+	path := filepath.Join(cmd.Out, resultsFile)
+	args := []string{"all", "--out", path}
+	if cmd.Quick {
+		args = append(args, "--quick")
+	}
+	before, _ := os.Stat(path)
+	code := a.run(args)
+	after, err := os.Stat(path)
+	if err != nil || before != nil && os.SameFile(before, after) {
+		return errors.New("there are no results to draw")
+	}
+	cmd.Results = []string{path}
+	if code != exitOK {
+		return errors.New("what was wrong is left out of the page")
 	}
 	return nil
 }

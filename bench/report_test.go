@@ -58,3 +58,19 @@ func TestReportSaysWhatIsWrong(t *testing.T) {
 		require.NoDirExists(t, "x")
 	}
 }
+
+func TestReportMeasuresWhenThereAreNoResults(t *testing.T) {
+	dir := t.TempDir()
+	got := invoke(t, "", "report", "--quick", "--out", dir)
+	require.Equal(t, exitOK, got.code, got.stderr)
+	require.Contains(t, got.stdout, "\nindex.html\n")
+	page, err := os.ReadFile(filepath.Join(dir, "index.html"))
+	require.NoError(t, err)
+	require.Contains(t, string(page), "bench all --out "+filepath.Join(dir, "results.json")+" --quick")
+	require.Contains(t, string(page), "What is missing, and why")
+
+	got = invoke(t, "", "report", "--quick", "--results", filepath.Join(dir, "results.json"), "--out", dir)
+	require.Equal(t, exitUsage, got.code)
+	got = invoke(t, "", "report", "--results", filepath.Join(dir, "results.json"), "--out", filepath.Join(dir, "again"))
+	require.Equal(t, exitOK, got.code, got.stderr)
+}

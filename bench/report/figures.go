@@ -21,10 +21,11 @@ const (
 	metricThroughput = "throughput"
 	metricEdits      = "edits"
 	// Of bench iptables.
-	metricLoad   = "load"
-	metricRead   = "load_read"
-	metricPacket = "packet"
-	metricWalk   = "packet_walk"
+	metricLoad      = "load"
+	metricRead      = "load_read"
+	metricLoadBuild = "load_build"
+	metricPacket    = "packet"
+	metricWalk      = "packet_walk"
 )
 
 // mostPanels bounds the panels of a plot; the tables have the rest.
@@ -93,7 +94,7 @@ var kinds = []kind{
 		chart: func(p []point) chart {
 			return againstRules("time to build", timeTick)(where(p, func(p *point) bool { return p.Metric == metricBuild }))
 		},
-		tables: buildTables,
+		tables: twoTables(metricBuild, "CPU time", metricWall, "by the clock"),
 	},
 	{
 		name: "build-cores", title: "Building on several cores",
@@ -125,17 +126,21 @@ var kinds = []kind{
 		name: "kernel-load", title: "Loading, beside the kernel's tools",
 		text: "Time by the clock from the start of a tool to its end, with rules in a file, in a network namespace of its own; ours is reading the same file and building.",
 		of: func(p *point) bool {
-			return p.Command == "iptables" && (p.Metric == metricLoad || p.Metric == metricRead)
+			return p.Command == "iptables" && slices.Contains([]string{metricLoad, metricRead, metricLoadBuild}, p.Metric)
 		},
 		chart:  loadChart,
-		tables: metricTables([]string{metricRead, metricLoad}, []string{"reading", "in all"}, timeText),
+		tables: metricTables([]string{metricRead, metricLoadBuild, metricLoad}, []string{"reading", "building", "in all"}, timeText),
 	},
 	{
 		name: "kernel-packet", title: "A packet, beside the kernel",
-		text:   "What rules that do not match add to the cost of sending a packet; ours is a lookup of the same packet in the same rules.",
-		of:     func(p *point) bool { return p.Command == "iptables" && p.Metric == metricWalk },
-		chart:  againstRules("time of a packet", timeTick),
-		tables: sizesTables(timeText),
+		text: "What rules that do not match add to the cost of sending a packet; ours is a lookup of the same packet in the same rules.",
+		of: func(p *point) bool {
+			return p.Command == "iptables" && (p.Metric == metricWalk || p.Metric == metricPacket)
+		},
+		chart: func(p []point) chart {
+			return againstRules("time of a packet", timeTick)(where(p, func(p *point) bool { return p.Metric == metricWalk }))
+		},
+		tables: twoTables(metricWalk, "what rules add", metricPacket, "all of sending a packet"),
 	},
 }
 

@@ -79,19 +79,21 @@ func sizesTables(write func(float64) string) func([]point) []table {
 	}
 }
 
-// buildTables makes two tables for each set, of CPU time and of the clock's.
-func buildTables(points []point) []table {
-	var out []table
-	for _, set := range distinct(points, setOf) {
-		for _, m := range []struct{ metric, name string }{{metricBuild, "CPU time"}, {metricWall, "by the clock"}} {
-			of := where(points, func(p *point) bool { return p.Set == set && p.Metric == m.metric })
-			for _, t := range sizesTables(timeText)(of) {
-				t.Caption += ", " + m.name
-				out = append(out, t)
+// twoTables makes two tables for each set, of two metrics.
+func twoTables(first, firstName, second, secondName string) func([]point) []table {
+	return func(points []point) []table {
+		var out []table
+		for _, set := range distinct(points, setOf) {
+			for _, m := range [][2]string{{first, firstName}, {second, secondName}} {
+				of := where(points, func(p *point) bool { return p.Set == set && p.Metric == m[0] })
+				for _, t := range sizesTables(timeText)(of) {
+					t.Caption += ", " + m[1]
+					out = append(out, t)
+				}
 			}
 		}
+		return out
 	}
-	return out
 }
 
 // coresTables makes a table for each set and size, with a column for each number
@@ -112,14 +114,11 @@ func coresTables(write func(float64) string) func([]point) []table {
 }
 
 // metricTables makes a table for each set and size with a column for each of the
-// metrics; where there is only the first one, it makes none.
+// metrics.
 func metricTables(metrics, names []string, write func(float64) string) func([]point) []table {
 	return func(points []point) []table {
 		var out []table
 		for _, of := range bySetAndSize(points) {
-			if !slices.ContainsFunc(of, func(p point) bool { return p.Metric != metrics[0] }) {
-				continue
-			}
 			out = append(out, grid2(of[0].Set+", "+rulesText(of[0].Rules), names, of, func(p *point) int { return slices.Index(metrics, p.Metric) }, write))
 		}
 		return out
