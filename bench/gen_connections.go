@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/hipac-go/classifier/bench/connections"
@@ -43,7 +44,7 @@ type genConnectionsCmd struct {
 	Reset        string `placeholder:"P%" help:"TCP connections that end by a reset." group:"Instead of what the profiles say"`
 	Fragments    string `placeholder:"P%" help:"Connections whose packets come in fragments." group:"Instead of what the profiles say"`
 	FragmentSize int    `placeholder:"BYTES" help:"Size of these fragments (default 576, in IPv6 1280)." group:"Instead of what the profiles say"`
-	MTU          int    `name:"mtu" default:"1500" placeholder:"BYTES" help:"The longest IP packets, fragments apart (default 1500)."`
+	MTU          int    `name:"mtu" default:"1500" placeholder:"BYTES" help:"Longest IP packet; longer datagrams come in fragments (default 1500)."`
 }
 
 // Help is shown in front of the flags.
@@ -121,9 +122,10 @@ func (cmd *genConnectionsCmd) Run(a *app) error {
 
 // put makes the packets and brings them where they go.
 func (cmd *genConnectionsCmd) put(a *app, g *connections.Generator, link connections.Link, start time.Time, speed float64) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	const parts = 1000 // of the progress bar, which counts in int
+	context.AfterFunc(ctx, stop) // the second time it ends the program at once
+	const parts = 1000           // of the progress bar, which counts in int
 	bar := a.newProgress("connections", parts)
 	at := func(begun int64) { bar.at(int(begun * parts / cmd.Count)) }
 	began := time.Now()
@@ -150,7 +152,7 @@ func (cmd *genConnectionsCmd) put(a *app, g *connections.Generator, link connect
 	}
 	s := g.Stats()
 	if s.Delayed > 0 {
-		a.warn("warning: %d connections began later than --rate says: no address and port was free, or --live connections were under way", s.Delayed)
+		a.warn("warning: connections began more slowly than --rate says: %d had to wait until another ended, as --live were under way or all ports taken", s.Delayed)
 	}
 	if !cmd.Stats {
 		return nil
@@ -160,8 +162,8 @@ func (cmd *genConnectionsCmd) put(a *app, g *connections.Generator, link connect
 		to = a.stderr
 	}
 	took := time.Since(began).Seconds()
-	_, err = fmt.Fprintf(to, "connections  %d, at most %d at a time\npackets      %d, %s\ntime         %.3f s of traffic, made in %.3f s: %.2f million packets a second\n",
-		s.Begun, s.MostLive, s.Packets, size(s.Bytes), s.Last.Seconds(), took, float64(s.Packets)/took/1e6)
+	_, err = fmt.Fprintf(to, "connections  %d, at most %d at a time\npackets      %d, %s\ntime         %.3f s of traffic, made in %.3f s: %.0f packets a second\n",
+		s.Begun, s.MostLive, s.Packets, size(s.Bytes), s.Last.Seconds(), took, float64(s.Packets)/took)
 	return err
 }
 

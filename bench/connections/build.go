@@ -35,7 +35,8 @@ type builder struct {
 }
 
 func newBuilder() builder {
-	const most = ethernetHeader + 40 + fragmentHeader + 65536
+	// The longest packet there is, quoted in an error.
+	const most = ethernetHeader + 2*(40+fragmentHeader) + 65536
 	return builder{whole: make([]byte, most), piece: make([]byte, most)}
 }
 

@@ -62,6 +62,9 @@ const (
 	minMTU4  = 68   // RFC 791
 	minMTU6  = 1280 // RFC 8200
 	maxYears = 50
+	// minFragment6 has room for the headers of a SYN, which RFC 7112 wants to be
+	// in the first fragment.
+	minFragment6 = 40 + fragmentHeader + (20+synOptions+7)&^7
 )
 
 // Packet is a packet as it passes the observer. Its bytes are valid until the
@@ -94,7 +97,7 @@ type Stats struct {
 // for one goroutine.
 //
 // A packet costs O(log n) with n connections under way. Memory is that of the
-// connections under way, some 500 bytes each in most profiles and at most some
+// connections under way, some 600 bytes each in most profiles and at most some
 // 6 kB with a window of 64 packets, however many there are in all.
 type Generator struct {
 	cfg      Config
@@ -196,6 +199,9 @@ func (g *Generator) choose(p *Profile, index int) (c chosen, err error) {
 	}
 	if g.v6 && p.PathMTU != 0 && p.PathMTU < minMTU6 {
 		return c, fmt.Errorf("path mtu %d: every IPv6 path carries packets of %d bytes", p.PathMTU, minMTU6)
+	}
+	if g.v6 && p.FragmentSize != 0 && p.FragmentSize < minFragment6 {
+		return c, fmt.Errorf("fragments of %d bytes: in IPv6 at least %d, as the first one holds all headers", p.FragmentSize, minFragment6)
 	}
 	c = chosen{Profile: p, index: index, loss: p.Loss.chance(), reset: p.Reset.chance(), fragments: p.Fragments.chance(), narrow: p.Narrow.chance(),
 		ports: countPorts(p.Ports), sourcePorts: countPorts(p.SourcePorts), mtu: g.cfg.MTU, fragmentSize: p.FragmentSize, pathMTU: p.PathMTU}

@@ -378,6 +378,7 @@ func TestAGeneratorRefusesWhatItCannotMake(t *testing.T) {
 		return a
 	}
 	narrow := profile(t, "x: udp, port 9, 10 one way, path mtu 600")
+	small := profile(t, "x: udp, port 9, 10 one way, fragments 1% of 79 bytes")
 	broken := http
 	broken.Window = 65
 	for _, tt := range []struct {
@@ -400,6 +401,7 @@ func TestAGeneratorRefusesWhatItCannotMake(t *testing.T) {
 		{Config{Count: 1, Profiles: []Weighted{{http, 0}}}, "profile http: a weight of 0"},
 		{Config{Count: 1, Profiles: []Weighted{{broken, 1}}}, "profile http: a window of 65 packets"},
 		{Config{Count: 1, IPv6: true, Profiles: []Weighted{{narrow, 1}}}, "every IPv6 path carries packets of 1280 bytes"},
+		{Config{Count: 1, IPv6: true, Profiles: []Weighted{{small, 1}}}, "fragments of 79 bytes: in IPv6 at least 80"},
 		{Config{Count: 1, Profiles: []Weighted{{Profile{}, 1}}}, "no protocol"},
 	} {
 		if tt.cfg.Profiles == nil {

@@ -173,21 +173,11 @@ func FuzzProfilesMakePackets(f *testing.F) {
 			}
 			for _, v6 := range []bool{false, true} {
 				g, err := New(Config{Profiles: []Weighted{{p, 1}}, Count: 5, IPv6: v6, Rate: 1e5, Seed: 1})
-				if err != nil { // a path MTU that IPv6 does not have
-					require.True(t, v6 && p.PathMTU > 0, err)
+				if err != nil { // an MTU or fragments that IPv6 does not have
+					require.True(t, v6 && (p.PathMTU > 0 || p.FragmentSize > 0), err)
 					continue
 				}
-				w := &watcher{t: t, g: g, talks: map[int64]*talk{}, pieces: map[string][]byte{}, kinds: map[string]int{}}
-				last := time.Duration(0)
-				for range 300 {
-					q, ok := g.Next()
-					if !ok {
-						break
-					}
-					require.GreaterOrEqual(t, q.Time, last)
-					last = q.Time
-					require.NoError(t, w.decoded.Decode(q.Data, 101))
-				}
+				watchSome(t, g, 300)
 			}
 		}
 	})
