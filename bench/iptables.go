@@ -298,9 +298,18 @@ func sortedOnce(list []int) []int {
 	return slices.Compact(list)
 }
 
+// kernelTitles say what engines are.
+var kernelTitles = map[string]string{
+	"hipac":           "hipac",
+	"iptables-legacy": "the kernel's ip_tables",
+	"iptables-nft":    "the kernel's nf_tables, rules by iptables",
+	"nft":             "the kernel's nf_tables, a list of rules",
+	"nft-set":         "the kernel's nf_tables, a set with intervals",
+}
+
 // iptablesPoint is a point without its value.
 func iptablesPoint(engine string, k *kernelRules, metric, unit string) results.Point {
-	return results.Point{Command: "iptables", Engine: engine, Set: k.set, Rules: k.rules, Metric: metric, Unit: unit}
+	return results.Point{Command: "iptables", Engine: engine, Title: kernelTitles[engine], Set: k.set, Rules: k.rules, Metric: metric, Unit: unit}
 }
 
 // line prints a round.

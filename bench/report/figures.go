@@ -226,7 +226,7 @@ func panelsOf(points []point, x func(*point) int, title func(set string) string)
 		mine := where(points, func(p *point) bool { return p.Set == set })
 		if len(groups) < 2 {
 			if lines := linesOf(mine, x); lines != nil {
-				all = append(all, &linePanel{title(set), lines})
+				all = append(all, &linePanel{set, title(set), lines})
 			}
 			continue
 		}
@@ -234,7 +234,7 @@ func panelsOf(points []point, x func(*point) int, title func(set string) string)
 		for i, g := range groups {
 			lines := linesOf(where(mine, func(p *point) bool { e := look(p.Engine).group; return e == g || e == ours }), x)
 			if slices.ContainsFunc(lines, func(l line) bool { return look(l.engine).group == g }) || i == 0 && lines != nil {
-				row[i] = &linePanel{title(set) + ": " + groupTitles[g], lines}
+				row[i] = &linePanel{set, title(set) + ": " + groupTitles[g], lines}
 			}
 		}
 		all = append(all, row...)
@@ -350,12 +350,23 @@ func largest(points []point) []point {
 	return where(points, func(p *point) bool { n, ok := most[p.Set]; return ok && n == p.Rules })
 }
 
+// present takes the metrics that the points have, with their names.
+func present(points []point, metrics, names []string) (have, called []string) {
+	for i, m := range metrics {
+		if slices.ContainsFunc(points, func(p point) bool { return p.Metric == m }) {
+			have, called = append(have, m), append(called, names[i])
+		}
+	}
+	return have, called
+}
+
 // trafficChart has a panel for each set.
 func trafficChart(points []point) chart {
-	ch := &dotChart{x: axis{label: "time of a lookup", format: timeTick}, marks: trafficNames}
+	metrics, names := present(points, trafficMetrics, trafficNames)
+	ch := &dotChart{x: axis{label: "time of a lookup", format: timeTick}, marks: names}
 	ch.x.over(values(points))
 	for _, of := range bySetAndSize(points) {
-		ch.panels = append(ch.panels, dotPanel{fmt.Sprintf("%s, %s rules", shortened(of[0].Set), count(float64(of[0].Rules))), marksOf(of, trafficMetrics)})
+		ch.panels = append(ch.panels, dotPanel{fmt.Sprintf("%s, %s rules", shortened(of[0].Set), count(float64(of[0].Rules))), marksOf(of, metrics)})
 	}
 	return ch.bounded()
 }

@@ -23,7 +23,7 @@ const (
 	titleSize   = vg.Length(10)
 	labelSize   = vg.Length(8)
 	labelStep   = labelSize + 1.2 // from one label to the next
-	panelHeight = vg.Length(205)
+	panelHeight = vg.Length(182)
 	rowGap      = vg.Length(12)
 	titleHeight = vg.Length(18)
 	longestName = 24 // letters of a name in a plot
@@ -40,12 +40,13 @@ type line struct {
 
 // linePanel is one of the multiples.
 type linePanel struct {
+	set   string
 	title string
 	lines []line
 }
 
 // lineChart is a plot of multiples, row by row; nil leaves a place empty. All
-// have the same axis y, and those of a row the same axis x.
+// have the same axis y, and those of a set in a row the same axis x.
 type lineChart struct {
 	x, y axis
 	rows [][]*linePanel
@@ -198,8 +199,6 @@ func (ch *lineChart) draw(c draw.Canvas) {
 	top := c.Max.Y
 	for _, row := range ch.rows {
 		h := rowHeight(row)
-		x := ch.x
-		x.over(left(row))
 		plots := make([][]*plot.Plot, 1)
 		for _, panel := range row {
 			if panel == nil {
@@ -208,6 +207,8 @@ func (ch *lineChart) draw(c draw.Canvas) {
 			}
 			p := emptyPlot()
 			p.Add(grid{true, true}, drawn{panel.lines})
+			x := ch.x
+			x.over(left(row, panel.set))
 			x.apply(&p.X)
 			ch.y.apply(&p.Y)
 			p.Y.Label.Text = ""
@@ -230,11 +231,11 @@ func (ch *lineChart) draw(c draw.Canvas) {
 	}
 }
 
-// left returns the values on the axis x of a row.
-func left(row []*linePanel) []float64 {
+// left returns the values on the axis x of a set in a row.
+func left(row []*linePanel, set string) []float64 {
 	var out []float64
 	for _, p := range row {
-		if p == nil {
+		if p == nil || p.set != set {
 			continue
 		}
 		for _, l := range p.lines {
@@ -273,7 +274,7 @@ func names(p *plot.Plot, c draw.Canvas, lines []line) {
 		x := c.Max.X + 8
 		c.StrokeLines(draw.LineStyle{Color: s.color, Width: 0.4}, []vg.Point{{X: l.from.X + 3, Y: l.from.Y}, {X: max(l.from.X+3, c.Max.X), Y: l.from.Y}, {X: x, Y: l.y}})
 		c.DrawGlyphNoClip(glyph(s), vg.Point{X: x + 4, Y: l.y})
-		c.FillText(style, vg.Point{X: x + 10, Y: l.y}, shortened(l.engine))
+		c.FillText(style, vg.Point{X: x + 10, Y: l.y + 0.8}, shortened(l.engine))
 	}
 }
 

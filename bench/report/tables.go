@@ -117,6 +117,7 @@ func coresTables(write func(float64) string) func([]point) []table {
 // metrics.
 func metricTables(metrics, names []string, write func(float64) string) func([]point) []table {
 	return func(points []point) []table {
+		metrics, names := present(points, metrics, names)
 		var out []table
 		for _, of := range bySetAndSize(points) {
 			out = append(out, grid2(of[0].Set+", "+rulesText(of[0].Rules), names, of, func(p *point) int { return slices.Index(metrics, p.Metric) }, write))
@@ -136,6 +137,7 @@ func editTables(prefix string) func([]point) []table {
 				names = append(names, k+", "+p)
 			}
 		}
+		metrics, names = present(points, metrics, names)
 		var out []table
 		for _, of := range bySetAndSize(points) {
 			out = append(out, grid2(of[0].Set+", "+rulesText(of[0].Rules), names, of, func(p *point) int { return slices.Index(metrics, p.Metric) }, timeText))
