@@ -327,6 +327,13 @@ func (tx *TablesTx) replaceTable(ctx context.Context, s *rules.TableScript, new 
 	if err != nil {
 		return err
 	}
+	for i := range s.Chains {
+		if c := &s.Chains[i]; c.New >= 0 && c.Old >= 0 {
+			list := t.chains[numbers[c.New]].list
+			list.ids.next = max(list.ids.next, was.chains[live[i]].list.ids.next)
+			list.next = list.ids.next
+		}
+	}
 	e := tx.edit(was)
 	e.end()
 	e.gone = true

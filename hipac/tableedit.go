@@ -26,6 +26,7 @@ type TableEdit struct {
 	undo   []func()
 	leads  []leading
 	others []*chainState // that were deleted or named anew, or have another policy
+	roots  bool          // packets enter at other chains
 }
 
 // leading is a change of what the rules of a chain lead to.
@@ -120,7 +121,7 @@ func (e *TableEdit) newChain(name string) (*ChainEdit, error) {
 	})
 	e.altered(c)
 	if t.policies == 0 { // packets enter at all chains
-		t.walks.unknown = true
+		t.walks.unknown, e.roots = true, true
 	}
 	return e.edit(c), nil
 }
@@ -263,7 +264,7 @@ func (c *ChainEdit) setPolicy(p rules.Verdict) error {
 		if t.policies++; p == rules.NoVerdict {
 			t.policies -= 2
 		}
-		t.walks.unknown = true
+		t.walks.unknown, c.edit.roots = true, true
 	}
 	return nil
 }
@@ -376,7 +377,8 @@ func (e *TableEdit) rollback() {
 	for _, undo := range slices.Backward(e.undo) {
 		undo()
 	}
-	unknown := e.table.walks.unknown
+	// What a commit that failed found out is of the roots that are taken back.
+	unknown := e.table.walks.unknown || e.roots
 	e.table.tableSums = e.was
 	e.table.walks.unknown = unknown
 	if e.added {

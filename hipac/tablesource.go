@@ -92,15 +92,14 @@ func sourceRules(l *rules.List[rules.Action], indexes []int, edited bool) *rules
 	})
 }
 
-// numbersOf returns the numbers of the rules of a chain from 1, by position. Rules
-// that one of a file became follow each other, with identities and all but their
-// conditions.
+// numbersOf returns the numbers of the rules of a chain from 1, by position. The
+// pieces that a rule of a file became have one, as long as they follow each other.
 func numbersOf(l *rules.List[rules.Action]) []int {
 	numbers := make([]int, l.Len())
 	var last *rules.Rule[rules.Action]
 	n := 0
 	for i, r := range l.All() {
-		if last == nil || r.Value.Number == 0 || r.ID != last.ID+1 || r.Value != last.Value {
+		if last == nil || !r.Value.Piece || r.ID != last.ID+1 || r.Value.Number != last.Value.Number {
 			n++
 		}
 		numbers[i], last = n, r

@@ -66,6 +66,9 @@ type Action struct {
 	// Several rules of a chain share one when a rule of the file became more
 	// than one; at most one of those matches a packet.
 	Number int
+	// Piece says that the rule of the file which this one is of is that of the rule
+	// before it, too.
+	Piece bool
 	// Text is the target as its file writes it: "REJECT --reject-with tcp-reset".
 	Text string
 	// Packets and Bytes are the counters that the file had, 0 without.

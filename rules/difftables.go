@@ -285,7 +285,7 @@ func (c *tableComparer) target(r side[Action]) int {
 // sameAction reports whether the rules do the same.
 func (c *tableComparer) sameAction(a, b side[Action]) bool {
 	x, y := &a.rule.Value, &b.rule.Value
-	if x.Kind != y.Kind || x.Verdict != y.Verdict || x.Text != y.Text || c.target(a) != c.target(b) {
+	if x.Kind != y.Kind || x.Verdict != y.Verdict || x.Text != y.Text || x.Piece != y.Piece || c.target(a) != c.target(b) {
 		return false
 	}
 	e, f := x.Ext.orNone(), y.Ext.orNone()

@@ -60,7 +60,7 @@ func (p *ruleParser) emit(chain int) error {
 			for way := range ways {
 				conds, ext := p.arrange(&src[i], &dst[j], way, effect, target)
 				r.conds = f.keepConds(conds)
-				r.action.Ext = ext
+				r.action.Ext, r.action.Piece = ext, way > 0
 				t.rules++
 				// The text of the rule is kept too.
 				if f.bytes += r.bytes() + int64(len(p.scratch)-fixed); f.bytes > f.limits.MaxMemory {

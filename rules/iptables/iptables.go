@@ -66,6 +66,21 @@ type Ruleset struct {
 	Unknown []Feature
 
 	lines [][][]ruleLine // per table and chain, by Action.Number-1
+	read  []*rules.Table // what they are of
+}
+
+// check reports an error when the tables are not those that were read: the text
+// of rules is that of a file.
+func (rs *Ruleset) check() error {
+	if len(rs.read) != len(rs.Tables) {
+		return fmt.Errorf("iptables: %d tables were read, and there are %d now: only rules that were read can be printed", len(rs.read), len(rs.Tables))
+	}
+	for i, t := range rs.Tables {
+		if t != rs.read[i] || len(t.Chains) != len(rs.lines[i]) {
+			return fmt.Errorf("iptables: table %s is not the one that was read: only rules that were read can be printed", t.Name)
+		}
+	}
+	return nil
 }
 
 // ruleLine is one rule as the kernel counts them: its canonical text behind
@@ -96,9 +111,10 @@ func (rs *Ruleset) find(name string) int {
 // Rule returns the rule with the given Action.Number of a chain as
 // iptables-save prints it behind "-A CHAIN ", and the number of its line in
 // the file. A rule with a comma list of addresses is one of several with the
-// same line. It returns "" and 0 for rules that there are not.
+// same line. It returns "" and 0 for rules that there are not, and for tables
+// that were put in place of those that were read.
 func (rs *Ruleset) Rule(table, chain string, number int) (text string, line int) {
-	if i := rs.find(table); i >= 0 {
+	if i := rs.find(table); i >= 0 && i < len(rs.read) && rs.read[i] == rs.Tables[i] {
 		if c := rs.Tables[i].Find(chain); c >= 0 && number >= 1 && number <= len(rs.lines[i][c]) {
 			l := &rs.lines[i][c][number-1]
 			return l.text, l.line

@@ -55,6 +55,9 @@ type (
 // WriteJSON writes the rules as a JSON document, counters of rules included
 // when counters is set. What ReadJSON reads of it prints the same with Write.
 func WriteJSON(w io.Writer, rs *Ruleset, counters bool) error {
+	if err := rs.check(); err != nil {
+		return err
+	}
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "{\"format\": %q, \"version\": %d, \"family\": %d, \"tables\": [", jsonFormat, jsonVersion, rs.Family)
 	var words []word

@@ -407,7 +407,7 @@ func (f *fileReader) finish() error {
 		if err != nil {
 			return err
 		}
-		f.rs.Tables = append(f.rs.Tables, table)
+		f.rs.Tables, f.rs.read = append(f.rs.Tables, table), append(f.rs.read, table)
 	}
 	return nil
 }

@@ -21,7 +21,13 @@ import (
 //
 // When tables are named, only those are printed (iptables-save -t); a name that
 // rs does not have is an error, and nothing is printed.
+//
+// The text of rules is kept from the file: it is an error when rs.Tables are not
+// the tables that were read, or have other chains.
 func Write(w io.Writer, rs *Ruleset, counters bool, tables ...string) error {
+	if err := rs.check(); err != nil {
+		return err
+	}
 	for _, name := range tables {
 		if rs.find(name) < 0 {
 			return fmt.Errorf("iptables: there is no table %q", name)

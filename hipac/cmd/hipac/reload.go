@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -101,7 +102,7 @@ func (l *loader) opened(in *packetReader, f0 *form) error {
 // the reading began.
 func (l *loader) reload(settled func() bool) {
 	start := time.Now()
-	file, err := l.app.readRules(&l.cmd.RuleFlags)
+	file, err := l.read()
 	if !settled() || l.app.ctx.Err() != nil {
 		return // there will be another reload, or none at all
 	}
@@ -117,6 +118,15 @@ func (l *loader) reload(settled func() bool) {
 	default:
 		l.app.complain(fmt.Errorf("%s: reloaded in %s: %v", l.cmd.Rules, roundTime(time.Since(start)), &what))
 	}
+}
+
+// read reads the rule file, which must be one: to open another thing may take for
+// ever.
+func (l *loader) read() (*files.Rules, error) {
+	if info, err := os.Stat(l.cmd.Rules); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: is no regular file", l.cmd.Rules)
+	}
+	return l.app.readRules(&l.cmd.RuleFlags)
 }
 
 // take has the rules of a file decide packets from now on, if it can.
