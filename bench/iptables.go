@@ -254,9 +254,7 @@ func (cmd *iptablesCmd) measure(ctx context.Context, a *app, rec *recorder) erro
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
-		if err := cmd.ownLoad(a, rec, k); err != nil {
-			rec.gap(results.Gap{Command: "iptables", Engine: "hipac", Set: k.set, Rules: k.rules}, err)
-		}
+		rec.ownGap(k, cmd.ownLoad(a, rec, k))
 		for i := range loaders {
 			if l := &loaders[i]; !l.walks {
 				if err := cmd.toolLoad(ctx, rec, l, k); err != nil {
@@ -275,9 +273,7 @@ func (cmd *iptablesCmd) measure(ctx context.Context, a *app, rec *recorder) erro
 			return err
 		}
 		k := flatRules(n)
-		if err := ownWalk(a, rec, k); err != nil {
-			rec.gap(results.Gap{Command: "iptables", Engine: "hipac", Set: k.set, Rules: n}, err)
-		}
+		rec.ownGap(k, ownWalk(a, rec, k))
 		for i := range loaders {
 			l := &loaders[i]
 			if err := cmd.kernelWalk(ctx, a, rec, l, k); err != nil {
@@ -289,6 +285,20 @@ func (cmd *iptablesCmd) measure(ctx context.Context, a *app, rec *recorder) erro
 	}
 	bar.done()
 	return nil
+}
+
+// errWrongVerdict means that ours is wrong, with which the command fails.
+var errWrongVerdict = errors.New("wrong answers")
+
+// ownGap records that ours was not measured, if it was not.
+func (r *recorder) ownGap(k *kernelRules, err error) {
+	if err == nil {
+		return
+	}
+	r.gap(results.Gap{Command: "iptables", Engine: "hipac", Set: k.set, Rules: k.rules}, err)
+	if errors.Is(err, errWrongVerdict) {
+		r.wrong = append(r.wrong, fmt.Errorf("hipac, %s, %d rules: %w", k.set, k.rules, err))
+	}
 }
 
 // sortedOnce returns the numbers in order, each once.
@@ -352,7 +362,7 @@ func (cmd *iptablesCmd) ownLoad(a *app, rec *recorder, k *kernelRules) error {
 		return err
 	}
 	if wrong := wrongVerdicts(a, d, f, len(f.list), func(int) {}); wrong > 0 {
-		return fmt.Errorf("%d of %d packets get another verdict than by the linear walk", wrong, len(f.list))
+		return fmt.Errorf("%w: %d of %d packets get another verdict than by the linear walk", errWrongVerdict, wrong, len(f.list))
 	}
 	var read, build, all []float64
 	for began := time.Now(); len(all) < cmd.Rounds && (len(all) == 0 || time.Since(began) < enough); {
@@ -413,11 +423,11 @@ func ownWalk(a *app, rec *recorder, k *kernelRules) error {
 		p.Meta = f.metas[0]
 		f.decode(&p, i)
 		if got := d.decide(&p); got.Verdict != want {
-			return fmt.Errorf("wrong answer: packet %d of 2 gets %v, and not %v", i+1, got.Verdict, want)
+			return fmt.Errorf("%w: packet %d of 2 gets %v, and not %v", errWrongVerdict, i+1, got.Verdict, want)
 		}
 	}
 	if wrong := wrongVerdicts(a, d, f, 2, func(int) {}); wrong > 0 {
-		return fmt.Errorf("%d of 2 packets get another verdict than by the linear walk", wrong)
+		return fmt.Errorf("%w: %d of 2 packets get another verdict than by the linear walk", errWrongVerdict, wrong)
 	}
 	f.list = slices.Repeat(f.list[:1], 1000)
 	t := &timed{group: "packet", run: func(from, to int) { use(d.verdicts(f, from, to)) }}

@@ -108,6 +108,16 @@ func TestToolsThatAreNotThereOrTakeTooLongAreSkipped(t *testing.T) {
 	require.Len(t, run.Points, 2*3+1, "ours is measured")
 }
 
+func TestWrongVerdictsOnTheKernelsRulesFailTheRun(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	got := invokeTampered(t, func(_ string, rule []int32) { rule[0]++ }, "",
+		"iptables", "--chain-rules", "0", "--rules", "20", "--walk", "20", "--json")
+	require.Equal(t, exitData, got.code)
+	require.Contains(t, got.stderr, "bench: hipac, flat, 20 rules: wrong answers: 2 of 2 packets get another verdict than by the linear walk\n")
+	require.NotContains(t, got.stdout, `"packet_walk"`)
+	require.NotContains(t, got.stdout, `"load"`)
+}
+
 func TestIptablesRefusesSizesThatCannotBe(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
 		{"--chains 0", "--chain-rules 10000 in --chains 0"},

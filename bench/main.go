@@ -9,7 +9,9 @@
 //	go run ./bench build --family NAME --rules N,N [--workers LIST] [--json]
 //	go run ./bench memory --family NAME --rules N,N [--json]
 //	go run ./bench scale [--family NAME] [--cores LIST] [--json]
+//	go run ./bench iptables [--rules N,N] [--walk N,N] [--json]
 //	go run ./bench all [--quick] [--minutes N] [--out FILE]
+//	go run ./bench report [--results FILE] [--plots NAME,NAME] --out DIR
 //	go run ./bench gen rules --family NAME --rules N --out FILE
 //	go run ./bench gen packets --rules FILE --packets N --mode MODE --out FILE
 //
@@ -19,8 +21,9 @@
 // list, until a lookup returns the new answer. compare times lookups of our
 // engines, of textbook ones and of other projects' on sets of the generator;
 // build and memory tell what they take to be made and kept, scale how all that
-// grows with the rules, and lookups with the cores; all measures everything that a
-// report needs. gen makes rules and packets to measure with. "bench COMMAND
+// grows with the rules, and lookups with the cores; iptables loads rules with the
+// kernel's tools and sends packets past them; all measures everything that a
+// report needs, and report draws it. gen makes rules and packets to measure with. "bench COMMAND
 // --help" has the rest; each command is a file of this folder.
 //
 // # How it measures

@@ -19,6 +19,7 @@ const (
 	metricBuild      = "build_cpu"
 	metricWall       = "build_wall"
 	metricThroughput = "throughput"
+	metricPerCPU     = "throughput_cpu"
 	metricEdits      = "edits"
 	// Of bench iptables.
 	metricLoad      = "load"
@@ -117,10 +118,14 @@ var kinds = []kind{
 	},
 	{
 		name: "throughput", title: "Throughput against cores",
-		text:   "Lookups per second of all goroutines together, one on each core.",
-		of:     func(p *point) bool { return p.Metric == metricThroughput && p.Cores > 0 },
-		chart:  againstCores("lookups per second", rateTick),
-		tables: coresTables(rateText),
+		text: "Lookups per second of all goroutines together, one on each core.",
+		of: func(p *point) bool {
+			return (p.Metric == metricThroughput || p.Metric == metricPerCPU) && p.Cores > 0
+		},
+		chart: func(p []point) chart {
+			return againstCores("lookups per second", rateTick)(where(p, func(p *point) bool { return p.Metric == metricThroughput }))
+		},
+		tables: throughputTables,
 	},
 	{
 		name: "kernel-load", title: "Loading, beside the kernel's tools",
@@ -289,6 +294,9 @@ func againstRules(y string, tick func(float64) string) func([]point) chart {
 // each set.
 func againstCores(y string, tick func(float64) string) func([]point) chart {
 	return func(points []point) chart {
+		if len(points) == 0 {
+			return nil
+		}
 		most := map[string]int{}
 		for i := range points {
 			most[points[i].Set] = max(most[points[i].Set], points[i].Rules)

@@ -113,6 +113,19 @@ func coresTables(write func(float64) string) func([]point) []table {
 	}
 }
 
+// throughputTables makes tables of lookups per second by the clock and by
+// CPU time, where there are both.
+func throughputTables(points []point) []table {
+	var out []table
+	for _, m := range []struct{ metric, name string }{{metricThroughput, ""}, {metricPerCPU, ", by the CPU time of each"}} {
+		for _, t := range coresTables(rateText)(where(points, func(p *point) bool { return p.Metric == m.metric })) {
+			t.Caption += m.name
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
 // metricTables makes a table for each set and size with a column for each of the
 // metrics.
 func metricTables(metrics, names []string, write func(float64) string) func([]point) []table {

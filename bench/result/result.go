@@ -44,6 +44,9 @@ type Machine struct {
 //	         slowdown_after, growth_after: ratio. Of "hipac-live", by bench update.
 //	         insert_cpu_p50, insert_cpu_p99 and so on: us of CPU, of any engine
 //	         that can be edited, without lookups in between
+//	iptables load, of ours also load_read and load_build: s of the clock;
+//	         packet: ns of CPU to send a packet past the rules; packet_walk: what
+//	         the rules add to it, and our verdict. By bench iptables
 type Point struct {
 	Command string  `json:"command"` // lookup, build, memory, scale, update, iptables
 	Engine  string  `json:"engine"`  // a contestant's name, or a path of ours
