@@ -37,7 +37,7 @@ var (
 	hardRules    = 2000
 
 	quickFamilies = []string{"acl1", "fw1", "ipc1"}
-	quickSizes    = []int{1000}
+	quickSizes    = []int{1000, 5000}
 	quickScale    = []int{100, 1000, 10_000}
 	quickMemory   = 256
 )

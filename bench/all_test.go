@@ -122,6 +122,27 @@ func TestAllStopsWhenItsTimeIsOverAndSaysWhatIsMissing(t *testing.T) {
 	require.Contains(t, got.stderr, " parts are missing or not whole, from ")
 }
 
+func TestAllKeepsWhatItHadWhenItsTimeIsOver(t *testing.T) {
+	peers := func(context.Context, string) ([]compare.Contestant, error) {
+		return []compare.Contestant{&odd{name: "hanging", Contestant: compare.Local(localMakers()[0])}}, nil
+	}
+	got := invokeWith(peers, "all", "--family", "fw1", "--rules", "50", "--engines", "hipac,hanging", "--minutes", "0.02", "--json")
+	require.Equal(t, exitOK, got.code, got.stderr)
+	run, err := results.Read(strings.NewReader(got.stdout))
+	require.NoError(t, err)
+	for _, engine := range []string{"hipac", "hanging"} {
+		points := of(run, engine, "fw1", 50)
+		require.Contains(t, points, "build build_cpu", engine)
+		require.NotContains(t, points, "lookup lookup", engine)
+	}
+	var gaps []string
+	for _, g := range run.Missing {
+		require.Equal(t, "time ran out", g.Why)
+		gaps = append(gaps, g.Command+" "+g.Engine)
+	}
+	require.Subset(t, gaps, []string{"lookup hipac", "lookup hanging", "lookup all", "update all", "scale all"})
+}
+
 func TestAllFindsOutFirstThatAFileCannotBeWritten(t *testing.T) {
 	asked := false
 	peers := func(context.Context, string) ([]compare.Contestant, error) {

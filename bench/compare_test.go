@@ -186,6 +186,10 @@ func (o *odd) Pass(ctx context.Context, from, to, repeat int) (time.Duration, er
 	if o.name == "crashing" {
 		return 0, &compare.ProcessError{Name: o.name, Why: compare.ErrCrashed, Asked: "pass"}
 	}
+	if o.name == "hanging" {
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
 	return o.Contestant.Pass(ctx, from, to, repeat)
 }
 

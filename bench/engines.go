@@ -24,7 +24,7 @@ type engineFlags struct {
 	Peers   *bool         `negatable:"" help:"Peers of other projects too, from the module bench/peers; when not given, where they can be built."`
 	Timeout time.Duration `default:"1m" placeholder:"TIME" help:"Time after which the build of a contestant is given up (default 1m)."`
 	Memory  int           `placeholder:"MB" help:"Memory that a contestant may take (default 2048); never more than a third of what is available."`
-	Check   int           `default:"5000" placeholder:"N" help:"Packets whose answers are compared with the linear walk (default 5000), or as many as that does in 10 s."`
+	Check   int           `default:"5000" placeholder:"N" help:"Packets whose answers are compared with the linear walk (default 5000), or as many as that does in 5 s on one core."`
 }
 
 // defaultMemory is the memory that a contestant may take, in megabytes.
