@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hipac-go/classifier/bench/compare"
 )
 
 // inNamespace calls f in a network namespace of its own, on a thread that ends
@@ -130,7 +132,7 @@ func (s *sender) check() error {
 // thread's nanoseconds of CPU time for one in each, and how many were sent.
 func (s *sender) times(e effort) (ns []float64, sent int, err error) {
 	for p := range passes + 1 {
-		start, n := threadTime(), 0
+		start, n := compare.ThreadTime(), 0
 		took := time.Duration(0)
 		for took < max(e.most/2, time.Microsecond) {
 			for range 8 {
@@ -139,7 +141,7 @@ func (s *sender) times(e effort) (ns []float64, sent int, err error) {
 				}
 			}
 			n += 8
-			took = threadTime() - start
+			took = compare.ThreadTime() - start
 		}
 		if p > 0 { // the first one fills buffers and caches
 			ns = append(ns, float64(took.Nanoseconds())/float64(n))

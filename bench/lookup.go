@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/hipac-go/classifier/bench/compare"
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/files"
 )
@@ -244,10 +245,10 @@ func use(uint64) {}
 
 // clockNote is what times are when they are no CPU times, else "".
 func clockNote() string {
-	if threadClock == "thread CPU time" {
+	if compare.Clock == "thread CPU time" {
 		return ""
 	}
-	return threadClock
+	return compare.Clock
 }
 
 func round(x float64, digits int) float64 {
@@ -294,7 +295,7 @@ func (r *lookupResult) print(w io.Writer, asJSON bool) error {
 			e.BytesPerRule, size(e.Bytes), e.Mismatches)
 	}
 	tab.Flush()
-	fmt.Fprintf(&out, "\n%s per lookup, medians of %d passes in random order", strings.ToUpper(threadClock[:1])+threadClock[1:], passes)
+	fmt.Fprintf(&out, "\n%s per lookup, medians of %d passes in random order", strings.ToUpper(compare.Clock[:1])+compare.Clock[1:], passes)
 	var parts []string
 	for _, name := range r.paths {
 		if n := r.timed[name]; n < r.Packets {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"text/tabwriter"
 
+	"github.com/hipac-go/classifier/bench/compare"
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/files"
@@ -334,7 +335,7 @@ func (r *packetResult) print(w io.Writer, asJSON bool) error {
 	fmt.Fprintf(tab, "decode\t+ key\t+ lookup\tbytes to verdict\t\n")
 	fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t\n", nanoseconds(r.Decode), nanoseconds(r.Key-r.Decode), nanoseconds(r.Verdict-r.Key), nanoseconds(r.Verdict))
 	tab.Flush()
-	fmt.Fprintf(&out, "\n%s per packet, medians of %d passes in random order\n", strings.ToUpper(threadClock[:1])+threadClock[1:], passes)
+	fmt.Fprintf(&out, "\n%s per packet, medians of %d passes in random order\n", strings.ToUpper(compare.Clock[:1])+compare.Clock[1:], passes)
 	_, err := w.Write(out.Bytes())
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hipac-go/classifier/bench/compare"
 	"github.com/hipac-go/classifier/hipac"
 )
 
@@ -53,7 +54,7 @@ func readUntil[T comparable](live *hipac.Live[T], t *trace, at int, stop *atomic
 	defer runtime.UnlockOSThread()
 	var values kept[T]
 	sum := uint64(0)
-	start, cpu := time.Now(), threadTime()
+	start, cpu := time.Now(), compare.ThreadTime()
 	n := 0
 	for !stop.Load() {
 		for range batchSize {
@@ -69,7 +70,7 @@ func readUntil[T comparable](live *hipac.Live[T], t *trace, at int, stop *atomic
 	}
 	r.lookups += n
 	r.reading += time.Since(start)
-	r.cpu += threadTime() - cpu
+	r.cpu += compare.ThreadTime() - cpu
 	values.look()
 	use(sum)
 	return at

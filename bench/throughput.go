@@ -78,7 +78,7 @@ func (s *shared) round(t *trace, long time.Duration) {
 			defer runtime.UnlockOSThread()
 			out := make([]int32, min(burst, t.n))
 			at := t.n / s.Cores * i // each in packets of its own
-			start, startCPU := time.Now(), threadTime()
+			start, startCPU := time.Now(), compare.ThreadTime()
 			for n := 0; n == 0 || !stop.Load(); {
 				out := out[:min(len(out), t.n-at)]
 				s.lookup(t, at, out)
@@ -88,7 +88,7 @@ func (s *shared) round(t *trace, long time.Duration) {
 					at = 0
 				}
 			}
-			took[i], cpu[i] = time.Since(start), threadTime()-startCPU
+			took[i], cpu[i] = time.Since(start), compare.ThreadTime()-startCPU
 		})
 	}
 	time.Sleep(long)

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"github.com/hipac-go/classifier/bench/compare"
 )
 
 // passes is the number of times that everything is timed; results are medians.
@@ -125,11 +127,11 @@ func (t *timed) time(from, to, repeat int) time.Duration {
 		took, t.err = t.ask(from, to, repeat)
 		return took
 	}
-	start := threadTime()
+	start := compare.ThreadTime()
 	for range repeat {
 		t.run(from, to)
 	}
-	return threadTime() - start
+	return compare.ThreadTime() - start
 }
 
 // warm runs untimed in front of a run that begins at from. In front of the first
@@ -206,11 +208,11 @@ func timeBuild(e effort, build func() error) (seconds float64, err error) {
 	began := time.Now()
 	for len(took) < 3 && (len(took) == 0 || time.Since(began) < e.build) {
 		runtime.GC()
-		start := processTime()
+		start := compare.ProcessTime()
 		if err := build(); err != nil {
 			return 0, err
 		}
-		took = append(took, (processTime() - start).Seconds())
+		took = append(took, (compare.ProcessTime() - start).Seconds())
 	}
 	return median(took), nil
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hipac-go/classifier/bench/compare"
 )
 
 func TestMeasuringMakesNinePassesOfAllInTurn(t *testing.T) {
@@ -39,7 +41,7 @@ func TestMeasuringMakesNinePassesOfAllInTurn(t *testing.T) {
 func TestSlowWorkTakesAPartOfThePacketsAnotherInEachPass(t *testing.T) {
 	const n = 100
 	busy := &timed{group: "a", run: func(from, to int) {
-		for start := threadTime(); threadTime()-start < time.Duration(to-from)*50*time.Microsecond; {
+		for start := compare.ThreadTime(); compare.ThreadTime()-start < time.Duration(to-from)*50*time.Microsecond; {
 		}
 	}}
 	follower := &timed{group: "a", run: func(from, to int) {}}

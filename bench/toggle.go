@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hipac-go/classifier/bench/compare"
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
 )
@@ -84,12 +85,12 @@ func (x *toggler[T]) toggle() error {
 // the clock and in CPU time of the thread, and the answer.
 func (x *toggler[T]) timed(number int) (took, cpu time.Duration, m hipac.Match[T], ok bool, err error) {
 	place, key := x.place(number), x.witness[number].key
-	used := threadTime()
+	used := compare.ThreadTime()
 	start := time.Now()
 	err = x.edit(number, place)
 	m, ok = x.live.Lookup(key)
 	took = time.Since(start)
-	return took, threadTime() - used, m, ok, err
+	return took, compare.ThreadTime() - used, m, ok, err
 }
 
 // position returns the position of the rule that a lookup found, none for none,

@@ -18,6 +18,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/hipac-go/classifier/bench/compare"
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/files"
@@ -395,7 +396,7 @@ func (r *updateResult) text(w io.Writer) error {
 	tab.Flush()
 	fmt.Fprintf(&out, "\n%s per lookup, medians of %d passes in random order; slowdown and\n"+
 		"growth are of the edited list over that of the line; %d packets walked, %d wrong;\n"+
-		"%d places looked at, %d wrong\n", strings.ToUpper(threadClock[:1])+threadClock[1:], passes, d.checked, d.wrong, d.placed, d.misplaced)
+		"%d places looked at, %d wrong\n", strings.ToUpper(compare.Clock[:1])+compare.Clock[1:], passes, d.checked, d.wrong, d.placed, d.misplaced)
 	if r.Kernel != nil {
 		r.Kernel.text(&out, r.rules)
 	}

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hipac-go/classifier/bench/compare"
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
 )
@@ -166,12 +167,12 @@ func (w *wanderer[T]) step(d *drift, key rules.Key) error {
 		from, to = w.r.IntN(n), w.r.IntN(n)
 		rule = *s.At(from)
 	}
-	used := threadTime()
+	used := compare.ThreadTime()
 	start := time.Now()
 	err := w.edit(kind, to, &rule)
 	w.live.Lookup(key)
 	d.took = append(d.took, time.Since(start))
-	d.cpu = append(d.cpu, threadTime()-used)
+	d.cpu = append(d.cpu, compare.ThreadTime()-used)
 	if kind != 1 && len(d.took)%placedShare == 0 && err == nil {
 		d.placed++
 		if w.live.Snapshot().At(to).ID != rule.ID {

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Clock says what ThreadTime and ProcessTime measure.
-const Clock = "CPU time"
+// Clock says what ThreadTime measures.
+const Clock = "thread CPU time"
 
 // ThreadTime returns the CPU time of the calling thread since some moment. The
 // caller must have locked its goroutine to it.

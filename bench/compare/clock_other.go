@@ -7,7 +7,7 @@ package compare
 
 import "time"
 
-// Clock says what ThreadTime and ProcessTime measure.
+// Clock says what ThreadTime measures.
 const Clock = "wall-clock time"
 
 var began = time.Now()
