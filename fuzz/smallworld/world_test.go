@@ -1,0 +1,71 @@
+package smallworld
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hipac-go/classifier/fuzz/compare"
+	"github.com/hipac-go/classifier/fuzz/ways"
+	"github.com/hipac-go/classifier/rules"
+)
+
+func TestEveryWayIsRightInEverySmallWorld(t *testing.T) {
+	all := ways.All()[1:]
+	for _, w := range Worlds(0) {
+		t.Run(w.Name, func(t *testing.T) {
+			r, err := w.Run(context.Background(), all, 0, w.Lists())
+			require.NoError(t, err)
+			require.Equal(t, w.Lists(), r.Lists)
+			require.Equal(t, w.Lists()*w.Packets(), r.Packets)
+			require.GreaterOrEqual(t, r.Comparisons, r.Packets*len(all))
+			t.Logf("%d rules: %+v", len(w.Rules), r)
+		})
+	}
+}
+
+func TestAWrongWayIsFoundOut(t *testing.T) {
+	tree := ways.All()[1]
+	for name, wrong := range map[string]ways.Way{
+		"one answer in 10,000": ways.Forgetful(tree, 10000),
+		"open intervals":       ways.Altered(tree, ways.ShortOfTheEnd),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := Worlds(0)[0]
+			_, err := w.Run(context.Background(), []ways.Way{wrong}, 0, w.Lists())
+			var d *compare.Difference
+			require.ErrorAs(t, err, &d)
+			require.Equal(t, wrong.Name, d.Engine)
+		})
+	}
+}
+
+func TestAWorldHasEveryListOnce(t *testing.T) {
+	w := newWorld("", 2, true, true, []int{1, 1}, intervals(1), none)
+	require.Len(t, w.Rules, 8)
+	require.Equal(t, 1+8+64, w.Lists())
+	require.Equal(t, 9, w.Packets())
+	seen := map[string]bool{}
+	for i := range w.Lists() {
+		l, err := w.List(i)
+		require.NoError(t, err)
+		text := ""
+		for _, r := range l.All() {
+			text += rules.FormatRule(w.Schema, r) + "\n"
+			if r.Continue {
+				text += "continue\n"
+			}
+		}
+		require.False(t, seen[text], text)
+		seen[text] = true
+	}
+}
+
+func TestARunEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	r, err := Worlds(1)[0].Run(ctx, nil, 0, 10)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Zero(t, r)
+}
