@@ -75,8 +75,8 @@ func Worlds(size int) []*World {
 	if size <= 0 {
 		return []*World{
 			newWorld("two fields of 2 bits, every interval, lists of up to 2", 2, false, false, []int{2, 2}, intervals(2), intervals(2)),
-			newWorld("three fields of 2, 3 and 2 bits, few intervals, lists of up to 3", 3, false, false, []int{2, 3, 2},
-				join(none, spans(1, 2)), join(none, spans(0, 3, 3, 4)), join(none, spans(2, 3, 3, 3))),
+			newWorld("three fields of 2, 3 and 1 bits, few intervals, lists of up to 3", 3, false, false, []int{2, 3, 1},
+				join(none, spans(1, 2)), join(none, spans(0, 3, 3, 4)), join(none, spans(0, 0, 1, 1))),
 			newWorld("one field of 2 bits, every interval, terminal or not, lists of up to 3", 3, true, true, []int{2}, intervals(2)),
 			newWorld("one field of 2 bits, every set of values, absent too, lists of up to 2", 2, true, true, []int{2}, sets(2, true)),
 			newWorld("one field of 3 bits, every mask, lists of up to 2", 2, false, true, []int{3}, masks(3)),
