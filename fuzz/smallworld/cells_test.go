@@ -122,7 +122,7 @@ func TestAWrongWayIsFoundOutByCells(t *testing.T) {
 	n, err := ways.Numbered(l)
 	require.NoError(t, err)
 	for _, wrong := range []ways.Way{
-		ways.Forgetful(ways.All()[1], 700),
+		ways.Forgetful(700)(ways.All()[1]),
 		ways.Altered(ways.All()[1], func(s *rules.Schema, i int, conds []rules.Cond) []rules.Cond {
 			if i%50 == 7 {
 				return ways.ShortOfTheEnd(s, i, conds)

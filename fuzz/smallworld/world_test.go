@@ -28,7 +28,7 @@ func TestEveryWayIsRightInEverySmallWorld(t *testing.T) {
 func TestAWrongWayIsFoundOut(t *testing.T) {
 	tree := ways.All()[1]
 	for name, wrong := range map[string]ways.Way{
-		"one answer in 10,000": ways.Forgetful(tree, 10000),
+		"one answer in 10,000": ways.Forgetful(10000)(tree),
 		"open intervals":       ways.Altered(tree, ways.ShortOfTheEnd),
 	} {
 		t.Run(name, func(t *testing.T) {

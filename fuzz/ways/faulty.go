@@ -8,27 +8,30 @@ import (
 	"github.com/hipac-go/classifier/rules"
 )
 
-// Forgetful returns the way with every n-th answer of a first match, of all that
-// are asked of any of its Answerers, wrong.
-func Forgetful(w Way, n int) Way {
+// Forgetful returns a function that makes ways wrong now and then: every n-th
+// answer of a first match, of all that are asked of the ways that it made, is
+// another one. The ways are for one goroutine together.
+func Forgetful(n int) func(Way) Way {
 	count := 0
-	build := w.Build
-	return Way{w.Name + ", forgetful", func(l *rules.List[int]) (*Answerer, error) {
-		a, err := build(l)
-		if err != nil {
-			return nil, err
-		}
-		first := a.First
-		a.First = func(keys []uint32, out []int) {
-			first(keys, out)
-			for i := range out {
-				if count++; count%n == 0 {
-					out[i] = other(l, out[i])
+	return func(w Way) Way {
+		build := w.Build
+		return Way{w.Name + ", forgetful", func(l *rules.List[int]) (*Answerer, error) {
+			a, err := build(l)
+			if err != nil {
+				return nil, err
+			}
+			first := a.First
+			a.First = func(keys []uint32, out []int) {
+				first(keys, out)
+				for i := range out {
+					if count++; count%n == 0 {
+						out[i] = other(l, out[i])
+					}
 				}
 			}
-		}
-		return a, nil
-	}}
+			return a, nil
+		}}
+	}
 }
 
 // other returns an answer that is not the one given, where there is another.
