@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"slices"
 	"strings"
 	"time"
@@ -103,9 +101,8 @@ func (cmd *allCmd) Run(a *app) error {
 	if !(cmd.Minutes >= 0 && cmd.Minutes <= 1e6) {
 		return files.BadUsage("--minutes %v: not in 0..1000000", cmd.Minutes)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := interruptible()
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second interrupt ends the program
 	if cmd.Minutes > 0 {
 		var end context.CancelFunc
 		ctx, end = context.WithTimeoutCause(ctx, time.Duration(cmd.Minutes*float64(time.Minute)), errTimeUp)

@@ -5,12 +5,15 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/hipac-go/classifier/rules/files"
 )
@@ -50,6 +53,8 @@ func (a *app) writeOut(path string, write func(io.Writer) error) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // the link stays
 	}
+	ctx, stop := interruptible()
+	defer stop()
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return files.Error(path, err)
@@ -58,7 +63,7 @@ func (a *app) writeOut(path string, write func(io.Writer) error) error {
 	if info != nil {
 		mode = info.Mode().Perm()
 	}
-	err = fill(f, path, write)
+	err = fill(f, path, func(w io.Writer) error { return write(until{ctx, w}) })
 	if err == nil {
 		err = os.Chmod(f.Name(), mode)
 	}
@@ -73,6 +78,44 @@ func (a *app) writeOut(path string, write func(io.Writer) error) error {
 		}
 	}
 	return err
+}
+
+// errInterrupted ends what the user does not want any more.
+var errInterrupted = errors.New("interrupted")
+
+// interruptible returns a context that ends with an interrupt, or when the program
+// is asked to end; the second time it ends at once.
+func interruptible() (ctx context.Context, stop func()) {
+	ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
+// until is a writer that fails when its context has ended.
+type until struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (u until) Write(b []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, errInterrupted
+	}
+	return u.w.Write(b)
+}
+
+// distinct refuses to write a file that is read.
+func distinct(out string, in ...string) error {
+	o, err := os.Stat(out)
+	if err != nil || out == "-" {
+		return nil
+	}
+	for _, path := range in {
+		if i, err := os.Stat(path); err == nil && os.SameFile(i, o) && i.Mode().IsRegular() {
+			return files.BadUsage("--out %s: is the file that is read from", out)
+		}
+	}
+	return nil
 }
 
 // fill writes and closes f. Errors of the system about f get the name path.

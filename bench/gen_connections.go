@@ -8,11 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/hipac-go/classifier/bench/connections"
@@ -122,10 +119,12 @@ func (cmd *genConnectionsCmd) Run(a *app) error {
 
 // put makes the packets and brings them where they go.
 func (cmd *genConnectionsCmd) put(a *app, g *connections.Generator, link connections.Link, start time.Time, speed float64) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	if err := distinct(cmd.Out, cmd.Profiles); err != nil {
+		return err
+	}
+	ctx, stop := interruptible()
 	defer stop()
-	context.AfterFunc(ctx, stop) // the second time it ends the program at once
-	const parts = 1000           // of the progress bar, which counts in int
+	const parts = 1000 // of the progress bar, which counts in int
 	bar := a.newProgress("connections", parts)
 	at := func(begun int64) { bar.at(int(begun * parts / cmd.Count)) }
 	began := time.Now()
@@ -145,7 +144,7 @@ func (cmd *genConnectionsCmd) put(a *app, g *connections.Generator, link connect
 	}
 	bar.done()
 	if errors.Is(err, context.Canceled) {
-		err = errors.New("interrupted")
+		err = errInterrupted
 	}
 	if err != nil {
 		return err

@@ -65,7 +65,7 @@ mark) is not in pcap files: hipac classify takes it as flags.
 Examples:
 
     bench gen packets --rules fw1.rules --packets 1000000 --out fw1.trace
-    bench gen packets --rules fw1.rules --mode zipf --misses 0.2 --but-last --out fw1.trace
+    bench gen packets --rules fw1.rules --mode zipf --out fw1.trace
     bench gen packets --rules office.rules --mode worst --format csv --out worst.csv
     bench gen packets --rules services.save --table nat --chain PREROUTING --format pcap --out s.pcap
 `
@@ -140,6 +140,9 @@ func (cmd *genPacketsCmd) Run(a *app) error {
 		return err
 	}
 	if err := src.fits(cmd); err != nil {
+		return err
+	}
+	if err := distinct(cmd.Out, cmd.RuleFlags.Rules); err != nil {
 		return err
 	}
 	if err := a.writeOut(cmd.Out, func(w io.Writer) error { return src.write(a, cmd, w) }); err != nil {
@@ -398,7 +401,7 @@ func (src *genSource) noMisses(cmd *genPacketsCmd, name string) error {
 	case src.catch > 0 && !cmd.ButLast:
 		return fmt.Errorf("%s: no packet is a miss: rule %d is for every packet", name, src.catch)
 	}
-	err := fmt.Errorf("%s: none of %d packets tried is a miss: the rules leave hardly any packet undecided, or none", name, src.Misses().Tried)
+	err := fmt.Errorf("%s: none of %d packets tried is a miss: the rules leave hardly any packet undecided, or none (of sets from bench gen rules, those with --smoothness 0 leave most)", name, src.Misses().Tried)
 	if src.unknown > 0 {
 		err = fmt.Errorf("%w; of %d of them nobody can say it, of the first for lack of %s (--routes and --sets tell more)", err, src.unknown, src.needs)
 	}

@@ -8,8 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"slices"
 	"strings"
 	"time"
@@ -217,7 +215,7 @@ func (cmd *iptablesCmd) Run(a *app) error {
 		return files.BadUsage("--timeout %s: not above 0", cmd.Timeout)
 	}
 	rec := a.newRecorder(cmd.JSON)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := interruptible()
 	defer stop()
 	if err := cmd.measure(ctx, a, rec); err != nil {
 		a.warn("%v: what was measured until then is all", err)

@@ -129,6 +129,13 @@
 // malformed: an HTTP head with the right length, TLS records, DNS messages with a
 // matching name.
 //
+// # Reading it with other tools
+//
+// Where packets are lost, tshark puts the pieces of a stream together by itself
+// only with -o tcp.reassemble_out_of_order:TRUE; without, it calls retransmissions
+// malformed. It also holds the checksum of a packet that an ICMP error quotes in
+// part against that part.
+//
 // # What is not modelled
 //
 // Congestion control, and queues: the window stays as it is and delay does not
