@@ -3,14 +3,17 @@ package relations
 // Relations between ways to build and to ask.
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/hipac-go/classifier/bench/workload"
 	"github.com/hipac-go/classifier/fuzz/ways"
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/native"
 )
 
 // agree requires that all of some ways answer the same about a list as the first
@@ -228,4 +231,46 @@ func differInWorkers(t *trial) error {
 		t.wrap(ways.Tree("tree, one worker", hipac.Options{Workers: 1, AllMatches: true})),
 		t.wrap(ways.Tree(fmt.Sprintf("tree, %d workers", many), hipac.Options{Workers: many, AllMatches: true})),
 	})
+}
+
+// readAgain writes a list in the project's own format, as text or as JSON, and
+// reads it.
+func readAgain(t *trial) error {
+	l, keys, err := t.drawn()
+	if err != nil {
+		return err
+	}
+	texts := rules.NewBuilder[string](l.Schema())
+	for _, r := range l.All() {
+		t.report.Changes++
+		if _, err := texts.Add(rules.Rule[string]{Conds: r.Conds, Value: strconv.Itoa(r.Value), Continue: r.Continue, Unknown: r.Unknown}); err != nil {
+			return err
+		}
+	}
+	write := native.Write
+	read := native.Read
+	if t.r.IntN(2) == 0 {
+		write, read = native.WriteJSON, native.ReadJSON
+	}
+	var file bytes.Buffer
+	if err := write(&file, texts.List()); err != nil {
+		return err
+	}
+	again, err := read(&file, native.Options{})
+	if err != nil {
+		return err
+	}
+	var rs []rules.Rule[int]
+	for _, r := range again.All() {
+		v, err := strconv.Atoi(r.Value)
+		if err != nil {
+			return err
+		}
+		rs = append(rs, rules.Rule[int]{Conds: r.Conds, Value: v, Continue: r.Continue, Unknown: r.Unknown})
+	}
+	other, err := build(again.Schema(), rs)
+	if err != nil {
+		return err
+	}
+	return t.equal(l, other, keys, keys, ways.None)
 }

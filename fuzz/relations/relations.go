@@ -58,6 +58,7 @@ func All() []Relation {
 		relation("a rule is widened", widen),
 		relation("IPv4 addresses are mapped to IPv6", mapAddresses),
 		relation("fields change places, with a new one among them", moveFields),
+		relation("a list is written and read again", readAgain),
 		relation("options differ", differInOptions),
 		relation("batches differ", differInBatches),
 		relation("one worker or many", differInWorkers),

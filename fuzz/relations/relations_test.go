@@ -16,6 +16,7 @@ import (
 func TestRelationsHold(t *testing.T) {
 	for _, relation := range All() {
 		t.Run(relation.Name, func(t *testing.T) {
+			t.Parallel()
 			var total Report
 			for seed := range uint64(200) {
 				r, err := relation.Check(seed, []int{3, 12, 40, 90}[seed%4])
@@ -69,6 +70,20 @@ func alter(word string, how func(s *rules.Schema, i int, conds []rules.Cond) []r
 	}
 }
 
+// everyOther returns a function that makes every second build of a way wrong.
+func everyOther() func(ways.Way) ways.Way {
+	return func(w ways.Way) ways.Way {
+		builds, right, wrong := 0, w.Build, ways.Altered(w, ways.ShortOfTheEnd).Build
+		w.Build = func(l *rules.List[int]) (*ways.Answerer, error) {
+			if builds++; builds%2 == 0 {
+				return wrong(l)
+			}
+			return right(l)
+		}
+		return w
+	}
+}
+
 // dropping returns an alteration that drops conditions.
 func dropping(drop func(s *rules.Schema, i int, c *rules.Cond) bool) func(*rules.Schema, int, []rules.Cond) []rules.Cond {
 	return func(s *rules.Schema, i int, conds []rules.Cond) []rules.Cond {
@@ -114,6 +129,7 @@ func TestRelationsFindFaultsOfTheirKind(t *testing.T) {
 			"rules are inserted and deleted", "rules are inserted in any order", "options differ", "batches differ"}},
 		{"trees of an option end intervals early", alter("no copies", ways.ShortOfTheEnd), []string{"options differ"}},
 		{"batches end intervals early", alter("batch by", ways.ShortOfTheEnd), []string{"options differ", "batches differ"}},
+		{"every other list ends intervals early", everyOther(), []string{"a list is written and read again"}},
 		{"many workers end intervals early", alter("workers", ways.ShortOfTheEnd), []string{"one worker or many"}},
 	} {
 		t.Run(fault.name, func(t *testing.T) {

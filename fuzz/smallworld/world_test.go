@@ -15,6 +15,7 @@ func TestEveryWayIsRightInEverySmallWorld(t *testing.T) {
 	all := ways.All()[1:]
 	for _, w := range Worlds(0) {
 		t.Run(w.Name, func(t *testing.T) {
+			t.Parallel()
 			r, err := w.Run(context.Background(), all, 0, w.Lists())
 			require.NoError(t, err)
 			require.Equal(t, w.Lists(), r.Lists)
