@@ -294,7 +294,7 @@ func TestValuesAreWrittenWithThreeDigits(t *testing.T) {
 		require.Equal(t, want, digits(v))
 	}
 	require.Equal(t, "1.50\u00a0µs", timeText(1500))
-	require.Equal(t, "2.00\u00a0KiB", byteText(2048))
+	require.Equal(t, "2.05\u00a0kB", byteText(2048))
 	require.Equal(t, "10\u00a0µs", timeTick(1e4))
 	require.Equal(t, "100k", count(1e5))
 	require.Equal(t, "1\u202f234\u202f567", grouped(1234567))

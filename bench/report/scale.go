@@ -122,8 +122,8 @@ func scaled(v float64, write func(float64) string, sizes []float64, units []stri
 var (
 	timeSizes = []float64{1, 1e3, 1e6, 1e9}
 	timeUnits = []string{"ns", "µs", "ms", "s"}
-	byteSizes = []float64{1, 1 << 10, 1 << 20, 1 << 30}
-	byteUnits = []string{"B", "KiB", "MiB", "GiB"}
+	byteSizes = []float64{1, 1e3, 1e6, 1e9} // decimal, as the ticks of axes
+	byteUnits = []string{"B", "kB", "MB", "GB"}
 	rateSizes = []float64{1, 1e3, 1e6, 1e9}
 	rateUnits = []string{"/s", "k/s", "M/s", "G/s"}
 )
