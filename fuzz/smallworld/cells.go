@@ -3,8 +3,11 @@ package smallworld
 // The proof by cells, for lists of any size. The ends of all intervals cut each
 // field into elementary intervals; a cell is one of each field, or that the field
 // is absent. A rule of intervals matches all packets of a cell or none, so that
-// one answer of the linear matcher holds for the whole cell. The structure cuts
-// fields where rules do: if it is wrong anywhere in a cell, a corner is where.
+// one answer of the linear matcher holds for the whole cell. A structure that cuts
+// fields only where rules do answers alike within a cell, too: right at a packet
+// of each cell it is right for all. Where it cuts elsewhere, or compares a bound
+// wrongly, corners are the packets that show it. Large lists have more cells than
+// can be asked, so that cells are drawn at random.
 
 import (
 	"context"

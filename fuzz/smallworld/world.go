@@ -1,4 +1,4 @@
-// Package smallworld proves rather than samples. A World is a set of rules over
+// Package smallworld asks everything rather than samples. A World is a set of rules over
 // tiny fields, small enough that every list of up to so many of them can be made,
 // and every packet looked up, in every way that the library has. Cells does what
 // is possible of that for lists of any size: it cuts the fields at all ends of
@@ -127,8 +127,8 @@ func (r *Report) Add(o Report) {
 // Run compares the answers about all packets of the lists from..to, to not
 // included, of every way with those of the linear matcher. It returns the first
 // difference as the error, or the context's. It is for one goroutine; parts of a
-// world may run side by side. It takes some 20 us per list and way, and half a
-// microsecond per packet and way; the index takes more.
+// world may run side by side. In small worlds it compares some four million
+// answers a second, builds included.
 func (w *World) Run(ctx context.Context, all []ways.Way, from, to int) (Report, error) {
 	var report Report
 	linear := ways.Linear()

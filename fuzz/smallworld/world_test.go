@@ -70,3 +70,13 @@ func TestARunEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.Zero(t, r)
 }
+
+func TestWorldsHaveAsManyListsAsTheySay(t *testing.T) {
+	for size, want := range []int{39225, 4720103} {
+		lists := 0
+		for _, w := range Worlds(size) {
+			lists += w.Lists()
+		}
+		require.Equal(t, want, lists)
+	}
+}
