@@ -62,6 +62,9 @@ was drawn from; csv holds all fields; pcap holds packets with headers, whose
 decoding gives the same keys. What no header holds (interfaces, connection state,
 mark) is not in pcap files: hipac classify takes it as flags.
 
+Of sets that bench gen rules has made, those with --smoothness 0 leave most packets
+undecided, but for a last rule that is for all; others hardly any.
+
 Examples:
 
     bench gen packets --rules fw1.rules --packets 1000000 --out fw1.trace
@@ -401,7 +404,7 @@ func (src *genSource) noMisses(cmd *genPacketsCmd, name string) error {
 	case src.catch > 0 && !cmd.ButLast:
 		return fmt.Errorf("%s: no packet is a miss: rule %d is for every packet", name, src.catch)
 	}
-	err := fmt.Errorf("%s: none of %d packets tried is a miss: the rules leave hardly any packet undecided, or none (of sets from bench gen rules, those with --smoothness 0 leave most)", name, src.Misses().Tried)
+	err := fmt.Errorf("%s: none of %d packets tried is a miss: the rules leave hardly any packet undecided, or none", name, src.Misses().Tried)
 	if src.unknown > 0 {
 		err = fmt.Errorf("%w; of %d of them nobody can say it, of the first for lack of %s (--routes and --sets tell more)", err, src.unknown, src.needs)
 	}
