@@ -1,7 +1,8 @@
 package hipac
 
 // Housekeeping of a list under edit. Edits leave rubbish in the arrays of the
-// tree: now and then a commit copies the tree to new ones, in some milliseconds.
+// tree: now and then a commit copies its tables to new ones, in parts of a
+// millisecond, or all of it, in some.
 // The tree also drifts from what a build would make. A goroutine builds it anew
 // from a version, which does not change, while edits go on; it makes them too, in
 // the order in which they were committed, and puts its tree in place when it has

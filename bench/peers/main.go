@@ -3,8 +3,8 @@
 // started by the harness, once for each of them. It is a module of its own, so
 // that users of the library never download what it needs.
 //
-//	go -C bench/peers build -o /tmp/peers .            # those in Go
-//	go -C bench/peers build -tags dpdk -o /tmp/peers . # and DPDK's, with libdpdk-dev
+//	go -C bench/peers build -o peers .            # those in Go
+//	go -C bench/peers build -tags dpdk -o peers . # and DPDK's, with libdpdk-dev
 //
 // Each peer is a package of internal: it says rules in the peer's own way, or
 // which rule there is no way for, and makes its packets ahead, so that what is

@@ -20,7 +20,7 @@ const (
 
 // Bounds of ample room, in slots and rows. At 100,000 rules an edit takes 300
 // slots and 10 rows, so that tables are copied every 1,400 edits, and rows
-// every 5,000. Tables of 60 MB take 0.2 s to copy, in which 10,000 edits come.
+// every 5,000. A tree of 60 MB takes 0.2 s to copy, in which 10,000 edits come.
 const (
 	eightTimes = 1 << 19
 	mostSlots  = 6 << 20
