@@ -54,25 +54,20 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"golang.org/x/term"
 	"io"
 	"os"
-	"strings"
-
-	"github.com/alecthomas/kong"
-	"golang.org/x/term"
 
 	"github.com/hipac-go/classifier/bench/compare"
-	"github.com/hipac-go/classifier/rules/files"
-	"github.com/hipac-go/classifier/rules/iptables"
+	"github.com/hipac-go/classifier/rules/files/commandline"
 )
 
 // Exit codes.
 const (
-	exitOK    = 0
-	exitData  = 1 // bad data, or wrong answers
-	exitUsage = 2
+	exitOK    = commandline.OK
+	exitData  = commandline.Data // bad data, or wrong answers
+	exitUsage = commandline.Usage
 )
 
 // cli is the command line. A command is a struct with a Run method.
@@ -115,63 +110,20 @@ func main() {
 	os.Exit(a.run(os.Args[1:]))
 }
 
-// exited is how kong's own ending of the program, after --help, is brought
-// back as a return.
-type exited int
-
 func (a *app) run(args []string) (code int) {
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case exited:
-			code = int(r)
-		default:
-			panic(r)
-		}
-	}()
-	parser, err := kong.New(&cli{},
-		kong.Name("bench"),
-		kong.Description(description),
-		kong.Writers(a.stdout, a.stderr),
-		kong.Exit(func(code int) { panic(exited(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
-	)
-	if err != nil {
-		panic(err) // the struct tags above are wrong
-	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
 	a.args = args
-	command, err := parser.Parse(args)
-	if err != nil {
-		return a.fail(files.BadUsage(`%v ("bench --help" tells more)`, err))
-	}
-	return a.fail(command.Run(a))
+	return a.program().Run(&cli{}, args, a)
 }
 
-// fail prints an error, if any, and returns the exit code for it.
-func (a *app) fail(err error) int {
-	if err == nil {
-		return exitOK
-	}
-	a.complain(err)
-	if errors.As(err, new(files.UsageError)) {
-		return exitUsage
-	}
-	if errors.As(err, new(*iptables.UnsupportedError)) {
-		a.complain(errors.New("--allow-unknown keeps such rules; packets that they would decide are UNKNOWN"))
-	}
-	return exitData
+func (a *app) program() *commandline.Program {
+	return &commandline.Program{Name: "bench", Description: description, Stdout: a.stdout, Stderr: a.stderr, Before: func() { a.bar.done() }}
 }
 
 // complain prints an error or a warning to stderr, each line of a joined one as
 // a line of its own.
-func (a *app) complain(err error) {
-	a.bar.done()
-	for _, line := range strings.Split(err.Error(), "\n") {
-		fmt.Fprintf(a.stderr, "bench: %s\n", files.Printable(line))
-	}
-}
+func (a *app) complain(err error) { a.program().Complain(err) }
 
 func (a *app) warn(format string, args ...any) { a.complain(fmt.Errorf(format, args...)) }

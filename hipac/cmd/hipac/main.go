@@ -10,26 +10,20 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
-	"github.com/alecthomas/kong"
-
-	"github.com/hipac-go/classifier/rules/files"
-	"github.com/hipac-go/classifier/rules/iptables"
+	"github.com/hipac-go/classifier/rules/files/commandline"
 )
 
 // Exit codes.
 const (
-	exitOK    = 0
-	exitData  = 1 // bad data, or a run that was interrupted
-	exitUsage = 2
+	exitOK    = commandline.OK
+	exitData  = commandline.Data // bad data, or a run that was interrupted
+	exitUsage = commandline.Usage
 )
 
 // cli is the command line. A command is a struct with a Run method.
@@ -89,65 +83,17 @@ func hangups() (<-chan os.Signal, func()) {
 	return c, func() { signal.Stop(c) }
 }
 
-// exited is how kong's own ending of the program, after --help, is brought
-// back as a return.
-type exited int
-
-func (a *app) run(args []string) (code int) {
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case exited:
-			code = int(r)
-		default:
-			panic(r)
-		}
-	}()
-	parser, err := kong.New(&cli{},
-		kong.Name("hipac"),
-		kong.Description(description),
-		kong.Writers(a.stdout, a.stderr),
-		kong.Exit(func(code int) { panic(exited(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
-	)
-	if err != nil {
-		panic(err) // the struct tags above are wrong
-	}
-	command, err := parser.Parse(withoutDashes(args))
-	if err != nil {
-		if errors.Is(err, syscall.EPIPE) { // the help went to a reader that is gone
-			return exitOK
-		}
-		return a.fail(files.UsageError{Reason: err.Error() + ` ("hipac --help" tells more)`})
-	}
-	return a.fail(command.Run(a))
+func (a *app) run(args []string) int {
+	return a.program().Run(&cli{}, withoutDashes(args), a)
 }
 
-// fail prints an error, if any, and returns the exit code for it.
-func (a *app) fail(err error) int {
-	var usage files.UsageError
-	switch {
-	case err == nil, errors.Is(err, syscall.EPIPE):
-		return exitOK
-	case errors.As(err, &usage):
-		a.complain(err)
-		return exitUsage
-	}
-	a.complain(err)
-	var unsupported *iptables.UnsupportedError
-	if errors.As(err, &unsupported) {
-		a.complain(errors.New("--allow-unknown keeps such rules; packets that they would decide are UNKNOWN"))
-	}
-	return exitData
+func (a *app) program() *commandline.Program {
+	return &commandline.Program{Name: "hipac", Description: description, Stdout: a.stdout, Stderr: a.stderr}
 }
 
 // complain prints an error to stderr, each line of a joined one as a line of
 // its own.
-func (a *app) complain(err error) {
-	for _, line := range strings.Split(err.Error(), "\n") {
-		fmt.Fprintf(a.stderr, "hipac: %s\n", files.Printable(line))
-	}
-}
+func (a *app) complain(err error) { a.program().Complain(err) }
 
 // within returns what f does, or errInterrupted when the context ends first: a
 // read from a terminal or a pipe may never return, and is left behind.

@@ -113,7 +113,7 @@ func (l *loader) reload(settled func() bool) {
 	switch {
 	case l.app.ctx.Err() != nil:
 	case err != nil:
-		l.app.fail(err)
+		l.app.program().Fail(err)
 		l.app.complain(fmt.Errorf("%s: not reloaded: the rules of before stay in force", l.cmd.Rules))
 	default:
 		l.app.complain(fmt.Errorf("%s: reloaded in %s: %v", l.cmd.Rules, roundTime(time.Since(start)), &what))

@@ -1,0 +1,99 @@
+// Package commandline is what the commands of this project have in common: from the
+// arguments to a command, and from its error to the exit code.
+//
+// It is for programs: it imports github.com/alecthomas/kong.
+package commandline
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/hipac-go/classifier/rules/files"
+	"github.com/hipac-go/classifier/rules/iptables"
+)
+
+// Exit codes.
+const (
+	OK    = 0
+	Data  = 1 // bad data; what else it says, the help of the program tells
+	Usage = 2 // bad usage
+)
+
+// Program is a command line and where its output goes.
+type Program struct {
+	Name           string
+	Description    string
+	Stdout, Stderr io.Writer
+	// Before is called before something is printed to Stderr, so that a line
+	// that shows progress goes away; nil: nothing to do.
+	Before func()
+}
+
+// exited is how kong's own ending of the program, after --help, is brought back
+// as a return.
+type exited int
+
+// Run parses the arguments by the command line, a pointer to a struct with the
+// tags of kong, and calls the Run method of the command that they choose, or of
+// the struct itself, with the values bound. It prints an error to Stderr and
+// returns the exit code.
+func (p *Program) Run(cli any, args []string, bound ...any) (code int) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case exited:
+			code = int(r)
+		default:
+			panic(r)
+		}
+	}()
+	parser, err := kong.New(cli,
+		kong.Name(p.Name),
+		kong.Description(p.Description),
+		kong.Writers(p.Stdout, p.Stderr),
+		kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+	)
+	if err != nil {
+		panic(err) // the struct tags are wrong
+	}
+	command, err := parser.Parse(args)
+	switch {
+	case errors.Is(err, syscall.EPIPE): // the help went to a reader that is gone
+		return OK
+	case err != nil:
+		return p.Fail(files.BadUsage(`%v ("%s --help" tells more)`, err, p.Name))
+	}
+	return p.Fail(command.Run(bound...))
+}
+
+// Fail prints an error, if any, and returns the exit code for it.
+func (p *Program) Fail(err error) int {
+	if err == nil || errors.Is(err, syscall.EPIPE) {
+		return OK
+	}
+	p.Complain(err)
+	if errors.As(err, new(files.UsageError)) {
+		return Usage
+	}
+	if errors.As(err, new(*iptables.UnsupportedError)) {
+		p.Complain(errors.New("--allow-unknown keeps such rules; packets that they would decide are UNKNOWN"))
+	}
+	return Data
+}
+
+// Complain prints an error or a warning to Stderr, each line of a joined one as a
+// line of its own.
+func (p *Program) Complain(err error) {
+	if p.Before != nil {
+		p.Before()
+	}
+	for _, line := range strings.Split(err.Error(), "\n") {
+		fmt.Fprintf(p.Stderr, "%s: %s\n", p.Name, files.Printable(line))
+	}
+}
