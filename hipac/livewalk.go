@@ -22,6 +22,7 @@ type liveFrame struct {
 	found  int32  // rules on this visit
 	next   uint32 // where the next rule may be
 	ahead  int32  // 1 + index in liveWalk.lists, 0 for none
+	deep   int32  // chains that led to this one
 }
 
 // liveWalk is an evaluation under way.
@@ -74,7 +75,6 @@ func (w *liveWalk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 	var buf [16]liveFrame
 	stack := buf[:0]
 	at := w.enter(int32(entry))
-	deep := 0 // chains that led here: more than there are is a loop, of chains that no root leads to
 	for {
 		x, a := w.next(k, &at)
 		if a == nil {
@@ -87,7 +87,6 @@ func (w *liveWalk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 			}
 			at = stack[len(stack)-1]
 			stack = stack[:len(stack)-1]
-			deep = len(stack)
 			continue
 		}
 		from := at // the frame of the rule
@@ -126,8 +125,9 @@ func (w *liveWalk) run(k rules.Key, s rules.Subject, entry int) rules.Result {
 			if do.Kind == rules.Jump {
 				stack = append(stack, at)
 			}
+			deep := at.deep + 1
 			at = w.enter(int32(do.Chain))
-			if deep++; deep > w.chains {
+			if at.deep = deep; int(deep) > w.chains { // a loop, of chains that no root leads to
 				return rules.Result{Verdict: rules.Unknown, By: rules.Place{Chain: do.Chain, Rule: -1}, Needs: "an end: the chain is reached from itself"}
 			}
 		case rules.Return:

@@ -200,6 +200,16 @@ func TestLoopsThatNoPacketComesToAreLeftAlone(t *testing.T) {
 	}
 }
 
+func TestLoopsBehindChainsThatReturnEndToo(t *testing.T) {
+	table := tableOf(t, []chainRule{{action: accept()}}, []chainRule{{action: jump(2)}, {action: jumpG(1)}}, nil)
+	table.Chains[0].Policy = Drop
+	require.NoError(t, table.Check(Limits{}))
+	n := 0
+	r := table.Evaluate(make(Key, table.Schema.KeyLen()), 1, func(Place) { n++ })
+	require.Equal(t, Unknown, r.Verdict)
+	require.Less(t, n, 10)
+}
+
 // line makes n chains of which each calls the next one calls times.
 func line(t testing.TB, n, calls int) *Table {
 	chains := make([][]chainRule, n)

@@ -48,7 +48,7 @@ func (t *Table) Run(s Subject, chain int, trace func(Place)) Result {
 	if !s.Enters(t) {
 		return Result{Verdict: NoVerdict, By: Place{chain, -1}}
 	}
-	type frame struct{ chain, next int }
+	type frame struct{ chain, next, deep int }
 	var stack []frame
 	entry, next := chain, 0
 	deep := 0 // chains that led here: more than there are is a loop, of chains that no root leads to
@@ -62,9 +62,9 @@ func (t *Table) Run(s Subject, chain int, trace func(Place)) Result {
 			if len(stack) == 0 {
 				return Result{Verdict: t.Chains[entry].Policy, By: Place{entry, -1}}
 			}
-			chain, next = stack[len(stack)-1].chain, stack[len(stack)-1].next
+			top := stack[len(stack)-1]
+			chain, next, deep = top.chain, top.next, top.deep
 			stack = stack[:len(stack)-1]
-			deep = len(stack)
 			continue
 		}
 		here := Place{chain, next}
@@ -145,7 +145,7 @@ func (t *Table) Run(s Subject, chain int, trace func(Place)) Result {
 		case Decide:
 			return Result{Verdict: r.Value.Verdict, By: here}
 		case Jump:
-			stack = append(stack, frame{chain, next})
+			stack = append(stack, frame{chain, next, deep})
 			chain, next = r.Value.Chain, 0
 			deep++
 		case Goto:
