@@ -42,8 +42,11 @@ type Classifier[T any] struct {
 
 	allOnce sync.Once
 	all     atomic.Pointer[allMatches]
-	list    *rules.List[T] // until all is built; nil with FirstMatchOnly
+	list    *rules.List[T] // nil with AllMatches and FirstMatchOnly
 	opts    Options
+
+	lazy  *lazyList[T] // in place of list, of a loaded classifier
+	unmap func() error // of one whose file is mapped
 }
 
 // info is what is known of rules by position.
@@ -320,13 +323,14 @@ func buildAll[T any](ctx context.Context, l *rules.List[T], f families, o Option
 // for the first time.
 func (c *Classifier[T]) matches() *allMatches {
 	c.allOnce.Do(func() {
-		if c.list == nil {
+		l := c.source()
+		if l == nil {
 			return
 		}
 		// There is nobody to give an error to; see Options.AllMatches.
 		o := c.opts
 		o.MemoryLimit = math.MaxInt64
-		a, err := buildAll(context.Background(), c.list, c.families, o)
+		a, err := buildAll(context.Background(), l, c.families, o)
 		if err != nil {
 			panic("hipac: compiling all matches: " + err.Error()) // beyond 2^32 words
 		}

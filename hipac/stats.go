@@ -170,7 +170,7 @@ func (c *Classifier[T]) Stats() Stats {
 	s.Costliest = costliestOf(costs)
 	drawn := c.drawn
 	if drawn == nil {
-		drawn = drawPackets(c.list, 0, maxDrawn)
+		drawn = drawPackets(c.source(), 0, maxDrawn)
 	}
 	var sum workSum
 	for ; len(drawn) > 0; drawn = drawn[c.words:] {
