@@ -1,0 +1,274 @@
+package main
+
+// Judging a mutant: tests that reach it are run in steps, quick ones first, until
+// one of them fails.
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+)
+
+// The ways in which mutants end.
+const (
+	caught    = "caught"
+	survived  = "survived"
+	uncovered = "not covered" // no test reaches it
+	exempt    = "equivalent"  // the list of equivalents has it
+)
+
+// verdict is what became of a mutant.
+type verdict struct {
+	Outcome string  `json:"outcome"`
+	By      string  `json:"by,omitempty"`  // own, differential, driver
+	How     string  `json:"how,omitempty"` // failed, timed out, memory
+	Test    string  `json:"test,omitempty"`
+	Seconds float64 `json:"seconds"`
+	// Unrun is the number of tests that reach the mutant and for which there was no
+	// time.
+	Unrun int `json:"unrun,omitempty"`
+}
+
+// judge tells what becomes of mutants of a build.
+type judge struct {
+	build    *build
+	coverage *coverage
+	memory   uint64
+	patience time.Duration // with tests, beyond four times what they take without a mutant
+	budget   time.Duration // of tests of a mutant, own and others each
+	driver   string        // package of the driver, or nothing
+	minutes  float64       // that the driver runs for
+	temp     string        // folder for what tests write
+	recent   []*test       // that caught mutants, the last one last
+}
+
+// step is some tests of one suite, run as one process.
+type step struct {
+	suite   *suite
+	tests   []*test
+	seconds float64
+}
+
+// plan puts tests into steps: first those that caught mutants before, alone, then
+// the others by their time, in groups that take longer and longer. Tests beyond
+// the budget are left.
+func plan(tests []*test, recent []*test, budget float64) (steps []step, unrun int) {
+	var first, rest []*test
+	for _, t := range tests {
+		if at := slices.Index(recent, t); at >= 0 && len(recent)-at <= 3 && t.Seconds < 1 {
+			first = append(first, t)
+		} else {
+			rest = append(rest, t)
+		}
+	}
+	spent := 0.0
+	for _, t := range first {
+		spent += t.Seconds
+		steps = append(steps, step{t.suite, []*test{t}, t.Seconds})
+	}
+	for most := 0.4; len(rest) > 0; most *= 2 {
+		groups, order := map[*suite]*step{}, []*suite(nil)
+		for sum := 0.0; len(rest) > 0 && (sum == 0 || sum+rest[0].Seconds <= most); rest = rest[1:] {
+			t := rest[0]
+			if spent+t.Seconds > budget {
+				return append(steps, inOrder(groups, order)...), len(rest)
+			}
+			sum, spent = sum+t.Seconds, spent+t.Seconds
+			g := groups[t.suite]
+			if g == nil {
+				g = &step{suite: t.suite}
+				groups[t.suite], order = g, append(order, t.suite)
+			}
+			g.tests, g.seconds = append(g.tests, t), g.seconds+t.Seconds
+		}
+		steps = append(steps, inOrder(groups, order)...)
+	}
+	return steps, 0
+}
+
+func inOrder(groups map[*suite]*step, order []*suite) (steps []step) {
+	for _, s := range order {
+		steps = append(steps, *groups[s])
+	}
+	sort.SliceStable(steps, func(i, j int) bool { return steps[i].seconds < steps[j].seconds })
+	return steps
+}
+
+// judge runs the tests of a mutant.
+func (j *judge) judge(ctx context.Context, m *Mutation) (verdict, error) {
+	began := time.Now()
+	v := verdict{Outcome: survived}
+	var own, others []*test
+	for _, t := range j.coverage.reaching(m) {
+		if t.suite.own {
+			own = append(own, t)
+		} else {
+			others = append(others, t)
+		}
+	}
+	if len(own)+len(others) == 0 {
+		v.Outcome = uncovered
+	}
+	number := j.build.schema.numbers[m.Key()]
+	for _, part := range []struct {
+		by    string
+		tests []*test
+	}{{"own", own}, {"differential", others}} {
+		steps, unrun := plan(part.tests, j.recent, j.budget.Seconds())
+		v.Unrun += unrun
+		for _, s := range steps {
+			how, test, err := j.step(ctx, s, number)
+			if err != nil {
+				return v, err
+			}
+			if how != "" {
+				v.Outcome, v.By, v.How, v.Test, v.Seconds = caught, part.by, how, test, time.Since(began).Seconds()
+				v.Unrun = 0
+				return v, nil
+			}
+		}
+	}
+	if j.driver != "" && j.minutes > 0 {
+		p, err := j.build.command(j.driver)
+		if err != nil {
+			return v, err
+		}
+		took := time.Duration(j.minutes * float64(time.Minute))
+		ran := limits{timeout: took + 15*time.Second, memory: j.memory}.run(ctx, p.path, p.dir,
+			[]string{"--minutes", fmt.Sprint(j.minutes), "--seed", "1"}, j.environment(number))
+		if err := ctx.Err(); err != nil {
+			return v, err
+		}
+		if ran.failed {
+			v.Outcome, v.By, v.How, v.Unrun = caught, "driver", ran.how(), 0
+		}
+	}
+	v.Seconds = time.Since(began).Seconds()
+	return v, nil
+}
+
+// environment chooses a mutant. What a test that was ended leaves is in a folder
+// of the run.
+func (j *judge) environment(number int) []string {
+	return []string{fmt.Sprintf("%s=%d", variable, number), "TMPDIR=" + j.temp, "TMP=" + j.temp}
+}
+
+// how says in which way a process failed.
+func (o outcome) how() string {
+	switch {
+	case !o.failed:
+		return ""
+	case o.timedOut:
+		return "timed out"
+	case o.tooMuch:
+		return "memory"
+	}
+	return "failed"
+}
+
+// step runs some tests with a mutant. A failure counts when the tests pass in the
+// same program without the mutant: programs with mutants are slower, and may
+// allocate and inline differently, which some tests look at.
+func (j *judge) step(ctx context.Context, s step, number int) (how, failed string, err error) {
+	p, err := j.build.tests(s.suite)
+	if err != nil {
+		return "", "", err
+	}
+	tests := j.usable(p, s.tests)
+	for len(tests) > 0 {
+		ran := j.run(ctx, p, tests, number)
+		if err := ctx.Err(); err != nil {
+			return "", "", err
+		}
+		if !ran.failed {
+			return "", "", nil
+		}
+		if err := j.validate(ctx, p, tests); err != nil {
+			return "", "", err
+		}
+		if still := j.usable(p, tests); len(still) < len(tests) {
+			tests = still
+			continue
+		}
+		name := failing(ran.output)
+		for _, t := range tests {
+			if t.Name == name || len(tests) == 1 {
+				name = t.Name
+				j.remember(t)
+			}
+		}
+		return ran.how(), name, nil
+	}
+	return "", "", nil
+}
+
+// remember keeps the tests that caught mutants last.
+func (j *judge) remember(t *test) {
+	j.recent = append(slices.DeleteFunc(j.recent, func(u *test) bool { return u == t }), t)
+	if len(j.recent) > 3 {
+		j.recent = j.recent[1:]
+	}
+}
+
+// usable returns the tests that are not known to fail without a mutant.
+func (j *judge) usable(p *program, tests []*test) (out []*test) {
+	for _, t := range tests {
+		if passed, known := p.checked[t.Name]; passed || !known {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// validate runs tests without a mutant, which is done once for each test.
+func (j *judge) validate(ctx context.Context, p *program, tests []*test) error {
+	tests = slices.DeleteFunc(slices.Clone(tests), func(t *test) bool { _, known := p.checked[t.Name]; return known })
+	if len(tests) == 0 {
+		return nil
+	}
+	ran := j.run(ctx, p, tests, 0)
+	if ran.failed && len(tests) > 1 {
+		for _, t := range tests {
+			if err := j.validate(ctx, p, []*test{t}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for _, t := range tests {
+		p.checked[t.Name] = !ran.failed
+	}
+	return nil
+}
+
+// run runs tests of a program.
+func (j *judge) run(ctx context.Context, p *program, tests []*test, number int) outcome {
+	var names []string
+	seconds := 0.0
+	for _, t := range tests {
+		names = append(names, regexp.QuoteMeta(t.Name))
+		seconds += t.Seconds
+	}
+	l := limits{timeout: j.patience + time.Duration(4*seconds*float64(time.Second)), memory: j.memory}
+	if number == 0 {
+		l.timeout *= 2
+	}
+	return l.run(ctx, p.path, p.dir, []string{"-test.failfast", "-test.run", "^(" + strings.Join(names, "|") + ")$"}, j.environment(number))
+}
+
+var failLine = regexp.MustCompile(`(?m)^--- FAIL: ([^ /]+)`)
+
+// failing returns the name of the test that failed, where the output tells it.
+func failing(output string) string {
+	if found := failLine.FindStringSubmatch(output); found != nil {
+		return found[1]
+	}
+	return ""
+}
