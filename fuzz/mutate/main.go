@@ -29,29 +29,22 @@
 // as one that looks at what the compiler inlines, is not used.
 package main
 
-// This file: from the arguments to a run, and from errors to the exit code.
+// This file: the command line.
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
 
-	"github.com/alecthomas/kong"
 	"golang.org/x/term"
-)
 
-// Exit codes. Survivors are no error: the report is what was asked for.
-const (
-	exitOK    = 0
-	exitData  = 1
-	exitUsage = 2
+	"github.com/hipac-go/classifier/rules/files/commandline"
 )
 
 // app is what a run is given of the world.
 type app struct {
+	ctx            context.Context
 	stdout, stderr io.Writer
 	terminal       bool
 	dir            string // below the root of the module
@@ -59,52 +52,20 @@ type app struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	a := &app{stdout: os.Stdout, stderr: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd())), dir: "."}
-	os.Exit(a.run(ctx, os.Args[1:]))
+	a := &app{ctx: ctx, stdout: os.Stdout, stderr: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd())), dir: "."}
+	code := a.run(os.Args[1:])
+	stop()
+	os.Exit(code)
 }
 
-// exited brings kong's own ending of the program, after --help, back as a return.
-type exited int
-
-// usageError is a wrong use of the command.
-type usageError struct{ error }
-
-func (a *app) run(ctx context.Context, args []string) (code int) {
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case exited:
-			code = int(r)
-		default:
-			panic(r)
-		}
-	}()
-	var c runCmd
-	parser, err := kong.New(&c,
-		kong.Name("mutate"),
-		kong.Description(description),
-		kong.Writers(a.stdout, a.stderr),
-		kong.Exit(func(code int) { panic(exited(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-	)
-	if err != nil {
-		panic(err) // the struct tags are wrong
-	}
-	if _, err := parser.Parse(args); err != nil {
-		return a.fail(usageError{fmt.Errorf(`%w ("mutate --help" tells more)`, err)})
-	}
-	return a.fail(c.run(ctx, a))
+func (a *app) run(args []string) int {
+	p := &commandline.Program{Name: "mutate", Description: description, Stdout: a.stdout, Stderr: a.stderr, Before: a.clear}
+	return p.Run(new(runCmd), args, a)
 }
 
-// fail prints an error, if any, and returns the exit code for it.
-func (a *app) fail(err error) int {
-	if err == nil {
-		return exitOK
+// clear takes the line away that shows progress.
+func (a *app) clear() {
+	if a.terminal {
+		_, _ = io.WriteString(a.stderr, "\r\033[K")
 	}
-	fmt.Fprintf(a.stderr, "mutate: %v\n", err)
-	if errors.As(err, new(usageError)) {
-		return exitUsage
-	}
-	return exitData
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hipac-go/classifier/rules/files/commandline"
 )
 
 // module writes the small module of testdata with some of its tests to a folder.
@@ -32,8 +34,8 @@ func smallModule(t *testing.T, tests ...string) string {
 func runMutate(t *testing.T, dir string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, complaints bytes.Buffer
-	a := &app{stdout: &out, stderr: &complaints, dir: dir}
-	code = a.run(context.Background(), append(args, "--patience", "1s"))
+	a := &app{ctx: context.Background(), stdout: &out, stderr: &complaints, dir: dir}
+	code = a.run(append(args, "--patience", "1s"))
 	return code, out.String(), complaints.String()
 }
 
@@ -41,7 +43,7 @@ func TestAWeakTestLeavesSurvivorsThatAStrongOneCatches(t *testing.T) {
 	dir, work := smallModule(t, "weak_test.go"), t.TempDir()
 	args := []string{"--package", ".", "--func", "Clamp", "--results", filepath.Join(work, "results"), "--work", work}
 	code, out, _ := runMutate(t, dir, args...)
-	require.Equal(t, exitOK, code)
+	require.Equal(t, commandline.OK, code)
 	require.Contains(t, out, "Clamp leave (not covered)\n- return lo\n+ _ = lo\n")
 	require.Contains(t, out, "Clamp border (survived)\n- if x < lo {\n+ if x <= lo {\n")
 
@@ -49,7 +51,7 @@ func TestAWeakTestLeavesSurvivorsThatAStrongOneCatches(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "strong_test.go"), text, 0o644))
 	code, out, _ = runMutate(t, dir, append(args, "--again")...)
-	require.Equal(t, exitOK, code)
+	require.Equal(t, commandline.OK, code)
 	require.NotContains(t, out, "not covered)")
 	// At its borders Clamp returns the same either way.
 	require.Equal(t, 2, strings.Count(out, "(survived)"), out)
@@ -60,7 +62,7 @@ func TestAWeakTestLeavesSurvivorsThatAStrongOneCatches(t *testing.T) {
 func TestEveryFunctionHasItsMutantsInOneProgram(t *testing.T) {
 	dir, work := smallModule(t, "strong_test.go", "rest_test.go"), t.TempDir()
 	code, out, complaints := runMutate(t, dir, "--package", ".", "--work", work, "--results", filepath.Join(work, "results"))
-	require.Equal(t, exitOK, code, complaints)
+	require.Equal(t, commandline.OK, code, complaints)
 	table := strings.Fields(strings.Split(out, "\n")[1])
 	require.Equal(t, ".", table[0])
 	require.Greater(t, len(table), 10)
@@ -74,7 +76,7 @@ func TestEveryFunctionHasItsMutantsInOneProgram(t *testing.T) {
 	require.Empty(t, left, "programs are removed")
 
 	again, out2, _ := runMutate(t, dir, "--package", ".", "--report", "--results", filepath.Join(work, "results"))
-	require.Equal(t, exitOK, again)
+	require.Equal(t, commandline.OK, again)
 	require.Equal(t, out, out2, "what was kept gives the same report")
 }
 
@@ -83,7 +85,7 @@ func TestEquivalentsAreNotRunAndCounted(t *testing.T) {
 	list := filepath.Join(work, "list")
 	require.NoError(t, os.WriteFile(list, []byte("small.go Clamp\n- if x < lo {\n+ if x <= lo {\n- if x > hi {\n+ if x >= hi {\n= at a border both are the same\n\nsmall.go Unused\ncost\n= nobody calls it\n"), 0o600))
 	code, out, complaints := runMutate(t, dir, "--package", ".", "--func", "Clamp", "--func", "Unused", "--equivalent", list, "--work", work)
-	require.Equal(t, exitOK, code, complaints)
+	require.Equal(t, commandline.OK, code, complaints)
 	require.NotContains(t, out, "(survived)")
 	require.NotContains(t, out, "(not covered)")
 	require.Contains(t, out, "100.0")
@@ -106,13 +108,13 @@ func TestBadUsageExitsWith2AndBadDataWith1(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"--nonsense"}, exitUsage, "--nonsense"},
-		{[]string{"--package", ".", "--file", "nofile.go"}, exitUsage, "nothing to mutate"},
-		{[]string{"--report"}, exitUsage, "--results"},
-		{[]string{"--file", "["}, exitUsage, "not a pattern"},
-		{[]string{"--package", "nowhere"}, exitData, "nowhere"},
-		{[]string{"--package", ".", "--equivalent", filepath.Join(dir, "missing")}, exitData, "missing"},
-		{[]string{"--package", ".", "--results", filepath.Join(dir, "go.mod")}, exitData, "not a line of results"},
+		{[]string{"--nonsense"}, commandline.Usage, "--nonsense"},
+		{[]string{"--package", ".", "--file", "nofile.go"}, commandline.Usage, "nothing to mutate"},
+		{[]string{"--report"}, commandline.Usage, "--results"},
+		{[]string{"--file", "["}, commandline.Usage, "not a pattern"},
+		{[]string{"--package", "nowhere"}, commandline.Data, "nowhere"},
+		{[]string{"--package", ".", "--equivalent", filepath.Join(dir, "missing")}, commandline.Data, "missing"},
+		{[]string{"--package", ".", "--results", filepath.Join(dir, "go.mod")}, commandline.Data, "not a line of results"},
 	} {
 		code, _, complaints := runMutate(t, dir, c.args...)
 		require.Equal(t, c.code, code, "%v: %s", c.args, complaints)

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/hipac-go/classifier/rules/files"
 )
 
 type runCmd struct {
@@ -51,22 +53,25 @@ type target struct {
 	mutants []*Mutation
 }
 
+// check tells what of the command line is not meant so.
 func (c *runCmd) check() error {
 	for _, pattern := range c.File {
 		if _, err := filepath.Match(pattern, ""); err != nil {
-			return usageError{fmt.Errorf("--file %s: not a pattern", pattern)}
+			return files.BadUsage("--file %s: not a pattern", pattern)
 		}
 	}
 	if c.Sample < 0 || c.Minutes < 0 || c.Driver < 0 || c.Budget <= 0 || c.Slowest <= 0 || c.Patience <= 0 {
-		return usageError{errors.New("numbers and times must be positive")}
+		return files.BadUsage("numbers and times must be positive")
 	}
 	if c.Report && c.Results == "" {
-		return usageError{errors.New("--report is of a file: name it with --results")}
+		return files.BadUsage("--report is of a file: name it with --results")
 	}
 	return nil
 }
 
-func (c *runCmd) run(ctx context.Context, a *app) (err error) {
+// Run runs the mutants, and prints the report.
+func (c *runCmd) Run(a *app) (err error) {
+	ctx := a.ctx
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -146,7 +151,7 @@ func (c *runCmd) targets(m *module) (targets []*target, err error) {
 		}
 	}
 	if total == 0 {
-		return nil, usageError{errors.New("nothing to mutate: no such file or function in the packages")}
+		return nil, files.BadUsage("nothing to mutate: no such file or function in the packages")
 	}
 	if c.Sample > 0 && c.Sample < total {
 		sample(targets, total, c.Sample, c.Seed)
@@ -370,9 +375,7 @@ func (r *runner) batch(ctx context.Context, t *target, mutants []*Mutation, reac
 
 // say prints a line.
 func (r *runner) say(what string) {
-	if r.app.terminal {
-		fmt.Fprint(r.app.stderr, "\r\033[K")
-	}
+	r.app.clear()
 	fmt.Fprintln(r.app.stderr, what)
 }
 
