@@ -30,6 +30,12 @@ func thisMachine() results.Machine {
 	if kB, err := strconv.ParseInt(strings.TrimSuffix(procLine("/proc/meminfo", "MemTotal"), " kB"), 10, 64); err == nil {
 		m.Memory = kB << 10
 	}
+	if b, err := os.ReadFile("/proc/loadavg"); err == nil {
+		first, _, _ := strings.Cut(string(b), " ")
+		if load, err := strconv.ParseFloat(first, 64); err == nil {
+			m.Load = &load
+		}
+	}
 	return m
 }
 

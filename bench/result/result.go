@@ -27,6 +27,9 @@ type Machine struct {
 	Go      string `json:"go"`
 	Commit  string `json:"commit"` // of this project, "+" behind it when files were changed; "" unknown
 	Started string `json:"started"`
+	// Load is the mean number of tasks that were ready to run in the minute
+	// before; nil where the system does not tell.
+	Load *float64 `json:"load,omitempty"`
 }
 
 // Point is one value, a median where there were several. Commands and metrics:
