@@ -83,6 +83,7 @@ type part struct {
 // Run measures.
 func (cmd *allCmd) Run(a *app) error {
 	families, sizes := allFamilies, allSizes
+	without := false // the peers
 	scale := scaleSizes
 	if cmd.Quick {
 		families, sizes, scale = quickFamilies, quickSizes, quickScale
@@ -92,6 +93,7 @@ func (cmd *allCmd) Run(a *app) error {
 		}
 		if cmd.Peers == nil && len(cmd.Engines) == 0 {
 			cmd.Peers = new(false)
+			without = true
 		}
 	}
 	sets, err := cmd.sets(a, families, sizes)
@@ -110,6 +112,9 @@ func (cmd *allCmd) Run(a *app) error {
 	}
 
 	rec := a.newRecorder(cmd.JSON || cmd.Out == "-")
+	if without {
+		rec.missing(results.Gap{Command: "all", Engine: "peers"}, errors.New("--quick leaves them out, unless --peers asks for them"))
+	}
 	measure := func() error {
 		run := &allRun{a: a, cmd: cmd, rec: rec}
 		done, err := run.gather(ctx)
