@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	dotRow  = vg.Length(14)
+	dotRow  = vg.Length(12.5)
 	dotHead = vg.Length(48) // title and axis of a panel
 	keyRow  = vg.Length(18)
 )
@@ -32,15 +32,44 @@ type dotChart struct {
 	marks  []string // what the marks mean; one needs no key
 	panels []dotPanel
 	room   vg.Length // for the names of rows; 0: as they need
+	alone  bool      // for a panel by itself, without a key
 }
 
-// pieces returns a chart for each panel, with the same places of the axes.
+// pieces returns a chart for each panel, with the same places of the axes; what
+// the marks mean is said by legend.
 func (ch *dotChart) pieces() []chart {
 	var out []chart
+	x := ch.x
+	x.narrow = true
 	for i := range ch.panels {
-		out = append(out, &dotChart{ch.x, ch.marks, ch.panels[i : i+1], ch.margin()})
+		out = append(out, &dotChart{x, ch.marks, ch.panels[i : i+1], ch.margin(), true})
 	}
 	return out
+}
+
+// legend returns what the marks mean, nil where one needs no saying.
+func (ch *dotChart) legend() []legendMark {
+	var out []legendMark
+	for i, m := range ch.marks {
+		if len(ch.marks) > 1 {
+			out = append(out, legendMark{markShapes[i%len(markShapes)], m})
+		}
+	}
+	return out
+}
+
+// legendMark is a mark of a legend, and a chart of it alone.
+type legendMark struct {
+	shape draw.GlyphDrawer
+	text  string
+}
+
+func (m legendMark) size() (w, h vg.Length) { return 12, 10 }
+
+func (m legendMark) pieces() []chart { return []chart{m} }
+
+func (m legendMark) draw(c draw.Canvas) {
+	c.DrawGlyph(draw.GlyphStyle{Color: black, Radius: 3.2, Shape: m.shape}, vg.Point{X: 6, Y: 5})
 }
 
 // margin returns the width of the names of rows.
@@ -58,24 +87,22 @@ func (ch *dotChart) margin() vg.Length {
 }
 
 // markShapes are the shapes of the first, second... mark: filled, open, a bar.
-var markShapes = []draw.GlyphDrawer{circle, ring, bar{}, cross, triangle}
-
-// bar is an upright line as a glyph.
-type bar struct{}
-
-func (bar) DrawGlyph(c *draw.Canvas, sty draw.GlyphStyle, pt vg.Point) {
-	c.StrokeLine2(draw.LineStyle{Color: sty.Color, Width: 2}, pt.X, pt.Y-sty.Radius*1.4, pt.X, pt.Y+sty.Radius*1.4)
-}
+var markShapes = []draw.GlyphDrawer{circle, hollow{}, bar{}, cross, triangle}
 
 func (ch *dotChart) size() (w, h vg.Length) {
-	if len(ch.marks) > 1 {
+	if ch.hasKey() {
 		h += keyRow
 	}
 	for _, p := range ch.panels {
 		h += dotHead + vg.Length(len(p.lines))*dotRow + rowGap
 	}
+	if ch.alone {
+		return halfWidth, h - rowGap
+	}
 	return fullWidth, h
 }
+
+func (ch *dotChart) hasKey() bool { return len(ch.marks) > 1 && !ch.alone }
 
 // rowsOf draws the rows of a panel.
 type rowsOf []dotLine
@@ -124,7 +151,7 @@ func shapeOf(j, n int, s style) draw.GlyphDrawer {
 
 func (ch *dotChart) draw(c draw.Canvas) {
 	top := c.Max.Y
-	if len(ch.marks) > 1 {
+	if ch.hasKey() {
 		ch.key(c, top-keyRow/2)
 		top -= keyRow
 	}

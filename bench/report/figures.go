@@ -5,6 +5,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot/plotter"
@@ -21,6 +22,7 @@ const (
 	metricThroughput = "throughput"
 	metricPerCPU     = "throughput_cpu"
 	metricEdits      = "edits"
+	metricRebuild    = "rebuild"
 	// Of bench iptables.
 	metricLoad      = "load"
 	metricRead      = "load_read"
@@ -41,7 +43,9 @@ type figure struct {
 
 // kind is a kind of figure.
 type kind struct {
-	name, title, text string
+	name, title string
+	// text says what is drawn of the points, and nothing that is not there.
+	text func([]point) string
 	// of takes the points that the figure is about.
 	of func(*point) bool
 	// chart draws them.
@@ -54,7 +58,9 @@ type kind struct {
 var kinds = []kind{
 	{
 		name: "lookup", title: "Time of a lookup",
-		text: "CPU time of the thread for one packet, against the number of rules, for packets inside random rules. Both axes are logarithmic; lower is faster.",
+		text: func(p []point) string {
+			return "CPU time for one packet, of packets that lie inside random rules" + against(p, "; lower is faster.", "; further left is faster.")
+		},
 		of: func(p *point) bool {
 			return p.Metric == metricLookup && p.Command != "iptables" && !adversarial(p.Set)
 		},
@@ -63,7 +69,10 @@ var kinds = []kind{
 	},
 	{
 		name: "traffic", title: "Time of a lookup by traffic",
-		text: "The same for other packets, with the most rules that were measured: packets inside random rules, flows whose sizes follow Zipf's law, packets that no rule matches, and the packets that cost our tree most.",
+		text: func(p []point) string {
+			_, said := present(largest(p), trafficMetrics, trafficTexts)
+			return "CPU time for one packet by the kind of packets, with the most rules for which more than one kind was measured: " + listed(said) + "."
+		},
 		of: func(p *point) bool {
 			return slices.Contains(trafficMetrics, p.Metric) && !adversarial(p.Set)
 		},
@@ -72,7 +81,15 @@ var kinds = []kind{
 	},
 	{
 		name: "worst", title: "The worst case",
-		text: "Time of a lookup in sets that are made to be hard for one kind of classifier or another; for the packets that cost our tree most, where those were measured.",
+		text: func(p []point) string {
+			text := "CPU time for one packet in sets that are made to be hard for one kind of classifier or another: " + listed(distinct(hardest(p), setOf))
+			if costly := distinct(where(p, func(p *point) bool { return p.Metric == metricWorst }), setOf); len(costly) == len(distinct(p, setOf)) {
+				text += ". The packets are those that cost our tree most"
+			} else if len(costly) > 0 {
+				text += ". The packets are those that cost our tree most in " + listed(costly) + ", and lie inside random rules in the others"
+			}
+			return text + "."
+		},
 		of: func(p *point) bool {
 			return (p.Metric == metricLookup || p.Metric == metricWorst) && adversarial(p.Set)
 		},
@@ -81,44 +98,76 @@ var kinds = []kind{
 	},
 	{
 		name: "memory", title: "Memory",
-		text:   "Bytes per rule of all that a lookup reads, against the number of rules. Both axes are logarithmic; lower is smaller.",
+		text: func(p []point) string {
+			return "Bytes per rule of all that a lookup reads" + against(p, "; lower is smaller.", "; further left is smaller.")
+		},
 		of:     func(p *point) bool { return p.Metric == metricMemory },
 		chart:  againstRules("bytes per rule", byteTick),
-		tables: sizesTables(digits),
+		tables: sizesTables(byteText),
 	},
 	{
 		name: "build", title: "Building",
-		text: "CPU time, of all threads together, that it takes to make an engine of a list of rules; the tables have the time by the clock as well.",
+		text: func(p []point) string {
+			_, said := present(p, []string{metricBuild, metricWall}, []string{"CPU time, of all threads together,", "time by the clock"})
+			text := "The " + said[0] + " that it takes to make an engine of a list of rules" + against(p, "; lower is faster.", "; further left is faster.")
+			if len(said) > 1 {
+				text += " The tables have the time by the clock, too."
+			}
+			return text
+		},
 		of: func(p *point) bool {
 			return (p.Metric == metricBuild || p.Metric == metricWall) && p.Cores == 0
 		},
 		chart: func(p []point) chart {
-			return againstRules("time to build", timeTick)(where(p, func(p *point) bool { return p.Metric == metricBuild }))
+			if drawn := where(p, func(p *point) bool { return p.Metric == metricBuild }); drawn != nil {
+				p = drawn
+			}
+			return againstRules("time to build", timeTick)(p)
 		},
 		tables: twoTables(metricBuild, "CPU time", metricWall, "by the clock"),
 	},
 	{
 		name: "build-cores", title: "Building on several cores",
-		text:   "Time by the clock to make an engine, against the number of workers.",
+		text:   func(p []point) string { return "Time by the clock to make an engine, by the number of workers." },
 		of:     func(p *point) bool { return p.Metric == metricWall && p.Cores > 0 },
 		chart:  againstCores("time to build", timeTick),
 		tables: coresTables(timeText),
 	},
 	{
 		name: "update", title: "Updates",
-		text: "Time by the clock of one change of a list in use, from the beginning of its transaction until a lookup returns the new answer: half of the changes take less than the median (p50), 99 of 100 less than p99.",
-		of:   func(p *point) bool { return editMetric(p, "") }, chart: editChart(""),
-		tables: editTables(""),
+		text: func(p []point) string {
+			var text []string
+			if slices.ContainsFunc(p, func(p point) bool { return editMetric(&p, "") }) {
+				text = append(text, "Time by the clock of one change of a list in use, from the beginning of its transaction until a lookup returns the new answer: half of the changes take no more than the median, 99 of 100 no more than p99.")
+			}
+			if slices.ContainsFunc(p, func(p point) bool { return slices.Contains(sustainMetrics, p.Metric) }) {
+				text = append(text, "The tables also say what lookups and changes cost one another.")
+			}
+			return strings.Join(text, " ")
+		},
+		of: func(p *point) bool { return editMetric(p, "") || slices.Contains(sustainMetrics, p.Metric) },
+		chart: func(p []point) chart {
+			return editChart("")(where(p, func(p *point) bool { return editMetric(p, "") }))
+		},
+		tables: func(p []point) []table { return append(editTables("")(p), sustainTables(p)...) },
 	},
 	{
 		name: "update-cpu", title: "Updates, CPU time",
-		text: "CPU time of one change of a list, of any engine that can be edited.",
-		of:   func(p *point) bool { return editMetric(p, "cpu_") }, chart: editChart("cpu_"),
+		text: func(p []point) string {
+			return "CPU time of one change of a list, of " + countOf(len(distinct(p, engineOf)), "engine", "engines") + " that can be edited; no lookups in between."
+		},
+		of: func(p *point) bool { return editMetric(p, "cpu_") }, chart: editChart("cpu_"),
 		tables: editTables("cpu_"),
 	},
 	{
-		name: "throughput", title: "Throughput against cores",
-		text: "Lookups per second of all goroutines together, one on each core.",
+		name: "throughput", title: "Throughput",
+		text: func(p []point) string {
+			text := "Lookups per second of all goroutines together, one on each core."
+			if cores := distinct(p, coresOf); len(cores) == 1 {
+				text += " There is one number of cores only: " + strconv.Itoa(cores[0]) + "."
+			}
+			return text
+		},
 		of: func(p *point) bool {
 			return (p.Metric == metricThroughput || p.Metric == metricPerCPU) && p.Cores > 0
 		},
@@ -129,7 +178,9 @@ var kinds = []kind{
 	},
 	{
 		name: "kernel-load", title: "Loading, beside the kernel's tools",
-		text: "Time by the clock from the start of a tool to its end, with rules in a file, in a network namespace of its own; ours is reading the same file and building.",
+		text: func(p []point) string {
+			return "Time by the clock to load rules of a file" + theKernels(p, ": of a tool of the kernel from its start to its end, in a network namespace of its own", ": of ours, reading the file and building", "; of ours, reading the same file and building") + "."
+		},
 		of: func(p *point) bool {
 			return p.Command == "iptables" && slices.Contains([]string{metricLoad, metricRead, metricLoadBuild}, p.Metric)
 		},
@@ -138,7 +189,9 @@ var kinds = []kind{
 	},
 	{
 		name: "kernel-packet", title: "A packet, beside the kernel",
-		text: "What rules that do not match add to the cost of sending a packet; ours is a lookup of the same packet in the same rules.",
+		text: func(p []point) string {
+			return "The cost of rules that do not match" + theKernels(p, ": in the kernel, what they add to the sending of a packet", ": of ours, a lookup of a packet in them", "; of ours, a lookup of the same packet in the same rules") + "."
+		},
 		of: func(p *point) bool {
 			return p.Command == "iptables" && (p.Metric == metricWalk || p.Metric == metricPacket)
 		},
@@ -155,7 +208,7 @@ func (k *kind) figure(d *data) *figure {
 	if len(points) == 0 {
 		return nil
 	}
-	f := &figure{Name: k.name, Title: k.title, Text: k.text, Tables: k.tables(points)}
+	f := &figure{Name: k.name, Title: k.title, Text: k.text(points), Tables: k.tables(points)}
 	if drawn := where(points, drawable); len(drawn) > 0 {
 		f.chart = k.chart(drawn)
 	}
@@ -302,6 +355,9 @@ func againstCores(y string, tick func(float64) string) func([]point) chart {
 			most[points[i].Set] = max(most[points[i].Set], points[i].Rules)
 		}
 		points = where(points, func(p *point) bool { return p.Rules == most[p.Set] })
+		if len(distinct(points, coresOf)) < 2 {
+			return onePerEngine(points, y, tick) // one number of cores is no line
+		}
 		ch := &lineChart{x: axis{label: "cores", format: coresTick}, y: axis{label: y, format: tick}}
 		ch.rows = panelsOf(points, coresOf, func(set string) string { return shortened(set) + ", " + count(float64(most[set])) + " rules" })
 		if ch.rows == nil {
@@ -324,6 +380,9 @@ func onePerEngine(points []point, x string, tick func(float64) string) chart {
 		for i := range points {
 			if p := &points[i]; p.Set == set {
 				panel.title = fmt.Sprintf("%s, %s rules", shortened(set), count(float64(p.Rules)))
+				if p.Cores > 0 {
+					panel.title += ", " + countOf(p.Cores, "core", "cores")
+				}
 				panel.lines = append(panel.lines, dotLine{p.Engine, p.Engine, []float64{p.Value}})
 			}
 		}
@@ -344,6 +403,7 @@ func (ch *dotChart) bounded() chart {
 var (
 	trafficMetrics = []string{metricLookup, "lookup_zipf", "lookup_misses", metricWorst}
 	trafficNames   = []string{"inside random rules", "flows (Zipf)", "no rule matches", "costliest packets"}
+	trafficTexts   = []string{"packets inside random rules", "flows whose sizes follow Zipf’s law", "packets that no rule matches", "the packets that cost our tree most"}
 )
 
 // largest takes the points of the most rules with which a set has more than one
@@ -408,6 +468,12 @@ func editMetric(p *point, prefix string) bool {
 	return ok && slices.Contains(editKinds, kind) && slices.Contains(percentiles, rest)
 }
 
+// sustainMetrics are of lookups and edits beside one another.
+var (
+	sustainMetrics = []string{metricEdits, metricRebuild, "slowdown_during", "slowdown_after", "growth_after"}
+	sustainNames   = []string{"changes per second", "a whole rebuild", "lookups slower during changes", "lookup time after, by fresh", "memory after, by fresh"}
+)
+
 // editMetrics are the metrics of a kind of edits.
 func editMetrics(kind, prefix string) []string {
 	var out []string
@@ -421,7 +487,7 @@ func editMetrics(kind, prefix string) []string {
 // kind of edit.
 func editChart(prefix string) func([]point) chart {
 	return func(points []point) chart {
-		ch := &dotChart{x: axis{label: "time of a change", format: timeTick}, marks: []string{"median", "99 of 100 take less", "the longest"}}
+		ch := &dotChart{x: axis{label: "time of a change", format: timeTick}, marks: []string{"median", "p99: 99 of 100 take no more", "the longest"}}
 		ch.x.over(values(points))
 		for _, sized := range bySetAndSize(points) {
 			panel := dotPanel{title: fmt.Sprintf("%s, %s rules", shortened(sized[0].Set), count(float64(sized[0].Rules)))}

@@ -19,6 +19,7 @@ import (
 // Sizes in points; 600 are 800 pixels of a screen.
 const (
 	fullWidth   = vg.Length(600)
+	halfWidth   = fullWidth / 2 // of a panel in the page
 	textSize    = vg.Length(8.5)
 	titleSize   = vg.Length(10)
 	labelSize   = vg.Length(8)
@@ -51,13 +52,25 @@ type lineChart struct {
 	x, y axis
 	rows [][]*linePanel
 	room vg.Length // for the names beside a panel; 0: as they need
+	// alone is for a panel by itself, whose axis x has its range, and whose
+	// height is that of its row.
+	alone vg.Length
 }
 
-// pieces returns a chart for each row, with the same places of the axes.
+// pieces returns a chart for each panel, with the same places of the axes, and
+// nil for a place that is empty.
 func (ch *lineChart) pieces() []chart {
 	var out []chart
-	for i := range ch.rows {
-		out = append(out, &lineChart{ch.x, ch.y, ch.rows[i : i+1], ch.margin()})
+	for _, row := range ch.rows {
+		for _, panel := range row {
+			if panel == nil {
+				out = append(out, nil)
+				continue
+			}
+			x := ch.x
+			x.over(left(row, panel.set))
+			out = append(out, &lineChart{x, ch.y, [][]*linePanel{{panel}}, ch.margin(), rowHeight(row)})
+		}
 	}
 	return out
 }
@@ -188,6 +201,9 @@ func rowHeight(row []*linePanel) vg.Length {
 }
 
 func (ch *lineChart) size() (w, h vg.Length) {
+	if ch.alone > 0 {
+		return halfWidth, ch.alone
+	}
 	for _, row := range ch.rows {
 		h += rowHeight(row) + rowGap
 	}
@@ -198,7 +214,7 @@ func (ch *lineChart) draw(c draw.Canvas) {
 	cols, margin := len(ch.rows[0]), ch.margin()
 	top := c.Max.Y
 	for _, row := range ch.rows {
-		h := rowHeight(row)
+		h := max(ch.alone, rowHeight(row))
 		plots := make([][]*plot.Plot, 1)
 		for _, panel := range row {
 			if panel == nil {
@@ -208,7 +224,9 @@ func (ch *lineChart) draw(c draw.Canvas) {
 			p := emptyPlot()
 			p.Add(grid{true, true}, drawn{panel.lines})
 			x := ch.x
-			x.over(left(row, panel.set))
+			if ch.alone == 0 {
+				x.over(left(row, panel.set))
+			}
 			x.apply(&p.X)
 			ch.y.apply(&p.Y)
 			p.Y.Label.Text = ""

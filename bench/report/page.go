@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"io"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -26,71 +27,132 @@ type pageData struct {
 	Memory   string
 	Runs     []pageRun
 	Notes    []string
-	Engines  []pageEngine
-	Summary  *table
+	Method   []string
+	Groups   []pageGroup
+	Faint    bool // some lines are
+	Summary  *shortly
 	Sections []pageSection
-	Gaps     *table
+	Gaps     []table
 	Other    *table
 	Command  string
 }
 
 type pageRun struct {
-	Started, OS, Go, Commit string
-	Commands                []string
+	Facts    []fact
+	Commit   string
+	Changed  bool
+	Commands []string
+}
+
+// pageGroup is a group of engines.
+type pageGroup struct {
+	Name    string
+	Engines []pageEngine
 }
 
 type pageEngine struct {
 	Swatch template.HTML
 	Name   string
 	Title  string
+	Many   bool
 }
 
 type pageSection struct {
 	*figure
-	Pictures []template.HTML
+	Legend   []pageEngine
+	Pictures []template.HTML // "" for a place that is empty
 }
 
 // page writes the page.
 func page(w io.Writer, d *data, figures []*figure, o Options) error {
-	p := pageData{Machine: d.runs[0].Machine, Notes: d.notes, Summary: summary(d), Gaps: gapTable(d.gaps), Other: otherTable(d), Command: o.Command}
+	p := pageData{Machine: d.runs[0].Machine, Notes: d.notes, Method: method(d), Summary: summary(d), Gaps: gapTables(d.gaps), Other: otherTable(d), Command: o.Command}
 	if p.Machine.Memory > 0 {
 		p.Memory = byteText(float64(p.Machine.Memory))
 	}
 	for _, r := range d.runs {
-		p.Runs = append(p.Runs, pageRun{r.Machine.Started, r.Machine.OS, r.Machine.Go, r.Machine.Commit, r.Commands})
+		commit, changed := commitText(r.Machine.Commit)
+		p.Runs = append(p.Runs, pageRun{runFacts(&r.Machine), commit, changed, r.Commands})
 	}
-	titles := map[string]string{}
-	for i := range d.points {
-		if q := &d.points[i]; titles[q.Engine] == "" {
-			titles[q.Engine] = q.Title
-		}
+	var err error
+	if p.Groups, err = groupsOf(d.points); err != nil {
+		return err
 	}
-	for _, e := range ordered(distinct(d.points, engineOf)) {
-		svg, err := inline(swatch(e), e, "swatch")
-		if err != nil {
-			return err
-		}
-		p.Engines = append(p.Engines, pageEngine{svg, e, titles[e]})
-	}
+	p.Faint = slices.ContainsFunc(d.points, func(q point) bool { return look(q.Engine).width == faint })
 	for _, f := range figures {
 		s := pageSection{figure: f}
-		if f.chart != nil {
-			parts := f.chart.pieces()
-			for i, part := range parts {
-				name := f.Title
-				if len(parts) > 1 {
-					name += fmt.Sprintf(", part %d of %d", i+1, len(parts))
-				}
-				svg, err := inline(part, name, "plot")
-				if err != nil {
-					return err
-				}
-				s.Pictures = append(s.Pictures, svg)
-			}
+		if err := s.draw(); err != nil {
+			return err
 		}
 		p.Sections = append(p.Sections, s)
 	}
 	return pageTemplate.Execute(w, p)
+}
+
+// groupsOf returns the engines by their groups.
+func groupsOf(points []point) ([]pageGroup, error) {
+	titles := map[string]string{}
+	for i := range points {
+		if q := &points[i]; titles[q.Engine] == "" {
+			titles[q.Engine] = q.Title
+		}
+	}
+	var out []pageGroup
+	names := ordered(distinct(points, engineOf))
+	for g := range numGroups {
+		one := pageGroup{Name: groupNames[g]}
+		for _, e := range names {
+			if look(e).group != g {
+				continue
+			}
+			svg, err := inline(swatch(e), e, "swatch")
+			if err != nil {
+				return nil, err
+			}
+			title := titles[e]
+			if title == e {
+				title = ""
+			}
+			one.Engines = append(one.Engines, pageEngine{svg, e, title, many(e) && !strings.Contains(title, "at a time")})
+		}
+		if one.Engines != nil {
+			out = append(out, one)
+		}
+	}
+	return out, nil
+}
+
+// draw makes the pictures of a section, panel by panel, so that they can stand
+// side by side or one below the other.
+func (s *pageSection) draw() error {
+	if s.chart == nil {
+		return nil
+	}
+	parts := s.chart.pieces()
+	for i, part := range parts {
+		if part == nil {
+			s.Pictures = append(s.Pictures, "")
+			continue
+		}
+		name := s.Title
+		if len(parts) > 1 {
+			name += fmt.Sprintf(", part %d of %d", i+1, len(parts))
+		}
+		svg, err := inline(part, name, "plot")
+		if err != nil {
+			return err
+		}
+		s.Pictures = append(s.Pictures, svg)
+	}
+	if dots, ok := s.chart.(*dotChart); ok {
+		for _, m := range dots.legend() {
+			svg, err := inline(m, m.text, "mark")
+			if err != nil {
+				return err
+			}
+			s.Legend = append(s.Legend, pageEngine{Swatch: svg, Name: m.text})
+		}
+	}
+	return nil
 }
 
 // inline returns a chart as an element of the page.
@@ -117,16 +179,32 @@ func (s swatch) draw(c draw.Canvas) {
 	c.DrawGlyph(glyph(l), vg.Point{X: 20, Y: 5})
 }
 
-// Narrow reports whether the tables are so narrow that two of them stand side by
-// side.
-func (f *figure) Narrow() bool {
-	return !slices.ContainsFunc(f.Tables, func(t table) bool { return len(t.Head) > 7 })
-}
-
-// Wide reports whether the table has so many columns that it takes small print.
-func (t table) Wide() bool { return len(t.Head) > 8 }
+// wordColumns are the heads of columns of words.
+var wordColumns = []string{"set", "where", "why", "engine", "command", "figure"}
 
 // Numbers reports whether a column holds numbers, which stand at the right.
 func (t table) Numbers(column int) bool {
-	return column > 0 && !slices.Contains([]string{"set", "sets", "why", "engine", "fastest other", "figure"}, t.Head[column])
+	return column > 0 && !slices.Contains(wordColumns, t.Head[column])
 }
+
+// Narrow reports whether two tables of a figure have room side by side.
+func (f *figure) Narrow() bool {
+	return !slices.ContainsFunc(f.Tables, func(t table) bool { return len(t.Head) > 9 })
+}
+
+// Long reports whether a table is so long that it may be broken by the end of a
+// sheet of paper.
+func (t table) Long() bool { return len(t.Rows) > 26 }
+
+// Words are the names in a cell of the first column, none of which is broken by
+// the end of a line.
+func (t table) Words(cell string) []string { return strings.Split(cell, ", ") }
+
+// inRow is the number of panels that stand side by side.
+const inRow = 2
+
+// First are the panels that stay with the heading.
+func (s pageSection) First() []template.HTML { return s.Pictures[:min(inRow, len(s.Pictures))] }
+
+// Rest are the panels behind the first row.
+func (s pageSection) Rest() []template.HTML { return s.Pictures[min(inRow, len(s.Pictures)):] }

@@ -142,7 +142,7 @@ func TestThePageAsksForNothingElse(t *testing.T) {
 	}
 	require.NotContains(t, strings.NewReplacer("http://www.w3.org/2000/svg", "", "http://www.w3.org/1999/xlink", "").Replace(text), "http")
 	require.Contains(t, text, "Example &lt;CPU&gt;")
-	require.Contains(t, text, "<code>abc&#43;</code>")
+	require.Contains(t, text, "<code>abc</code>, with changed files")
 	require.Contains(t, text, "bench all --out a.json")
 }
 
@@ -151,41 +151,193 @@ func TestNamesOfAResultCannotBreakThePage(t *testing.T) {
 	for i := range r.Points {
 		r.Points[i].Set += `"><script>alert(1)</script>&` + strings.Repeat("x", 500)
 		r.Points[i].Engine += "\"</svg>\x00\xff"
-		r.Points[i].Title = "<b>"
+		r.Points[i].Title = "<u>"
 		r.Points[i].Metric = strings.ReplaceAll(r.Points[i].Metric, "edits", "<i>")
 	}
 	list, err := Render([]*result.Run{r}, Options{noPNG: true})
 	require.NoError(t, err)
 	text := string(named(t, list, PageFile))
 	require.NotContains(t, text, "<script")
-	require.NotContains(t, text, "<b>")
+	require.NotContains(t, text, "<u>")
 	require.NotContains(t, text, "<i>")
 	require.Equal(t, strings.Count(text, "<svg "), strings.Count(text, "</svg>"))
 }
 
-func TestWhatIsMissingSharesARowPerReason(t *testing.T) {
-	d, err := merge([]*result.Run{tiny()}, nil)
+func TestWhatIsMissingStandsByReason(t *testing.T) {
+	r := tiny()
+	r.Missing = append(r.Missing,
+		result.Gap{Command: "scale", Engine: "dimtree", Set: "fw1", Rules: 30000, Why: "not tried: with 10000 rules, too much memory"},
+		result.Gap{Command: "lookup", Engine: "nebula", Set: "fw1", Rules: 1000, Why: "not supported: rule 28: it asks for a source port"},
+		result.Gap{Command: "lookup", Engine: "tailscale", Set: "fw1", Rules: 1000, Why: "not supported: rule 1 asks for a source port"},
+		result.Gap{Command: "lookup", Engine: "abv", Set: "fw1", Rules: 1000, Why: "too much memory: it would take 2147483684 bytes or more, 2147483648 are allowed"},
+		result.Gap{Command: "lookup", Engine: "linear", Set: "fw1", Rules: 1000, Why: "wrong: 3 of 10 packets are answered wrongly; the first is packet 1000000 bytes"},
+		result.Gap{Command: "lookup", Engine: "bart", Set: "fw1", Rules: 1000, Why: "it can be asked about too few of the packets: 14 of 100"},
+		result.Gap{Command: "lookup", Engine: "bart", Set: "fw1", Rules: 10000, Why: "it can be asked about too few of the packets: 10 of 100"},
+		result.Gap{Command: "all", Engine: "all", Set: "fw1", Rules: 1000000, Why: "time ran out"},
+		result.Gap{Command: "all", Engine: "nft", Why: "something else"},
+	)
+	d, err := merge([]*result.Run{r}, nil)
 	require.NoError(t, err)
+	var got [][]string
+	for _, table := range gapTables(d.gaps) {
+		got = append(got, []string{table.Caption})
+		got = append(got, table.Rows...)
+	}
 	require.Equal(t, [][]string{
-		{"lookup", "dimtree", "acl1 1k; fw1 1k, 10k", "too much memory"},
-		{"lookup", "gvisor", "all", "there is no peers program"},
-	}, gapTable(d.gaps).Rows)
+		{"Wrong answers: not timed"},
+		{"linear", "wrong: 3 of 10 packets are answered wrongly; the first is packet 1000000 bytes", "fw1\u00a01k", "lookup"},
+		{"Left out, or not there"},
+		{"gvisor", "there is no peers program", "all", "lookup"},
+		{"Too much memory"},
+		{"abv", "it would take 2.15\u00a0GB or more, 2.15\u00a0GB are allowed", "fw1\u00a01k", "lookup"},
+		{"dimtree", "too much memory", "acl1\u00a01k; fw1\u00a01k, 10k, 30k", "lookup, scale"},
+		{"Rules or packets that an engine does not take"},
+		{"tailscale, nebula", "a rule asks for a source port", "fw1\u00a01k", "lookup"},
+		{"bart", "it can be asked about too few of the packets: 14 of 100, or the like", "fw1\u00a01k, 10k", "lookup"},
+		{"The time of the run was over"},
+		{"all", "time ran out", "fw1\u00a01M", "all"},
+		{"Other reasons"},
+		{"nft", "something else", "all", "all"},
+	}, got)
 }
 
-func TestOnlyEnginesOfTheSameRunAreCompared(t *testing.T) {
+func TestOnlyEnginesOfTheSameRunAreComparedLikeWithLike(t *testing.T) {
 	first, second := tiny(), tiny()
 	first.Points = slices.DeleteFunc(first.Points, func(p result.Point) bool { return p.Engine == "tuplemerge" })
 	second.Points = slices.DeleteFunc(second.Points, func(p result.Point) bool { return p.Engine != "tuplemerge" })
+	many := duel{"450\u00a0ns", "350\u00a0ns", "dpdk-acl-avx2", 1, "0.778", false, true}
 	d, err := merge([]*result.Run{first, second}, nil)
 	require.NoError(t, err)
-	rows := summary(d).Rows
-	require.Equal(t, []string{"fw1", "10\u202f000", "250\u00a0ns", "450\u00a0ns", "dpdk-acl-avx2", "350\u00a0ns", "1.40", "0.778", "1"}, rows[0])
+	s := summary(d)
+	require.Equal(t, duels{"fw1", 10000, duel{Own: "250\u00a0ns", Other: none}, many}, s.Rows[0])
+	require.False(t, s.One)
 	d, err = merge([]*result.Run{tiny()}, nil)
 	require.NoError(t, err)
-	require.Equal(t, []string{"tuplemerge", "150\u00a0ns", "0.600", "0.333", "2"}, summary(d).Rows[0][4:])
+	s = summary(d)
+	require.Equal(t, duels{"fw1", 10000, duel{"250\u00a0ns", "150\u00a0ns", "tuplemerge", 1, "0.600", false, true}, many}, s.Rows[0])
+	require.Equal(t, []string{
+		"In none of the sets below is hipac the fastest of the measured engines that take one packet at a time.",
+		"In none of the sets below is hipac-batch the fastest of the measured engines that take many packets at a time.",
+	}, s.Text)
 	d, err = merge([]*result.Run{second}, nil)
 	require.NoError(t, err)
 	require.Nil(t, summary(d), "nothing of ours was measured")
+}
+
+func TestTheTallyCountsWhereOursIsFirst(t *testing.T) {
+	won, lost, alone := duel{Of: 2, First: true}, duel{Of: 1, Last: true}, duel{}
+	rows := func(all ...duel) (out []duels) {
+		for i, d := range all {
+			out = append(out, duels{Set: string(rune('a' + i)), One: d})
+		}
+		return out
+	}
+	for _, tt := range []struct {
+		rows []duels
+		want string
+	}{
+		{rows(alone), ""},
+		{rows(won), "In the one set below, e is the fastest"},
+		{rows(won, won), "In all 2 sets below, e is the fastest"},
+		{rows(won, lost, won, lost), "In 2 of the 4 sets below, e is the fastest of the measured engines that take it; not so in b and d."},
+		{rows(lost, alone), "In none of the sets below is e the fastest"},
+	} {
+		got := strings.Join(tally(tt.rows, "e", "it", func(r duels) duel { return r.One }), "")
+		require.True(t, strings.HasPrefix(got, tt.want) && (got == "") == (tt.want == ""), got)
+	}
+}
+
+// pageOf returns the page of a run of what keep keeps of a tiny one.
+func pageOf(t *testing.T, keep func(*result.Point) bool) string {
+	t.Helper()
+	r := tiny()
+	r.Points = slices.DeleteFunc(r.Points, func(p result.Point) bool { return !keep(&p) })
+	list, err := Render([]*result.Run{r}, Options{noPNG: true})
+	require.NoError(t, err)
+	return string(named(t, list, PageFile))
+}
+
+func TestThePageSpeaksOfWhatWasMeasuredOnly(t *testing.T) {
+	all := pageOf(t, func(*result.Point) bool { return true })
+	for _, s := range []string{"made to be hard", "packets that cost our tree most", "Changes of a list", "Memory is counted", "by the clock to load"} {
+		require.Contains(t, all, s)
+	}
+	require.NotContains(t, all, "Zipf")
+	require.NotContains(t, all, "that no rule matches")
+
+	lookups := pageOf(t, func(p *result.Point) bool { return p.Metric == "lookup" && p.Set == "fw1" })
+	for _, s := range []string{"made to be hard", "cost our tree most", "Zipf", "Changes of a list", "Memory is counted", "kernel"} {
+		require.NotContains(t, lookups, s)
+	}
+	theirs := pageOf(t, func(p *result.Point) bool { return p.Command == "iptables" && p.Engine == "nft" })
+	require.Contains(t, theirs, "of a tool of the kernel")
+	require.NotContains(t, theirs, "of ours")
+	require.Contains(t, theirs, "No engine of another project was measured.")
+	require.NotContains(t, lookups, "No engine of another project")
+}
+
+func TestThePageSaysWhatAQuickRunLeavesOut(t *testing.T) {
+	for _, tt := range []struct {
+		command string
+		want    bool
+	}{
+		{"bench all --quick --out a.json", true},
+		{"bench all --quick --peers --out a.json", false},
+		{"bench all --out --quicker", false},
+	} {
+		r := tiny()
+		r.Commands = []string{tt.command}
+		r.Points = slices.DeleteFunc(r.Points, func(p result.Point) bool { return p.Engine == "dpdk-acl-avx2" })
+		d, err := merge([]*result.Run{r}, nil)
+		require.NoError(t, err)
+		require.Equal(t, tt.want, strings.Contains(strings.Join(method(d), " "), "The quick run leaves them out"), tt.command)
+	}
+}
+
+func TestThePageSaysWhereAndHowItWasMeasured(t *testing.T) {
+	load := 0.5
+	r := tiny()
+	r.Machine.Load = &load
+	for i := range r.Points {
+		if p := &r.Points[i]; p.Metric == "lookup" {
+			p.Rounds, p.Low, p.High = 9, p.Value*0.99, p.Value*1.01
+		}
+	}
+	list, err := Render([]*result.Run{r}, Options{noPNG: true})
+	require.NoError(t, err)
+	text := string(named(t, list, PageFile))
+	for _, s := range []string{"2 January 2026, 03:04 UTC", "linux 6.1", "1.26", "<code>abc</code>, with changed files", "0.50 tasks",
+		"each of 9 rounds", "spans 2.0\u00a0% of the figure for the typical one, and 2.0\u00a0% at most"} {
+		require.Contains(t, text, s)
+	}
+	require.Contains(t, pageOf(t, func(*result.Point) bool { return true }), "<dd>not recorded</dd>")
+}
+
+func TestFiguresOfOneNumberOfCoresAreNoLines(t *testing.T) {
+	points := []point{
+		{Point: result.Point{Engine: "hipac", Set: "fw1", Rules: 10, Cores: 1, Value: 1e6}},
+		{Point: result.Point{Engine: "hipac-batch", Set: "fw1", Rules: 10, Cores: 1, Value: 2e6}},
+	}
+	ch := againstCores("lookups per second", rateTick)(points)
+	require.IsType(t, &dotChart{}, ch)
+	require.Equal(t, "fw1, 10 rules, 1 core", ch.(*dotChart).panels[0].title)
+	points[1].Cores = 2
+	require.IsType(t, &lineChart{}, againstCores("lookups per second", rateTick)(points))
+}
+
+func TestTheBestOfAColumnIsMarked(t *testing.T) {
+	var points []point
+	for i, e := range []string{"hipac", "linear", "abv"} {
+		points = append(points, point{Point: result.Point{Engine: e, Set: "fw1", Rules: 10, Unit: "ns", Value: []float64{20, 10, 10.001}[i]}})
+	}
+	points = append(points, point{Point: result.Point{Engine: "hipac", Set: "fw1", Rules: 20, Unit: "ns", Value: 5}})
+	got := sizesTables(timeText)(points)[0]
+	require.Equal(t, map[[2]int]bool{{1, 1}: true, {2, 1}: true}, got.best, "those that look the same; and none where there is one alone")
+	require.Equal(t, []int{1}, got.starts)
+	for i := range points {
+		points[i].Unit = "lookups/s"
+	}
+	require.Equal(t, map[[2]int]bool{{0, 1}: true}, sizesTables(rateText)(points)[0].best)
 }
 
 func TestALaterRunReplacesFigures(t *testing.T) {
@@ -264,9 +416,18 @@ func TestEnginesLookTheSameAndApart(t *testing.T) {
 		if l.name == "index" || strings.HasPrefix(l.name, "tree") {
 			continue // the same as engines
 		}
-		key := fmt.Sprint(l.group, l.color, l.dashes, fmt.Sprintf("%T", l.shape))
-		require.Empty(t, seen[key], l.name)
-		seen[key] = l.name
+		groups := []group{l.group} // in whose panels it can be
+		if l.group == ours {
+			groups = []group{textbook, projects, kernel}
+		}
+		for _, g := range groups {
+			for _, key := range []string{fmt.Sprint(g, l.color), fmt.Sprintf("%d %T", g, l.shape)} {
+				if l.color != silver || !strings.HasSuffix(key, fmt.Sprint(silver)) {
+					require.Empty(t, seen[key], l.name)
+				}
+				seen[key] = l.name
+			}
+		}
 	}
 	require.Equal(t, look("unheard-of"), look("unheard-of"))
 	require.Equal(t, []string{"hipac", "hipac-new", "linear", "nft", "zzz"}, ordered([]string{"zzz", "nft", "linear", "hipac-new", "hipac", "nft"}))

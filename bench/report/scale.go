@@ -16,6 +16,7 @@ type axis struct {
 	min    float64
 	max    float64
 	at     []float64 // ticks, nil for those of decades
+	narrow bool      // there is room for a few labels only
 }
 
 // over sets the range so that it holds the values, with some room, at least a
@@ -61,12 +62,16 @@ func (a *axis) ticks() plot.ConstantTicks {
 	from, to := int(math.Floor(math.Log10(a.min))), int(math.Ceil(math.Log10(a.max)))
 	decades := math.Log10(a.max / a.min)
 	step := max(1, int(math.Ceil(decades/9)))
+	labels := 1 // a label at every so many decades
+	if a.narrow && decades > 4.5 {
+		labels = 2
+	}
 	for e := from; e <= to; e++ {
 		unit := math.Pow10(e)
 		if e%step != 0 {
 			continue
 		}
-		add(unit, true)
+		add(unit, labels == 1 || (e-from)%labels == 0)
 		if step > 1 {
 			continue
 		}
@@ -156,7 +161,9 @@ func unitText(v float64, unit string) string {
 		return byteText(v)
 	case "bytes/rule":
 		return digits(v) + "\u00a0B/rule"
-	case "ratio", "":
+	case "ratio":
+		return digits(v) + "×"
+	case "":
 		return digits(v)
 	case "lookups/s", "edits/s":
 		return rateText(v)

@@ -3,11 +3,9 @@ package report
 // The same figures as tables.
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
-
-	"github.com/hipac-go/classifier/bench/result"
+	"strings"
 )
 
 // table is a table of the page. The first column names the row.
@@ -15,7 +13,16 @@ type table struct {
 	Caption string
 	Head    []string
 	Rows    [][]string
+
+	best   map[[2]int]bool // row and column of cells that are marked
+	starts []int           // rows that begin a group of engines
 }
+
+// Best reports whether a cell is the best of its column.
+func (t table) Best(row, column int) bool { return t.best[[2]int{row, column}] }
+
+// Starts reports whether a row begins a group of engines.
+func (t table) Starts(row int) bool { return slices.Contains(t.starts, row) }
 
 // none stands for what was not measured.
 const none = "–"
@@ -38,10 +45,17 @@ func rulesText(n int) string {
 }
 
 // grid2 makes a table with a row for each engine and a column for each of the
-// keys.
+// keys. The best of a column is marked where there are several: the smallest, but
+// the largest of rates.
 func grid2(caption string, head []string, points []point, column func(*point) int, write func(float64) string) table {
-	t := table{Caption: caption, Head: append([]string{"engine"}, head...)}
-	for _, e := range distinct(points, engineOf) {
+	t := table{Caption: caption, Head: append([]string{"engine"}, head...), best: map[[2]int]bool{}}
+	best, several := make([]float64, len(head)), make([]int, len(head))
+	of := ours
+	for i, e := range distinct(points, engineOf) {
+		if g := look(e).group; i > 0 && g != of {
+			t.starts = append(t.starts, i)
+		}
+		of = look(e).group
 		row := make([]string, len(t.Head))
 		row[0] = e
 		for i := range row[1:] {
@@ -51,12 +65,30 @@ func grid2(caption string, head []string, points []point, column func(*point) in
 			if p := &points[i]; p.Engine == e {
 				if c := column(p); c >= 0 {
 					row[c+1] = write(p.Value)
+					if several[c]++; several[c] == 1 || better(p, best[c]) {
+						best[c] = p.Value
+					}
 				}
 			}
 		}
 		t.Rows = append(t.Rows, row)
 	}
+	for i := range t.Rows {
+		for c := range head {
+			if several[c] > 1 && t.Rows[i][c+1] == write(best[c]) {
+				t.best[[2]int{i, c + 1}] = true
+			}
+		}
+	}
 	return t
+}
+
+// better reports whether a value is better than another of its kind.
+func better(p *point, than float64) bool {
+	if strings.HasSuffix(p.Unit, "/s") {
+		return p.Value > than
+	}
+	return p.Value < than
 }
 
 // sizesTables makes a table for each set, with a column for each number of
@@ -72,7 +104,7 @@ func sizesTables(write func(float64) string) func([]point) []table {
 				head = append(head, count(float64(n)))
 			}
 			t := grid2(set, head, mine, func(p *point) int { return slices.Index(sizes, p.Rules) }, write)
-			t.Head[0] = "engine / rules"
+			t.Head[0] = "rules"
 			out = append(out, t)
 		}
 		return out
@@ -146,9 +178,7 @@ func editTables(prefix string) func([]point) []table {
 		var metrics, names []string
 		for _, k := range editKinds {
 			metrics = append(metrics, editMetrics(k, prefix)...)
-			for _, p := range percentiles {
-				names = append(names, k+", "+p)
-			}
+			names = append(names, k+", median", k+", p99", k+", longest")
 		}
 		metrics, names = present(points, metrics, names)
 		var out []table
@@ -157,6 +187,30 @@ func editTables(prefix string) func([]point) []table {
 		}
 		return out
 	}
+}
+
+// sustainTables makes a table of what edits and lookups beside one another
+// did, with a row for each set and size.
+func sustainTables(points []point) []table {
+	points = where(points, func(p *point) bool { return slices.Contains(sustainMetrics, p.Metric) })
+	var out []table
+	for _, e := range distinct(points, engineOf) {
+		mine := where(points, func(p *point) bool { return p.Engine == e })
+		metrics, names := present(mine, sustainMetrics, sustainNames)
+		t := table{Caption: e + ", lookups and changes beside one another", Head: append([]string{"set"}, names...)}
+		for _, of := range bySetAndSize(mine) {
+			row := []string{of[0].Set + ", " + rulesText(of[0].Rules)}
+			for range metrics {
+				row = append(row, none)
+			}
+			for i := range of {
+				row[1+slices.Index(metrics, of[i].Metric)] = unitText(of[i].Value, of[i].Unit)
+			}
+			t.Rows = append(t.Rows, row)
+		}
+		out = append(out, t)
+	}
+	return out
 }
 
 // bySetAndSize splits points, which are in the order of the sets.
@@ -186,47 +240,7 @@ func otherTable(d *data) *table {
 		if p.Cores > 0 {
 			cores = strconv.Itoa(p.Cores)
 		}
-		t.Rows = append(t.Rows, []string{p.Command, p.Engine, p.Set, grouped(p.Rules), cores, p.Metric, unitText(p.Value, p.Unit)})
-	}
-	return t
-}
-
-// gapTable says what is missing: gaps of the same engine with the same reason
-// share a row.
-func gapTable(gaps []result.Gap) *table {
-	if len(gaps) == 0 {
-		return nil
-	}
-	type key struct{ command, engine, why string }
-	t := &table{Head: []string{"command", "engine", "sets", "why"}}
-	rows := map[key]int{}
-	last := map[key]string{}
-	for _, g := range gaps {
-		k := key{g.Command, g.Engine, g.Why}
-		i, ok := rows[k]
-		if !ok {
-			i = len(t.Rows)
-			rows[k] = i
-			t.Rows = append(t.Rows, []string{g.Command, g.Engine, "", g.Why})
-		}
-		cell := &t.Rows[i][2]
-		switch {
-		case g.Set == "" && g.Rules == 0:
-			if !ok {
-				*cell = "all"
-			}
-		case ok && last[k] == g.Set:
-			*cell += fmt.Sprintf(", %s", count(float64(g.Rules)))
-		default:
-			if ok {
-				*cell += "; "
-			}
-			*cell += g.Set
-			if g.Rules > 0 {
-				*cell += " " + count(float64(g.Rules))
-			}
-		}
-		last[k] = g.Set
+		t.Rows = append(t.Rows, []string{p.Command, p.Engine, p.Set, grouped(p.Rules), cores, strings.ReplaceAll(p.Metric, "_", " "), unitText(p.Value, p.Unit)})
 	}
 	return t
 }
