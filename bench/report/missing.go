@@ -18,8 +18,8 @@ var reasons = []struct {
 	title string
 	words []string
 }{
-	{"Wrong answers: not timed", []string{"answered wrongly"}},
-	{"Left out, or not there", []string{"leaves them out", "left out", "there is no peers", "not supported here", "program of peers"}},
+	{"Wrong answers: not timed", []string{"wrong"}},
+	{"Left out, or not there", []string{"leaves them out", "left out", "there is no ", "not supported here", "needs root", "no network namespace", "only on Linux"}},
 	{"Too much memory", []string{"too much memory", "out of memory"}},
 	{"Too slow to build or to answer", []string{"takes longer than", "no answer"}},
 	{"Rules or packets that an engine does not take", []string{"not supported", "too few of the packets", "none of the packets"}},
@@ -27,6 +27,12 @@ var reasons = []struct {
 	{"The time of the run was over", []string{"time ran out", "interrupted"}},
 	{"Other reasons", []string{""}},
 }
+
+// Places in reasons.
+const (
+	wrongAnswers = iota
+	notThere
+)
 
 // kindOfReason returns the place of a reason's kind in reasons.
 func kindOfReason(why string) int {
@@ -49,7 +55,7 @@ var (
 // and with numbers of bytes that can be read.
 func plainReason(why string) string {
 	why = notTried.ReplaceAllString(why, "")
-	if kindOfReason(why) == 0 {
+	if kindOfReason(why) == wrongAnswers {
 		return why // every wrong answer is shown as it is
 	}
 	why = strings.TrimPrefix(why, "too much memory: ")
@@ -116,12 +122,15 @@ func gapTables(gaps []result.Gap) []table {
 		// Gaps of the same place, of several commands, are one.
 		why := plainReason(g.Why)
 		key := [2]string{g.Engine, why}
-		if kindOfReason(g.Why) > 0 {
+		if kindOfReason(g.Why) != wrongAnswers {
 			key[1] = numbers.ReplaceAllString(why, "#")
 		}
 		r := byKey[key]
 		if r == nil {
 			r = &missingRow{engines: []string{g.Engine}, kind: kindOfReason(g.Why), why: why}
+			if g.Engine == "peers" { // all of them
+				r.kind = notThere
+			}
 			byKey[key] = r
 			rows = append(rows, r)
 		} else if r.why != why && !strings.HasSuffix(r.why, alike) {
@@ -142,6 +151,7 @@ func gapTables(gaps []result.Gap) []table {
 			return a.rules - b.rules
 		})
 	}
+	slices.SortStableFunc(rows, func(a, b *missingRow) int { return byLook(a.engines[0], b.engines[0]) })
 	rows = sharedRows(rows)
 	var out []table
 	for kind, reason := range reasons {

@@ -175,6 +175,9 @@ func TestWhatIsMissingStandsByReason(t *testing.T) {
 		result.Gap{Command: "lookup", Engine: "bart", Set: "fw1", Rules: 10000, Why: "it can be asked about too few of the packets: 10 of 100"},
 		result.Gap{Command: "all", Engine: "all", Set: "fw1", Rules: 1000000, Why: "time ran out"},
 		result.Gap{Command: "all", Engine: "nft", Why: "something else"},
+		result.Gap{Command: "all", Engine: "peers", Why: "no compiler"},
+		result.Gap{Command: "iptables", Engine: "hipac", Set: "flat", Rules: 20, Why: "wrong answers: 2 of 2 packets"},
+		result.Gap{Command: "iptables", Engine: "nft-set", Set: "flat", Rules: 20, Why: "there is no nft"},
 	)
 	d, err := merge([]*result.Run{r}, nil)
 	require.NoError(t, err)
@@ -185,9 +188,12 @@ func TestWhatIsMissingStandsByReason(t *testing.T) {
 	}
 	require.Equal(t, [][]string{
 		{"Wrong answers: not timed"},
+		{"hipac", "wrong answers: 2 of 2 packets", "flat\u00a020", "iptables"},
 		{"linear", "wrong: 3 of 10 packets are answered wrongly; the first is packet 1000000 bytes", "fw1\u00a01k", "lookup"},
 		{"Left out, or not there"},
 		{"gvisor", "there is no peers program", "all", "lookup"},
+		{"nft-set", "there is no nft", "flat\u00a020", "iptables"},
+		{"peers", "no compiler", "all", "all"},
 		{"Too much memory"},
 		{"abv", "it would take 2.15\u00a0GB or more, 2.15\u00a0GB are allowed", "fw1\u00a01k", "lookup"},
 		{"dimtree", "too much memory", "acl1\u00a01k; fw1\u00a01k, 10k, 30k", "lookup, scale"},

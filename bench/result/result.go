@@ -29,7 +29,7 @@ type Machine struct {
 	Started string `json:"started"`
 	// Load is the mean number of tasks that were ready to run in the minute
 	// before; nil where the system does not tell.
-	Load *float64 `json:"load,omitempty"`
+	Load *float64 `json:"load_average,omitempty"`
 }
 
 // Point is one value, a median where there were several. Commands and metrics:
