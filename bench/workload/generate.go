@@ -40,8 +40,9 @@ type Config struct {
 	PortScope float64
 	// IPv6 makes rules of the schema rules.IPv6Tuple instead of
 	// rules.IPv4Tuple. Prefix lengths become those of IPv6 that play the same
-	// part: 16, 24, 28 and 32 bits become 32, 48, 64 and 128. ICMP becomes
-	// ICMPv6.
+	// part: 16, 24, 28 and 32 bits become 32, 48, 64 and 128. ICMP and IGMP
+	// become ICMPv6, and AH, which is no protocol but an extension header there,
+	// ESP.
 	IPv6 bool
 
 	// The rest is for Make alone.

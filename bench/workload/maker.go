@@ -83,8 +83,8 @@ func (p *profile) lengthsOf(sport, dport PortClass) int {
 func (m *maker) shape(r rng) (t sketch) {
 	p := m.protos.draw(r, 0)
 	t.proto = int16(m.profile.protos[p].number)
-	if t.proto == icmp && m.config.IPv6 {
-		t.proto = icmpv6
+	if m.config.IPv6 {
+		t.proto = protoIPv6(t.proto)
 	}
 	i := m.pairs[p].draw(r, m.config.PortScope)
 	class := m.order[p][i]
@@ -92,6 +92,20 @@ func (m *maker) shape(r rng) (t sketch) {
 	l := &m.lengths[p][i]
 	t.length = l.cells[l.pick.draw(r, m.config.AddressScope)]
 	return t
+}
+
+// protoIPv6 returns the protocol of IPv6 that plays the part of one of IPv4. What
+// IGMP says ICMPv6 does (RFC 3810). AH is an extension header there (RFC 4302,
+// section 3.1), and the protocol of a packet what stands behind it: a rule for AH
+// would never match.
+func protoIPv6(proto int16) int16 {
+	switch proto {
+	case icmp, igmp:
+		return icmpv6
+	case ah:
+		return esp
+	}
+	return proto
 }
 
 // port draws the numbers behind a class.

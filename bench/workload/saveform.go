@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,7 +29,8 @@ const saveChain = "FORWARD"
 // A rule that the form cannot say is an error (rules.ErrUnsupported), and what
 // was written before it is no file to keep: a field that iptables does not
 // have, addresses of both families in one set, ports without a protocol that
-// has them, unions, values of other names.
+// has them, unions, values of other names, and in IPv6 a protocol that is an
+// extension header, for which the rule would never match.
 func WriteSave(w io.Writer, l *rules.List[string]) error {
 	s := l.Schema()
 	f := &saveForm{schema: s, family: 4}
@@ -195,6 +197,10 @@ func (f *saveForm) interfaces() error {
 	return nil
 }
 
+// extensions are the protocols beyond 0 that no IPv6 packet has to ip6tables:
+// routing, fragment, authentication and destination options headers.
+var extensions = [...]int{43, 44, ah, 60}
+
 func (f *saveForm) protocol() error {
 	f.proto = anyProto
 	c := f.take("proto")
@@ -208,6 +214,9 @@ func (f *saveForm) protocol() error {
 	f.proto = int(n)
 	if n == 0 {
 		return fmt.Errorf("protocol 0, which to iptables is any protocol")
+	}
+	if f.family == 6 && slices.Contains(extensions[:], f.proto) {
+		return fmt.Errorf("protocol %d, an extension header in IPv6, which ip6tables passes over in search of the protocol: the rule would never match", n)
 	}
 	// Names that the tools know by themselves; others they would look up.
 	name := strconv.Itoa(f.proto)

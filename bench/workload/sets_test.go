@@ -178,7 +178,54 @@ func TestRealToolsLoadWhatIsWritten(t *testing.T) {
 		cmd.Stdin = strings.NewReader(s)
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
+		require.Empty(t, string(out), "they warn of rules that never match")
 	})
+}
+
+func TestIPv6RulesAskForProtocolsThatPacketsHave(t *testing.T) {
+	seen := map[uint64]bool{}
+	for _, name := range Families() {
+		for _, kind := range []string{"", KindNFHiPAC, KindFirewall} {
+			c := Config{Family: name, Rules: 1500, Seed: 3, IPv6: true}
+			if kind != "" {
+				c.Family, c.Base = kind, name
+			}
+			l := makeSet(t, c).List
+			proto := l.Schema().MustIndex("proto")
+			for _, r := range l.All() {
+				for i := range r.Conds {
+					if r.Conds[i].Field() == proto {
+						iv, ok := singleInterval(&r.Conds[i])
+						require.True(t, ok)
+						seen[iv.Lo.Lo] = true
+					}
+				}
+			}
+		}
+	}
+	require.Equal(t, map[uint64]bool{tcp: true, udp: true, icmpv6: true, gre: true, esp: true, ospf: true}, seen)
+}
+
+func TestIPv6RulesForExtensionHeadersAreNotWrittenAsProtocols(t *testing.T) {
+	for _, six := range []bool{false, true} {
+		s := rules.IPv4Tuple
+		if six {
+			s = rules.IPv6Tuple
+		}
+		for _, proto := range []uint64{43, 44, 50, 51, 59, 60, 135} {
+			b := rules.NewBuilder[string](s)
+			_, err := b.Add(rules.Rule[string]{Conds: []rules.Cond{rules.In(4, rules.Point(proto))}, Value: Drop})
+			require.NoError(t, err)
+			err = WriteSave(&bytes.Buffer{}, b.List())
+			if six && (proto == 43 || proto == 44 || proto == 51 || proto == 60) {
+				require.ErrorIs(t, err, rules.ErrUnsupported)
+				require.ErrorContains(t, err, "an extension header in IPv6")
+				require.ErrorContains(t, err, "would never match")
+			} else {
+				require.NoError(t, err)
+			}
+		}
+	}
 }
 
 func TestSetsHaveTheRulesAskedFor(t *testing.T) {
