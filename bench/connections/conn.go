@@ -152,8 +152,7 @@ func (g *Generator) start(c *conn, now int64) bool {
 		}
 	}
 	p := &g.profiles[i]
-	queue := c.queue[:0]
-	*c = conn{chosen: p, number: number, queue: queue, overhead: uint8(g.overhead), inner: -1, clock: now, last: now, seen: now}
+	*c = conn{chosen: p, number: number, overhead: uint8(g.overhead), inner: -1, clock: now, last: now, seen: now}
 	if !g.tuple(c, &r) {
 		return false
 	}
@@ -333,7 +332,8 @@ func (c *conn) wait(end int, t int64) { c.clock = max(t, c.last-c.delay[end]+1) 
 
 // fill plays on until there is a packet to be seen.
 func (g *Generator) fill(c *conn) {
-	c.queue, c.head, c.seen = c.queue[:0], 0, c.last
+	g.queues.keep(c.queue)
+	c.queue, c.head, c.seen = nil, 0, c.last
 	for len(c.queue) == 0 && c.state != ended {
 		if c.Proto == TCP {
 			c.tcp()
@@ -347,6 +347,9 @@ func (g *Generator) fill(c *conn) {
 // come almost in it.
 func (c *conn) push(e event) {
 	e.at = max(e.at, c.seen)
+	if len(c.queue) == cap(c.queue) {
+		c.queue = c.queues.grow(c.queue)
+	}
 	c.queue = append(c.queue, e)
 	q := c.queue
 	i := len(q) - 1

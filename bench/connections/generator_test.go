@@ -227,6 +227,9 @@ func footprint(g *Generator) int {
 	for _, c := range g.conns {
 		n += 50 + cap(c.queue)
 	}
+	for class, kept := range g.queues {
+		n += queueSizes[class] * len(kept)
+	}
 	return n
 }
 
@@ -247,6 +250,35 @@ func TestMemoryDoesNotGrowWithTheNumberOfConnections(t *testing.T) {
 	require.Greater(t, live[10_000], 2*live[10])
 	require.Less(t, live[100_000], 2*live[10_000])
 	require.Less(t, float64(sizes[100_000]), 1.1*float64(sizes[10_000]))
+}
+
+func TestArraysOfQueuesAreUsedAgain(t *testing.T) {
+	var q queues
+	var small, large []event
+	for i := range 300 { // beyond the largest that is kept
+		e := event{at: int64(i)}
+		if len(large) == cap(large) {
+			large = q.grow(large)
+		}
+		large = append(large, e)
+	}
+	for i, e := range large {
+		require.EqualValues(t, i, e.at, "what is in a queue stays")
+	}
+	for class, kept := range q {
+		require.Len(t, kept, 1, "the array of %d events", queueSizes[class])
+	}
+	q.keep(large)
+	for len(small) < 256 {
+		if len(small) == cap(small) {
+			small = q.grow(small)
+		}
+		small = append(small, event{})
+	}
+	q.keep(small)
+	for class, kept := range q {
+		require.Len(t, kept, 1, "no second array of %d events", queueSizes[class])
+	}
 }
 
 func TestNoMoreConnectionsThanMaxLiveAreUnderWay(t *testing.T) {
