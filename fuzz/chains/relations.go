@@ -25,6 +25,8 @@ type Relation struct {
 	Check func(seed uint64, size int) (relations.Report, error)
 	// CheckWrapped is Check with all ways replaced by what wrap makes of them.
 	CheckWrapped func(seed uint64, size int, wrap func(Way) Way) (relations.Report, error)
+	// FromBytes is Check whose choices are the bytes, about a small table.
+	FromBytes func(data []byte) (relations.Report, error)
 }
 
 // Relations returns all relations.
@@ -68,20 +70,30 @@ type trial struct {
 }
 
 func relation(name string, check func(t *trial) error) Relation {
-	wrapped := func(seed uint64, size int, wrap func(Way) Way) (relations.Report, error) {
-		r := rand.New(rand.NewPCG(seed, 0xc4a1))
+	with := func(r *rand.Rand, size int, wrap func(Way) Way) (relations.Report, error) {
 		t := &trial{drawer: newDrawer(r), size: max(size, 1), wrap: wrap, ignore: map[string]bool{}}
-		if err := check(t); err != nil {
-			return t.report, fmt.Errorf("%s: seed %d, size %d: %w", name, seed, size, err)
-		}
-		return t.report, nil
+		err := check(t)
+		return t.report, err
 	}
+	wrapped := func(seed uint64, size int, wrap func(Way) Way) (relations.Report, error) {
+		report, err := with(rand.New(rand.NewPCG(seed, 0xc4a1)), size, wrap)
+		if err != nil {
+			err = fmt.Errorf("%s: seed %d, size %d: %w", name, seed, size, err)
+		}
+		return report, err
+	}
+	same := func(w Way) Way { return w }
 	return Relation{
-		Name: name,
-		Check: func(seed uint64, size int) (relations.Report, error) {
-			return wrapped(seed, size, func(w Way) Way { return w })
-		},
+		Name:         name,
+		Check:        func(seed uint64, size int) (relations.Report, error) { return wrapped(seed, size, same) },
 		CheckWrapped: wrapped,
+		FromBytes: func(data []byte) (relations.Report, error) {
+			report, err := with(fromBytes(data), 8, same)
+			if err != nil {
+				err = fmt.Errorf("%s: %w", name, err)
+			}
+			return report, err
+		},
 	}
 }
 
