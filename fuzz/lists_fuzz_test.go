@@ -1,4 +1,4 @@
-package fuzz
+package main
 
 // Fuzz targets that build rule lists and packets out of bytes, so that the
 // coverage-guided fuzzer can steer every choice.

@@ -1,16 +1,18 @@
-// Package fuzz holds the differential tests of the classifier: regression over
-// generated rule sets up to 100,000 rules, native fuzz targets, and the
-// comparison with the real kernel.
-package fuzz
+package main
+
+// Regression: generated rule sets up to 100,000 rules, and cases that once differed.
 
 import (
 	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/hipac-go/classifier/bench/workload"
+	"github.com/hipac-go/classifier/fuzz/cases"
 	"github.com/hipac-go/classifier/fuzz/compare"
 	"github.com/hipac-go/classifier/rules"
 )
@@ -24,6 +26,22 @@ type size struct {
 	families []string
 	packets  int
 	o        compare.Options
+}
+
+func TestCasesThatOnceDifferedDoNotAnyMore(t *testing.T) {
+	names, err := filepath.Glob("testdata/regress/*")
+	require.NoError(t, err)
+	require.NotEmpty(t, names)
+	for _, name := range names {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			f, err := os.Open(name)
+			require.NoError(t, err)
+			defer f.Close()
+			c, err := cases.Read(f, cases.Options{})
+			require.NoError(t, err)
+			require.NoError(t, c.Check())
+		})
+	}
 }
 
 func TestEnginesAgreeWithTheLinearMatcherOverGeneratedSets(t *testing.T) {

@@ -4,6 +4,7 @@ package histories
 // line of text that makes it again.
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,15 +12,22 @@ import (
 	"time"
 
 	"github.com/hipac-go/classifier/hipac"
+	"github.com/hipac-go/classifier/rules"
 )
 
-// Shrink returns a history that fails as d does, with as few edits and first
-// rules as can be found in so much time by leaving out more and more of them
-// (delta debugging). When d does not come again it is returned as it is.
+// Shrink is ShrinkUntil for so much time.
 func Shrink(d *Difference, most time.Duration) *Difference {
-	end := time.Now().Add(most)
+	ctx, stop := context.WithTimeout(context.Background(), most)
+	defer stop()
+	return ShrinkUntil(ctx, d)
+}
+
+// ShrinkUntil returns a history that fails as d does, with as few edits and first
+// rules as can be found until the context ends by leaving out more and more of
+// them (delta debugging). When d does not come again it is returned as it is.
+func ShrinkUntil(ctx context.Context, d *Difference) *Difference {
 	try := func(h *History) *Difference {
-		if time.Now().After(end) {
+		if ctx.Err() != nil {
 			return nil
 		}
 		_, err := RunWith(h, d.Options, d.check)
@@ -38,7 +46,7 @@ func Shrink(d *Difference, most time.Duration) *Difference {
 		return d
 	}
 	steps := func(h *History, keep []Step) *History { h.Steps = keep; return h }
-	for size := -1; size != len(d.History.Steps)+len(d.History.First) && time.Now().Before(end); {
+	for size := -1; size != len(d.History.Steps)+len(d.History.First) && ctx.Err() == nil; {
 		size = len(d.History.Steps) + len(d.History.First)
 		d = reduce(d, d.History.Steps, steps, try)
 		d = reduce(d, d.History.First, func(h *History, keep []int) *History { h.First = keep; return h }, try)
@@ -107,4 +115,25 @@ func FromReplay(line string) (*History, hipac.LiveOptions, error) {
 		h.Config, h.First, h.Steps, h.whole = r.Config, r.First, r.Steps, false
 	}
 	return h, r.Options, err
+}
+
+// FromReplayOf is FromReplay for a history over rules that are given: those that its
+// edits bring.
+func FromReplayOf(line string, s *rules.Schema, pool []rules.Rule[int]) (*History, hipac.LiveOptions, error) {
+	var r replay
+	if err := json.Unmarshal([]byte(line), &r); err != nil {
+		return nil, r.Options, fmt.Errorf("histories: replay: %w", err)
+	}
+	if !r.Part || len(pool) == 0 {
+		return nil, r.Options, errors.New("histories: replay: not a history over rules that are given")
+	}
+	return &History{Config: r.Config, Schema: s, Pool: pool, First: r.First, Steps: r.Steps}, r.Options, nil
+}
+
+// Part returns the history as one that stands for itself, not for its
+// configuration.
+func (h *History) Part() *History {
+	c := *h
+	c.whole = false
+	return &c
 }

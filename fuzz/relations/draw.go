@@ -22,7 +22,14 @@ const packets = 192
 // list draws a list over a schema; nil is any. The values are positions. Rules
 // that match nearly all packets are left out, so that there are misses.
 func (t *trial) list(s *rules.Schema) (*rules.List[int], error) {
-	if s == nil {
+	switch {
+	case t.from != nil && (s == nil || s == t.from.Schema()):
+		part, err := t.part()
+		if err != nil {
+			return nil, err
+		}
+		return t.thin(part)
+	case s == nil:
 		s = schemas[t.r.IntN(len(schemas))]
 	}
 	c := workload.RandomConfig{
@@ -40,8 +47,40 @@ func (t *trial) list(s *rules.Schema) (*rules.List[int], error) {
 	if err != nil {
 		return nil, err
 	}
-	// Of packets inside rules and as many anywhere, no rule is to take more than a
-	// third, and all together no more than two thirds.
+	return t.thin(random)
+}
+
+// part draws rules of the list that lists are parts of, in its order: some that
+// follow one another and some of all.
+func (t *trial) part() (*rules.List[string], error) {
+	n := t.from.Len()
+	take := make([]bool, n)
+	want := min(1+t.size/2+t.r.IntN(t.size), n)
+	if n > 0 {
+		for i, at := 0, t.r.IntN(n); i < want/2; i++ {
+			take[(at+i)%n] = true
+		}
+		for range want - want/2 {
+			take[t.r.IntN(n)] = true
+		}
+	}
+	b := rules.NewBuilder[string](t.from.Schema())
+	for i, r := range t.from.All() {
+		if !take[i] {
+			continue
+		}
+		if _, err := b.Add(rules.Rule[string]{Conds: r.Conds, Continue: r.Continue, Unknown: r.Unknown}); err != nil {
+			return nil, err
+		}
+	}
+	return b.List(), nil
+}
+
+// thin returns a list without rules that take too much: of packets inside rules and
+// as many anywhere, no rule is to take more than a third, and all together no more
+// than two thirds.
+func (t *trial) thin(random *rules.List[string]) (*rules.List[int], error) {
+	s := random.Schema()
 	sample, err := workload.Packets(random, workload.PacketConfig{N: 64, Seed: t.r.Uint64()})
 	if err != nil {
 		return nil, err

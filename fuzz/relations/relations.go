@@ -45,6 +45,9 @@ type Relation struct {
 	Check func(seed uint64, size int) (Report, error)
 	// CheckWrapped is Check with all ways replaced by what wrap makes of them.
 	CheckWrapped func(seed uint64, size int, wrap func(ways.Way) ways.Way) (Report, error)
+	// CheckOn is CheckWrapped with lists that are parts of one, where the relation is
+	// about lists of its schema; nil is any list.
+	CheckOn func(seed uint64, size int, from *rules.List[int], wrap func(ways.Way) ways.Way) (Report, error)
 }
 
 // All returns all relations.
@@ -70,22 +73,26 @@ type trial struct {
 	r      *rand.Rand
 	seed   uint64
 	size   int
+	from   *rules.List[int] // lists are parts of it; nil: of none
 	wrap   func(ways.Way) ways.Way
 	report Report
 }
 
 func relation(name string, check func(t *trial) error) Relation {
-	wrapped := func(seed uint64, size int, wrap func(ways.Way) ways.Way) (Report, error) {
-		t := &trial{r: rand.New(rand.NewPCG(seed, 0x7e1a)), seed: seed, size: max(size, 1), wrap: wrap}
+	on := func(seed uint64, size int, from *rules.List[int], wrap func(ways.Way) ways.Way) (Report, error) {
+		t := &trial{r: rand.New(rand.NewPCG(seed, 0x7e1a)), seed: seed, size: max(size, 1), from: from, wrap: wrap}
 		if err := check(t); err != nil {
 			return t.report, fmt.Errorf("%s: seed %d, size %d: %w", name, seed, size, err)
 		}
 		return t.report, nil
 	}
 	return Relation{
-		Name:         name,
-		Check:        func(seed uint64, size int) (Report, error) { return wrapped(seed, size, same) },
-		CheckWrapped: wrapped,
+		Name:  name,
+		Check: func(seed uint64, size int) (Report, error) { return on(seed, size, nil, same) },
+		CheckWrapped: func(seed uint64, size int, wrap func(ways.Way) ways.Way) (Report, error) {
+			return on(seed, size, nil, wrap)
+		},
+		CheckOn: on,
 	}
 }
 

@@ -1,0 +1,257 @@
+package cases
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hipac-go/classifier/bench/workload"
+	"github.com/hipac-go/classifier/fuzz/drive"
+	"github.com/hipac-go/classifier/fuzz/histories"
+	"github.com/hipac-go/classifier/fuzz/relations"
+	"github.com/hipac-go/classifier/fuzz/ways"
+	"github.com/hipac-go/classifier/hipac"
+	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/packet"
+)
+
+func text(t *testing.T, c drive.Case) string {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, c.Write(&b))
+	return b.String()
+}
+
+// small returns a context for shrinking.
+func small(t *testing.T) context.Context {
+	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
+	t.Cleanup(stop)
+	return ctx
+}
+
+func TestCasesAreReadAsTheyWereWritten(t *testing.T) {
+	random, err := workload.Random(rules.Firewall, workload.RandomConfig{Rules: 30, Seed: 1}.Everything())
+	require.NoError(t, err)
+	l, err := ways.Numbered(random)
+	require.NoError(t, err)
+	keys, err := workload.Packets(l, workload.PacketConfig{N: 5, Seed: 1, Absent: 0.2})
+	require.NoError(t, err)
+	h, err := histories.Generate(histories.Config{Kind: "odd", Seed: 3, Rules: 10, Steps: 20})
+	require.NoError(t, err)
+	for _, c := range []drive.Case{
+		&List{Rules: l, Keys: keys.Words(), Ways: ways.All()[1:2]},
+		&Table{Table: chains(t), Keys: []uint32{0, 10 << 24, 0, 0, 80, 6}, Ways: ways.Tables()[1:2]},
+		&History{h, hipac.LiveOptions{LeafRows: 2, NoBackground: true}},
+		&Relation{Relation: relations.All()[0], Seed: 5, Rules: 12},
+		&Relation{Relation: relations.All()[0], Seed: 5, Rules: 12, From: l},
+		&Text{"native", "hipac 1\nschema ipv4\n"},
+		&Bytes{[]byte{1, 2, 255}, 40, packet.LinkEthernet},
+	} {
+		written := text(t, c)
+		again, err := Read(strings.NewReader("# a comment\n\n"+written), Options{})
+		require.NoError(t, err, written)
+		var lines []string // but for the ways: a case that is read is for all
+		for _, line := range strings.SplitAfter(written, "\n") {
+			if !strings.HasPrefix(line, "way ") {
+				lines = append(lines, line)
+			}
+		}
+		var ours []string
+		for _, line := range strings.SplitAfter(text(t, again), "\n") {
+			if !strings.HasPrefix(line, "way ") {
+				ours = append(ours, line)
+			}
+		}
+		require.Equal(t, lines, ours)
+		require.NoError(t, again.Check())
+		require.Equal(t, c.Size(), again.Size())
+	}
+}
+
+// chains returns a table with a jump, a goto and a return.
+func chains(t *testing.T) *rules.Table {
+	f, err := os.Open("../testdata/regress/example-table.txt")
+	require.NoError(t, err)
+	defer f.Close()
+	c, err := Read(f, Options{})
+	require.NoError(t, err)
+	return c.(*Table).Table
+}
+
+// confused is a way to evaluate tables that takes a goto for a jump.
+var confused = ways.TableWay{Name: "confused", Build: func(t *rules.Table) (ways.Evaluator, error) {
+	c := *t
+	c.Chains = append([]rules.Chain(nil), t.Chains...)
+	for i := range c.Chains {
+		b := rules.NewBuilder[rules.Action](t.Schema)
+		for _, r := range t.Chains[i].Rules.All() {
+			r := *r
+			if r.Value.Kind == rules.Goto {
+				r.Value.Kind = rules.Jump
+			}
+			if _, err := b.Add(r); err != nil {
+				return nil, err
+			}
+		}
+		c.Chains[i].Rules = b.List()
+	}
+	return c.Evaluate, nil
+}}
+
+func TestTablesAreShrunken(t *testing.T) {
+	s := rules.IPv4Tuple
+	table := &rules.Table{Name: "t", Schema: s}
+	add := func(policy rules.Verdict, rs ...rules.Rule[rules.Action]) {
+		l, err := rules.NewList(s, rs...)
+		require.NoError(t, err)
+		table.Chains = append(table.Chains, rules.Chain{Name: fmt.Sprint("c", len(table.Chains)), Policy: policy, Rules: l})
+	}
+	do := func(conds string, a rules.Action) rules.Rule[rules.Action] {
+		return rules.Rule[rules.Action]{Conds: s.MustConds(conds), Value: a, Continue: a.Kind == rules.Pass}
+	}
+	add(rules.Accept, do("dport=7", rules.Action{Kind: rules.Decide, Verdict: rules.Drop}), do("proto=tcp", rules.Action{}), do("src=10.0.0.0/8", rules.Action{Kind: rules.Jump, Chain: 1}),
+		do("any", rules.Action{Kind: rules.Decide, Verdict: rules.Accept}))
+	add(rules.NoVerdict, do("sport=0-1000", rules.Action{Kind: rules.Jump, Chain: 2}), do("dport=80,443 proto=tcp", rules.Action{Kind: rules.Goto, Chain: 3}), do("proto=tcp", rules.Action{Kind: rules.Decide, Verdict: rules.Drop}))
+	add(rules.NoVerdict, do("dport=9", rules.Action{Kind: rules.Return}))
+	add(rules.NoVerdict, do("dst=1.2.3.4", rules.Action{Kind: rules.Decide, Verdict: rules.Reject}))
+	require.NoError(t, table.Check(rules.Limits{}))
+	keys, err := workload.Packets(table.Chains[1].Rules, workload.PacketConfig{N: 400, Seed: 1})
+	require.NoError(t, err)
+	for i := range keys.Len() {
+		keys.At(i)[1] = 10 << 24
+	}
+	c := &Table{Table: table, Keys: keys.Words(), Ways: append(ways.Tables()[1:], confused)}
+	require.Error(t, c.Check())
+	less := c.Shrink(small(t)).(*Table)
+	require.Error(t, less.Check())
+	require.LessOrEqual(t, ruleCount(less.Table), 3, text(t, less))
+	require.LessOrEqual(t, len(less.Table.Chains), 3)
+	require.Len(t, less.Ways, 1)
+	require.Len(t, less.Keys, s.KeyLen())
+	var told bytes.Buffer
+	less.Explain(&told)
+	require.Contains(t, told.String(), "the walk over the chains: ")
+	require.Contains(t, told.String(), "confused: ")
+	require.Contains(t, told.String(), "goto ")
+	again, err := Read(strings.NewReader(text(t, less)), Options{})
+	require.NoError(t, err)
+	require.NoError(t, again.Check())
+}
+
+func TestListsAreShrunkenToTheRuleThePacketAndTheWay(t *testing.T) {
+	l, err := workload.Generate(workload.Config{Family: "fw1", Rules: 800, Seed: 2})
+	require.NoError(t, err)
+	n, err := ways.Numbered(l)
+	require.NoError(t, err)
+	keys, err := workload.Packets(l, workload.PacketConfig{N: 300, Seed: 2, Mode: workload.Corners})
+	require.NoError(t, err)
+	tree := ways.All()[1]
+	c := &List{n, keys.Words(), []ways.Way{tree, ways.Altered(tree, ways.ShortOfTheEnd)}}
+	require.Error(t, c.Check())
+	less := c.Shrink(small(t)).(*List)
+	require.Error(t, less.Check())
+	require.Equal(t, "1 rule, 1 packet", less.Size())
+	require.Len(t, less.Rules.At(0).Conds, 1)
+	require.Equal(t, "tree, altered", less.Ways[0].Name)
+	var told bytes.Buffer
+	less.Explain(&told)
+	require.Regexp(t, `^packet: src=.*\nfirst match, the linear matcher: 0\nfirst match, tree, altered: no rule\nrule 0: .*: matches\nthe tree by default: `, told.String())
+}
+
+func TestWhatDoesNotComeAgainStaysAsItIs(t *testing.T) {
+	l, err := rules.NewList(rules.IPv4Tuple, rules.Rule[int]{})
+	require.NoError(t, err)
+	for _, c := range []drive.Case{&List{Rules: l, Ways: ways.All()[1:]}, &Text{"native", "x"}, &Bytes{Data: []byte{1}}, &Table{Table: chains(t)}} {
+		require.NoError(t, c.Check())
+		require.Equal(t, c, c.Shrink(small(t)))
+	}
+}
+
+func TestFewerFindsTheItemsThatMatter(t *testing.T) {
+	var items []int
+	for i := range 1000 {
+		items = append(items, i)
+	}
+	asked := 0
+	got := fewer(small(t), items, func(keep []int) bool {
+		asked++
+		found := 0
+		for _, i := range keep {
+			if i == 17 || i == 720 || i == 721 {
+				found++
+			}
+		}
+		return found == 3
+	})
+	require.Equal(t, []int{17, 720, 721}, got)
+	require.Less(t, asked, 300)
+	ended, stop := context.WithCancel(context.Background())
+	stop()
+	require.Equal(t, items, fewer(ended, items, func([]int) bool { return true }))
+}
+
+func TestPacketsBecomePlain(t *testing.T) {
+	s := rules.IPv4Tuple
+	k := rules.Key{0, 0xdeadbeef, 0x12345678, 7, 0xffff, 6}
+	s.SetAbsent(k, 2)
+	got := narrower(small(t), s, k, func(k rules.Key) bool { return k[1]&0x100 == 0 && k[4] >= 0x1234 })
+	require.Equal(t, rules.Key{0, 0, 0, 0, 0x1234, 0}, got)
+}
+
+func TestRelationsThatALinearMatcherRefutesBecomeLists(t *testing.T) {
+	wrap := func(w ways.Way) ways.Way { return ways.Altered(w, ways.ShortOfTheEnd) }
+	for _, r := range relations.All() {
+		for seed := range uint64(8) {
+			c := &Relation{Relation: r, Seed: seed, Rules: 16, Wrap: wrap}
+			if c.Check() == nil {
+				continue
+			}
+			ctx, stop := context.WithTimeout(context.Background(), time.Second)
+			less := c.Shrink(ctx)
+			stop()
+			require.Error(t, less.Check(), r.Name)
+			if l, ok := less.(*List); ok {
+				require.LessOrEqual(t, l.Rules.Len(), 3, r.Name)
+			}
+			break
+		}
+	}
+}
+
+func TestTextsThatAreReadOtherwiseAreNoted(t *testing.T) {
+	for _, format := range Formats() {
+		n, err := CheckText(format, "nonsense\n")
+		require.NoError(t, err, "a text that is refused")
+		require.Zero(t, n)
+	}
+	n, err := CheckText("native", "hipac 1\nschema ipv4\nrule dport=80 => x\n")
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	_, err = CheckText("other", "")
+	require.Error(t, err)
+	a, err := rules.NewList(rules.IPv4Tuple, rules.Rule[string]{Value: "a"})
+	require.NoError(t, err)
+	b, err := rules.NewList(rules.IPv4Tuple, rules.Rule[string]{Value: "b"})
+	require.NoError(t, err)
+	require.NoError(t, sameLists(a, a))
+	require.Error(t, sameLists(a, b))
+}
+
+func TestHistoriesKeepTheirRules(t *testing.T) {
+	h, err := histories.Generate(histories.Config{Kind: "ipv4", Seed: 3, Rules: 20, Steps: 12})
+	require.NoError(t, err)
+	c := &History{h, hipac.LiveOptions{NoBackground: true}}
+	less := c.usedRules()
+	require.Less(t, len(less.History.Pool), len(h.Pool))
+	require.Len(t, less.History.Steps, len(h.Steps))
+	require.NoError(t, less.Check())
+	name := filepath.Join(t.TempDir(), "case")
+	require.NoError(t, os.WriteFile(name, []byte(text(t, less)), 0o644))
+}

@@ -1,0 +1,390 @@
+package cases
+
+// A table of chains with packets, to be evaluated as the walk does: the verdict, who
+// decided, and the rules executed, in order.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hipac-go/classifier/fuzz/compare"
+	"github.com/hipac-go/classifier/fuzz/drive"
+	"github.com/hipac-go/classifier/fuzz/ways"
+	"github.com/hipac-go/classifier/rules"
+)
+
+// Table is a table of chains with packets, which enter it at a chain.
+type Table struct {
+	Table *rules.Table
+	Entry int
+	Keys  []uint32
+	Ways  []ways.TableWay
+}
+
+// Kind says what is alike.
+func (c *Table) Kind() string {
+	if len(c.Ways) == 1 {
+		return "table, " + c.Ways[0].Name
+	}
+	return "table"
+}
+
+func ruleCount(t *rules.Table) (n int) {
+	for i := range t.Chains {
+		n += t.Chains[i].Rules.Len()
+	}
+	return n
+}
+
+// Size says how large it is.
+func (c *Table) Size() string {
+	return fmt.Sprintf("%s in %s, %s", plural(ruleCount(c.Table), "rule"), plural(len(c.Table.Chains), "chain"),
+		plural(len(c.Keys)/c.Table.Schema.KeyLen(), "packet"))
+}
+
+// Check evaluates all packets in all ways. The error is a *compare.Difference, or
+// what a build or an evaluation ended in.
+func (c *Table) Check() error {
+	_, err := CheckTable(c.Table, c.Entry, c.Keys, c.Ways)
+	return err
+}
+
+// TableReport says what was compared.
+type TableReport struct {
+	Packets, Decided, Answers int
+	Executed                  []rules.Place // by all packets, each once
+}
+
+// CheckTable evaluates packets in all ways, and compares with the walk.
+func CheckTable(t *rules.Table, entry int, keys []uint32, all []ways.TableWay) (report TableReport, err error) {
+	w := t.Schema.KeyLen()
+	type outcome struct {
+		result   rules.Result
+		executed []rules.Place
+	}
+	var want []outcome
+	met := map[rules.Place]bool{}
+	for at := 0; at+w <= len(keys); at += w {
+		var o outcome
+		o.result = t.Evaluate(rules.Key(keys[at:at+w]), entry, func(p rules.Place) {
+			o.executed = append(o.executed, p)
+			if !met[p] {
+				met[p] = true
+				report.Executed = append(report.Executed, p)
+			}
+		})
+		want = append(want, o)
+		report.Packets++
+		if o.result.By.Rule >= 0 {
+			report.Decided++
+		}
+	}
+	for _, way := range all {
+		if err := guarded(func() error {
+			evaluate, err := way.Build(t)
+			if err != nil {
+				return err
+			}
+			for i, o := range want {
+				k := rules.Key(keys[i*w:][:w:w])
+				differ := func(question string, got, want any) error {
+					return &compare.Difference{Engine: way.Name, Question: question, Key: k, Got: fmt.Sprint(got), Want: fmt.Sprint(want)}
+				}
+				report.Answers += 3
+				if got := evaluate(k, entry, nil); got != o.result {
+					return differ("verdict", got, o.result)
+				}
+				var executed []rules.Place
+				if got := evaluate(k, entry, func(p rules.Place) { executed = append(executed, p) }); got != o.result {
+					return differ("verdict of a trace", got, o.result)
+				}
+				if !slices.Equal(executed, o.executed) {
+					return differ("rules executed", executed, o.executed)
+				}
+			}
+			return nil
+		}); err != nil {
+			return report, err
+		}
+	}
+	return report, nil
+}
+
+// placed is a rule with the chain that it is in.
+type placed struct {
+	chain int
+	rule  rules.Rule[rules.Action]
+}
+
+// withRules returns the table with other rules; an error for one that is none.
+func withRules(t *rules.Table, all []placed) (*rules.Table, error) {
+	out := *t
+	out.Chains = slices.Clone(t.Chains)
+	for i := range out.Chains {
+		b := rules.NewBuilder[rules.Action](t.Schema)
+		for _, p := range all {
+			if p.chain != i {
+				continue
+			}
+			p.rule.ID = 0
+			if _, err := b.Add(p.rule); err != nil {
+				return nil, err
+			}
+		}
+		out.Chains[i].Rules = b.List()
+	}
+	return &out, out.Check(rules.Limits{})
+}
+
+// without returns the table without a chain that nothing leads to, and the entry.
+func without(t *rules.Table, entry, chain int) (*rules.Table, int, bool) {
+	if chain == entry {
+		return nil, 0, false
+	}
+	var all []placed
+	for i := range t.Chains {
+		for _, r := range t.Chains[i].Rules.All() {
+			c := *r
+			if k := c.Value.Kind; i != chain && (k == rules.Jump || k == rules.Goto) {
+				if c.Value.Chain == chain {
+					return nil, 0, false
+				}
+				if c.Value.Chain > chain {
+					c.Value.Chain--
+				}
+			}
+			switch {
+			case i < chain:
+				all = append(all, placed{i, c})
+			case i > chain:
+				all = append(all, placed{i - 1, c})
+			}
+		}
+	}
+	out := *t
+	out.Chains = slices.Delete(slices.Clone(t.Chains), chain, chain+1)
+	if entry > chain {
+		entry--
+	}
+	next, err := withRules(&out, all)
+	return next, entry, err == nil
+}
+
+// Shrink leaves out ways, packets, rules, conditions and chains.
+func (c *Table) Shrink(ctx context.Context) drive.Case {
+	out := *c
+	if out.Check() == nil {
+		return c
+	}
+	for _, w := range c.Ways {
+		if one := (Table{c.Table, c.Entry, c.Keys, []ways.TableWay{w}}); len(c.Ways) > 1 && one.Check() != nil {
+			out.Ways = one.Ways
+			break
+		}
+	}
+	s := c.Table.Schema
+	var d *compare.Difference
+	if err := out.Check(); errors.As(err, &d) {
+		out.Keys = slices.Clone(d.Key)
+	}
+	take := func(t *rules.Table, entry int) bool {
+		next := Table{t, entry, out.Keys, out.Ways}
+		if next.Check() == nil {
+			return false
+		}
+		out = next
+		return true
+	}
+	flat := func() (all []placed) {
+		for i := range out.Table.Chains {
+			for _, r := range out.Table.Chains[i].Rules.All() {
+				all = append(all, placed{i, *r})
+			}
+		}
+		return all
+	}
+	for was := ""; was != out.Size() && ctx.Err() == nil; {
+		was = out.Size()
+		all := fewer(ctx, flat(), func(keep []placed) bool {
+			t, err := withRules(out.Table, keep)
+			return err == nil && take(t, out.Entry)
+		})
+		rs := make([]rules.Rule[rules.Action], len(all))
+		for i := range all {
+			rs[i] = all[i].rule
+		}
+		plainer(ctx, s, rs, func(next []rules.Rule[rules.Action]) bool {
+			keep := slices.Clone(all)
+			for i := range keep {
+				keep[i].rule = next[i]
+			}
+			t, err := withRules(out.Table, keep)
+			return err == nil && take(t, out.Entry)
+		})
+		for chain := len(out.Table.Chains) - 1; chain >= 0 && ctx.Err() == nil; chain-- {
+			if t, entry, ok := without(out.Table, out.Entry, chain); ok {
+				take(t, entry)
+			}
+		}
+	}
+	narrower(ctx, s, out.Keys, func(k rules.Key) bool {
+		next := out
+		next.Keys = k
+		if len(out.Keys) != s.KeyLen() || next.Check() == nil {
+			return false
+		}
+		out = next
+		return true
+	})
+	return &out
+}
+
+// tellAction writes an action: "DROP", "jump 2", "pass".
+func tellAction(a *rules.Action) string {
+	switch a.Kind {
+	case rules.Decide:
+		return a.Verdict.String()
+	case rules.Jump:
+		return fmt.Sprint("jump ", a.Chain)
+	case rules.Goto:
+		return fmt.Sprint("goto ", a.Chain)
+	case rules.Return:
+		return "return"
+	}
+	return "pass"
+}
+
+// parseAction reads what tellAction writes.
+func parseAction(text string) (a rules.Action, err error) {
+	word, number, _ := strings.Cut(text, " ")
+	switch word {
+	case "pass":
+		a.Kind = rules.Pass
+	case "return":
+		a.Kind = rules.Return
+	case "jump", "goto":
+		a.Kind = rules.Jump
+		if word == "goto" {
+			a.Kind = rules.Goto
+		}
+		a.Chain, err = strconv.Atoi(number)
+	default:
+		v, ok := rules.ParseVerdict(word)
+		if !ok {
+			return a, fmt.Errorf("%q: want a verdict, jump N, goto N, return or pass", text)
+		}
+		a.Kind, a.Verdict = rules.Decide, v
+	}
+	return a, err
+}
+
+// Write writes the case. Rules that ask or do more than conditions and actions say
+// cannot be written.
+func (c *Table) Write(w io.Writer) error {
+	lines := [][2]string{{"family", strconv.Itoa(c.Table.Family)}, {"entry", strconv.Itoa(c.Entry)}}
+	b := rules.NewBuilder[string](c.Table.Schema)
+	for i := range c.Table.Chains {
+		policy := "-"
+		if p := c.Table.Chains[i].Policy; p != rules.NoVerdict {
+			policy = p.String()
+		}
+		lines = append(lines, [2]string{"chain", policy})
+		for _, r := range c.Table.Chains[i].Rules.All() {
+			if r.Value.Ext != nil {
+				return fmt.Errorf("chain %d: a rule with tests or targets cannot be kept", i)
+			}
+			if _, err := b.Add(rules.Rule[string]{Conds: r.Conds, Continue: r.Continue, Unknown: r.Unknown,
+				Value: fmt.Sprintf("%d %s", i, tellAction(&r.Value))}); err != nil {
+				return err
+			}
+		}
+	}
+	for _, way := range c.Ways {
+		lines = append(lines, [2]string{"way", way.Name})
+	}
+	lines = append(lines, packetLines(c.Table.Schema, c.Keys)...)
+	if err := writeHead(w, "table", lines...); err != nil {
+		return err
+	}
+	return writeRules(w, b.List(), func(_ int, r *rules.Rule[string]) string { return r.Value })
+}
+
+func readTable(f *file) (*Table, error) {
+	l, err := readRules(f.body)
+	if err != nil {
+		return nil, err
+	}
+	family, err := f.number("family")
+	if err != nil {
+		return nil, err
+	}
+	entry, err := f.number("entry")
+	if err != nil {
+		return nil, err
+	}
+	c := &Table{Table: &rules.Table{Name: "table", Family: int(family), Schema: l.Schema()}, Entry: int(entry), Ways: ways.Tables()[1:]}
+	for i, text := range f.each("chain") {
+		policy := rules.NoVerdict
+		if text != "-" {
+			var ok bool
+			if policy, ok = rules.ParseVerdict(text); !ok {
+				return nil, fmt.Errorf("chain %q: want a verdict or -", text)
+			}
+		}
+		c.Table.Chains = append(c.Table.Chains, rules.Chain{Name: fmt.Sprint("chain", i), Policy: policy})
+	}
+	if c.Entry >= len(c.Table.Chains) {
+		return nil, fmt.Errorf("entry %d of %d chains", c.Entry, len(c.Table.Chains))
+	}
+	var all []placed
+	counts := make([]int, len(c.Table.Chains))
+	for i, r := range l.All() {
+		number, text, _ := strings.Cut(r.Value, " ")
+		chain, err := strconv.Atoi(number)
+		if err != nil || chain < 0 || chain >= len(c.Table.Chains) {
+			return nil, fmt.Errorf("rule %d: %q: no chain of that number", i+1, number)
+		}
+		a, err := parseAction(text)
+		if err != nil {
+			return nil, fmt.Errorf("rule %d: %w", i+1, err)
+		}
+		counts[chain]++
+		a.Number = counts[chain]
+		all = append(all, placed{chain, rules.Rule[rules.Action]{Conds: r.Conds, Continue: r.Continue, Unknown: r.Unknown, Value: a}})
+	}
+	if c.Table, err = withRules(c.Table, all); err != nil {
+		return nil, err
+	}
+	c.Keys, err = readPackets(f, l.Schema())
+	return c, err
+}
+
+// Explain writes the chains, the packet, both answers, and the walk.
+func (c *Table) Explain(w io.Writer) {
+	err := c.Check()
+	var d *compare.Difference
+	if !errors.As(err, &d) {
+		fmt.Fprintf(w, "%v\n", err)
+		return
+	}
+	s := c.Table.Schema
+	fmt.Fprintf(w, "packet: %s\n", tellPacket(s, d.Key))
+	fmt.Fprintf(w, "%s, the walk over the chains: %s\n%s, %s: %s\n", d.Question, d.Want, d.Question, d.Engine, d.Got)
+	if ruleCount(c.Table) <= tellMost {
+		for i := range c.Table.Chains {
+			ch := &c.Table.Chains[i]
+			fmt.Fprintf(w, "chain %d, policy %s\n", i, ch.Policy)
+			for n, r := range ch.Rules.All() {
+				fmt.Fprintf(w, "  rule %d: %s => %s: %s\n", n, tellRule(s, r), tellAction(&r.Value), tellAnswers(r.Explain(s, d.Key)))
+			}
+		}
+	}
+	var steps []string
+	c.Table.Evaluate(d.Key, c.Entry, func(p rules.Place) { steps = append(steps, fmt.Sprintf("%d/%d", p.Chain, p.Rule)) })
+	fmt.Fprintf(w, "the walk executes, as chain/rule: %s\n", strings.Join(steps, " "))
+}
