@@ -20,10 +20,10 @@ import (
 type allCmd struct {
 	setFlags    `group:"Rules"`
 	engineFlags `group:"Contestants"`
-	Out         string  `short:"o" placeholder:"FILE" help:"File for what bench report draws; - for standard output, instead of the benchmark lines."`
-	Minutes     float64 `placeholder:"N" help:"Stop after so many minutes with what there is by then; when not given, when all is done."`
-	Quick       bool    `help:"Small sets and short rounds, without peers unless they are asked for: about a minute."`
-	JSON        bool    `name:"json" help:"Print one JSON object, what --out writes."`
+	Out         string   `short:"o" placeholder:"FILE" help:"File for what bench report draws; - for standard output, instead of the benchmark lines."`
+	Minutes     *float64 `placeholder:"N" help:"Stop after so many minutes, or part of one, with what there is by then; when not given, when all is done."`
+	Quick       bool     `help:"Small sets and short rounds, without peers unless they are asked for: about a minute."`
+	JSON        bool     `name:"json" help:"Print one JSON object, what --out writes."`
 }
 
 // What is measured where nothing else is asked for.
@@ -80,6 +80,15 @@ type part struct {
 	run     func(ctx context.Context) error
 }
 
+func (p part) String() string {
+	return fmt.Sprintf("%s, %s, %d rules", p.command, p.set.name, p.set.rules)
+}
+
+// gap is the part as a gap.
+func (p part) gap() results.Gap {
+	return results.Gap{Command: p.command, Engine: everybody, Set: p.set.name, Rules: p.set.rules}
+}
+
 // Run measures.
 func (cmd *allCmd) Run(a *app) error {
 	families, sizes := allFamilies, allSizes
@@ -88,8 +97,8 @@ func (cmd *allCmd) Run(a *app) error {
 	if cmd.Quick {
 		families, sizes, scale = quickFamilies, quickSizes, quickScale
 		a.effort = a.effort.quick()
-		if cmd.Memory == 0 {
-			cmd.Memory = quickMemory
+		if cmd.Memory == nil {
+			cmd.Memory = new(quickMemory)
 		}
 		if cmd.Peers == nil && len(cmd.Engines) == 0 {
 			cmd.Peers = new(false)
@@ -100,23 +109,22 @@ func (cmd *allCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if !(cmd.Minutes >= 0 && cmd.Minutes <= 1e6) {
-		return files.BadUsage("--minutes %v: not in 0..1000000", cmd.Minutes)
+	if m := cmd.Minutes; m != nil && !(*m > 0 && *m <= 1e6) {
+		return files.BadUsage("--minutes %v: not above 0 and up to 1000000", *m)
 	}
-	ctx, stop := interruptible()
+	interrupted, rec, stop := a.recording(cmd.JSON || cmd.Out == "-")
 	defer stop()
-	if cmd.Minutes > 0 {
+	ctx := interrupted
+	if cmd.Minutes != nil {
 		var end context.CancelFunc
-		ctx, end = context.WithTimeoutCause(ctx, time.Duration(cmd.Minutes*float64(time.Minute)), errTimeUp)
+		ctx, end = context.WithTimeoutCause(ctx, time.Duration(*cmd.Minutes*float64(time.Minute)), errTimeUp)
 		defer end()
 	}
-
-	rec := a.newRecorder(cmd.JSON || cmd.Out == "-")
 	if without {
 		rec.missing(results.Gap{Command: "all", Engine: "peers"}, errors.New("--quick leaves them out, unless --peers asks for them"))
 	}
 	measure := func() error {
-		run := &allRun{a: a, cmd: cmd, rec: rec}
+		run := &allRun{a: a, cmd: cmd, rec: rec, interrupted: interrupted}
 		done, err := run.gather(ctx)
 		if err != nil {
 			return err
@@ -130,13 +138,19 @@ func (cmd *allCmd) Run(a *app) error {
 		}
 		return rec.end()
 	}
-	// What cannot be written is found out before the hour.
-	if err := a.writeOut(cmd.Out, func(w io.Writer) error {
-		if err := measure(); err != nil {
+	// What cannot be written is found out before the hour, and what there is at an
+	// interrupt is written.
+	uninterrupted := func() (context.Context, func()) { return context.Background(), func() {} }
+	err = a.writeUntil(uninterrupted, cmd.Out, func(w io.Writer) error {
+		switch err := measure(); {
+		case err != nil:
 			return err
+		case rec.empty():
+			return errNothing
 		}
 		return rec.run.Write(w)
-	}); err != nil {
+	})
+	if err != nil && err != errNothing {
 		return err
 	}
 	return rec.end()
@@ -149,6 +163,8 @@ type allRun struct {
 	rec   *recorder
 	sets  *contest // over sets
 	scale *contest // over sizes of one
+
+	interrupted context.Context // ends with an interrupt, and not when time is over
 }
 
 func (r *allRun) gather(ctx context.Context) (done func(), err error) {
@@ -243,7 +259,7 @@ func (r *allRun) all(ctx context.Context, parts []part) error {
 	began := time.Now()
 	missing := 0
 	for i, p := range parts {
-		what := fmt.Sprintf("%s, %s, %d rules", p.command, p.set.name, p.set.rules)
+		what := p.String()
 		bar.describe(what)
 		err := ctx.Err()
 		if err == nil {
@@ -258,7 +274,7 @@ func (r *allRun) all(ctx context.Context, parts []part) error {
 			err = context.Cause(ctx)
 		}
 		if err != nil {
-			g := r.rec.missing(results.Gap{Command: p.command, Engine: everybody, Set: p.set.name, Rules: p.set.rules}, err)
+			g := r.rec.missing(p.gap(), err)
 			if ctx.Err() == nil {
 				r.a.warn("%s: not measured: %s", what, g.Why)
 			}
@@ -270,9 +286,7 @@ func (r *allRun) all(ctx context.Context, parts []part) error {
 		}
 	}
 	if missing > 0 {
-		first := parts[len(parts)-missing]
-		r.a.warn("%v: %d of %d parts are missing or not whole, from %s, %s, %d rules on", context.Cause(ctx), missing, len(parts),
-			first.command, first.set.name, first.set.rules)
+		r.rec.cut(ctx, missing, len(parts), parts[len(parts)-missing].String())
 	}
 	return nil
 }
@@ -289,7 +303,13 @@ func (r *allRun) update(ctx context.Context, set ruleset) error {
 	if err != nil {
 		return err
 	}
-	res, err := update(&a, &updateCmd{Seed: r.cmd.Seed}, set.name, list, time.Now())
+	cmd := &updateCmd{Seed: r.cmd.Seed}
+	began := time.Now()
+	t, err := updateTrace(&a, cmd, set.name, list)
+	if err != nil {
+		return err
+	}
+	res, err := update(r.interrupted, &a, cmd, set.name, list, t, began)
 	if err != nil {
 		return err
 	}
@@ -300,29 +320,42 @@ func (r *allRun) update(ctx context.Context, set ruleset) error {
 		return errors.Join(res.wrong...)
 	}
 	r.rec.update(set, res)
+	if res.interrupted {
+		return errInterrupted
+	}
 	return nil
 }
 
-// update records what bench update measures.
+// update records what bench update has measured.
 func (rec *recorder) update(set ruleset, res *updateResult) {
 	labels := func(kind string) []label {
 		return []label{{"engine", "hipac-live"}, {"set", set.name}, {"kind", kind}, {"n", set.rules}}
 	}
+	reached := func(p phase) bool { return !res.interrupted || res.reached >= p }
 	for _, m := range []struct {
+		phase        phase
 		metric, unit string
 		value        float64
 	}{
-		{"insert_p50", "us", res.InsertP50}, {"insert_p99", "us", res.InsertP99}, {"insert_max", "us", res.InsertMax},
-		{"delete_p50", "us", res.DeleteP50}, {"delete_p99", "us", res.DeleteP99}, {"delete_max", "us", res.DeleteMax},
-		{"rebuild", "us", res.Rebuild}, {"edits", "edits/s", res.Edits},
-		{"slowdown_during", "ratio", res.SlowdownDuring}, {"slowdown_after", "ratio", res.SlowdownAfter}, {"growth_after", "ratio", res.GrowthAfter},
+		{edited, "insert_p50", "us", res.InsertP50}, {edited, "insert_p99", "us", res.InsertP99}, {edited, "insert_max", "us", res.InsertMax},
+		{edited, "delete_p50", "us", res.DeleteP50}, {edited, "delete_p99", "us", res.DeleteP99}, {edited, "delete_max", "us", res.DeleteMax},
+		{rebuilt, "rebuild", "us", res.Rebuild}, {besideEdits, "edits", "edits/s", res.Edits},
+		{besideEdits, "slowdown_during", "ratio", res.SlowdownDuring}, {afterEdits, "slowdown_after", "ratio", res.SlowdownAfter}, {afterEdits, "growth_after", "ratio", res.GrowthAfter},
 	} {
-		rec.point(results.Point{Command: "update", Engine: "hipac-live", Title: "hipac, a list that is edited", Set: set.name, Rules: set.rules,
-			Metric: m.metric, Unit: m.unit}, m.value)
+		if reached(m.phase) {
+			rec.point(results.Point{Command: "update", Engine: "hipac-live", Title: "hipac, a list that is edited", Set: set.name, Rules: set.rules,
+				Metric: m.metric, Unit: m.unit}, m.value)
+		}
 	}
-	rec.line("Update", labels("insert"), len(res.insert.took), figure{1e3 * res.InsertP50, "p50-ns/op"}, figure{1e3 * res.InsertP99, "p99-ns/op"}, figure{1e3 * res.InsertMax, "max-ns/op"})
-	rec.line("Update", labels("delete"), len(res.delete.took), figure{1e3 * res.DeleteP50, "p50-ns/op"}, figure{1e3 * res.DeleteP99, "p99-ns/op"}, figure{1e3 * res.DeleteMax, "max-ns/op"})
-	rec.line("Update", labels("rebuild"), 1, figure{1e3 * res.Rebuild, "ns/op"})
-	rec.line("Update", labels("sustained"), 1, figure{res.Edits, "edits/s"}, figure{res.SlowdownDuring, "slowdown-during"},
-		figure{res.SlowdownAfter, "slowdown-after"}, figure{res.GrowthAfter, "growth-after"})
+	if reached(edited) {
+		rec.line("Update", labels("insert"), len(res.insert.took), figure{1e3 * res.InsertP50, "p50-ns/op"}, figure{1e3 * res.InsertP99, "p99-ns/op"}, figure{1e3 * res.InsertMax, "max-ns/op"})
+		rec.line("Update", labels("delete"), len(res.delete.took), figure{1e3 * res.DeleteP50, "p50-ns/op"}, figure{1e3 * res.DeleteP99, "p99-ns/op"}, figure{1e3 * res.DeleteMax, "max-ns/op"})
+	}
+	if reached(rebuilt) {
+		rec.line("Update", labels("rebuild"), 1, figure{1e3 * res.Rebuild, "ns/op"})
+	}
+	if reached(afterEdits) {
+		rec.line("Update", labels("sustained"), 1, figure{res.Edits, "edits/s"}, figure{res.SlowdownDuring, "slowdown-during"},
+			figure{res.SlowdownAfter, "slowdown-after"}, figure{res.GrowthAfter, "growth-after"})
+	}
 }

@@ -59,12 +59,12 @@ func (cmd *buildCmd) Run(a *app) error {
 		}
 	}
 	m := &contest{a: a, engineFlags: cmd.engineFlags, seed: cmd.Seed, packets: min(a.effort.packets, 10_000), traffic: []string{"uniform"},
-		builds: cmd.Rounds, workers: cmd.Workers}
+		builds: cmd.Rounds, workers: once(cmd.Workers)}
 	if m.workers == nil {
 		m.workers = doubling(runtime.GOMAXPROCS(0))
 	}
 	m.measured.builds = true
-	return m.run(context.Background(), cmd.JSON, sets)
+	return m.run(cmd.JSON, sets)
 }
 
 // doubling returns 1, 2, 4 and so on, and n at the end.

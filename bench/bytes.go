@@ -2,8 +2,6 @@ package main
 
 // The command memory: the bytes that contestants take.
 
-import "context"
-
 type memoryCmd struct {
 	setFlags    `group:"Rules"`
 	engineFlags `group:"Contestants"`
@@ -36,5 +34,5 @@ func (cmd *memoryCmd) Run(a *app) error {
 	}
 	m := &contest{a: a, engineFlags: cmd.engineFlags, seed: cmd.Seed, packets: min(a.effort.packets, 10_000), traffic: []string{"uniform"}, builds: 1}
 	m.measured.memory = true
-	return m.run(context.Background(), cmd.JSON, sets)
+	return m.run(cmd.JSON, sets)
 }

@@ -1,9 +1,10 @@
 package main
 
-// Checks: every path's answers beside those of the linear walk, as far as that
+// Checks: every path's answers beside those of the reference walk, as far as that
 // is affordable, and beside the tree's for all packets.
 
 import (
+	"context"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -18,12 +19,16 @@ type check struct {
 	checked int
 }
 
-// newCheck finds the right answers, for n packets by the walk.
-func newCheck(t *trace, linear, tree path, n int, progress func(int)) *check {
+// newCheck finds the right answers, for n packets by the walk. The error is the
+// context's.
+func newCheck(ctx context.Context, t *trace, reference, tree path, n int, progress func(int)) (*check, error) {
 	c := &check{trace: t, want: make([]int32, t.n), checked: min(n, t.n)}
 	var done atomic.Int64
 	each(c.checked, 16, func(from, to int) {
-		linear.positions(t.keys(from, to), c.want[from:to])
+		if ctx.Err() != nil {
+			return
+		}
+		reference.positions(t.keys(from, to), c.want[from:to])
 		progress(int(done.Add(int64(to - from))))
 	})
 	each(t.n-c.checked, 1024, func(from, to int) {
@@ -31,7 +36,7 @@ func newCheck(t *trace, linear, tree path, n int, progress func(int)) *check {
 			c.want[i] = tree.one(t.key(i))
 		}
 	})
-	return c
+	return c, ctx.Err()
 }
 
 // mismatches counts the packets, of the first n, that a path answers wrongly,

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	results "github.com/hipac-go/classifier/bench/result"
 	"github.com/hipac-go/classifier/rules/files"
 )
 
@@ -17,7 +16,7 @@ type compareCmd struct {
 	setFlags    `group:"Rules"`
 	engineFlags `group:"Contestants"`
 	Traffic     []string `default:"uniform" placeholder:"LIST" help:"Packets to look up, with commas between them: uniform (the default), zipf, misses, worst."`
-	Packets     int      `placeholder:"N" help:"Number of packets (default 100000)."`
+	Packets     *int     `placeholder:"N" help:"Number of packets (default 100000)."`
 	Edits       int      `placeholder:"N" help:"Time so many edits of each kind, too, of contestants whose rules can be edited."`
 	JSON        bool     `name:"json" help:"Print one JSON object."`
 }
@@ -51,15 +50,17 @@ commands, points and missing, as package bench/result describes.`
 const contestantsHelp = `    hipac, hipac-batch       the compiled tree, a packet at a time, or 64
     hipac-live               the same as a list that can be edited
     hipac-index              the field index; only when it is named
-    linear, tuplespace, tuplemerge, partitionsort, bitvector, abv, dimtree
-                             the textbook ones
+    linear                   a walk along the rules, packed into flat arrays
+    tuplespace, tuplemerge, partitionsort, bitvector, abv, dimtree
+                             the other textbook ones
     peers of other projects  from the module bench/peers, each in a process of
                              its own, where the go command can build it
 `
 
-const contestHelp = `Answers are compared with the linear walk before anything is timed, and as far as
-there is time for with one another beyond that; one that answers wrongly is
-reported and not timed, and makes the exit code 1. One that is not there, cannot
+const contestHelp = `Answers are compared with those of a reference, the plain walk along the list as it
+was read, before anything is timed, and as far as there is time for with one another
+beyond that; one that answers wrongly is reported and not timed, and makes the exit
+code 1, as does an interrupt, or that nothing could be measured. One that is not there, cannot
 say a rule, or takes too long or too much memory is reported with the reason, on
 stderr and in the JSON; with more rules of that family it is not tried again.
 Times are CPU times of the thread (of the clock where the system has none), in
@@ -84,9 +85,9 @@ func (cmd *compareCmd) Run(a *app) error {
 	if err := checkTraffic(cmd.Traffic); err != nil {
 		return err
 	}
-	m := &contest{a: a, engineFlags: cmd.engineFlags, seed: cmd.Seed, packets: packets, traffic: cmd.Traffic, edits: cmd.Edits, builds: 1}
+	m := &contest{a: a, engineFlags: cmd.engineFlags, seed: cmd.Seed, packets: packets, traffic: once(cmd.Traffic), edits: cmd.Edits, builds: 1}
 	m.measured.lookups, m.measured.memory = true, true
-	return m.run(context.Background(), cmd.JSON, sets)
+	return m.run(cmd.JSON, sets)
 }
 
 // checkTraffic checks names of traffic.
@@ -99,16 +100,16 @@ func checkTraffic(names []string) error {
 	return nil
 }
 
-// packetsOf checks a number of packets; 0 is as many as are made elsewhere.
-func packetsOf(a *app, n int) (int, error) {
+// packetsOf checks a number of packets; nil is as many as are made elsewhere.
+func packetsOf(a *app, n *int) (int, error) {
 	const most = 10_000_000
 	switch {
-	case n == 0:
+	case n == nil:
 		return a.effort.packets, nil
-	case n < 0 || n > most:
-		return 0, files.BadUsage("--packets %d: not in 1..%d", n, most)
+	case *n < 1 || *n > most:
+		return 0, files.BadUsage("--packets %d: not in 1..%d", *n, most)
 	}
-	return n, nil
+	return *n, nil
 }
 
 // everybody stands for all contestants in gaps.
@@ -116,39 +117,49 @@ const everybody = "all"
 
 // run holds the contest over all sets, and prints what it came to. A set that
 // cannot be had is a gap, unless it is the only one.
-func (m *contest) run(ctx context.Context, asJSON bool, sets []ruleset) error {
-	m.rec = m.a.newRecorder(asJSON)
+func (m *contest) run(asJSON bool, sets []ruleset) error {
+	ctx, rec, stop := m.a.recording(asJSON)
+	defer stop()
+	m.rec = rec
 	done, err := m.gather(ctx)
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		return err
 	}
 	defer done()
-	for _, set := range sets {
-		if err := m.tolerate(m.over(ctx, set), set, len(sets)); err != nil {
-			return err
+	parts := m.parts(sets)
+	for i, p := range parts {
+		err := ctx.Err()
+		if err == nil {
+			err = p.run(ctx)
 		}
-	}
-	if m.cores != nil {
-		chosen := onCores(sets)
-		for _, set := range chosen {
-			if err := m.tolerate(m.throughput(ctx, set, m.cores), set, len(chosen)); err != nil {
-				return err
+		if ctx.Err() != nil {
+			for _, p := range parts[i:] {
+				rec.missing(p.gap(), context.Cause(ctx))
 			}
+			rec.cut(ctx, len(parts)-i, len(parts), parts[i].String())
+			break
+		}
+		switch {
+		case err != nil && len(sets) == 1:
+			return fmt.Errorf("%s, %d rules: %w", p.set.name, p.set.rules, err)
+		case err != nil:
+			rec.gap(ctx, p.gap(), err)
 		}
 	}
-	return m.rec.end()
+	return rec.end()
 }
 
-// tolerate makes an error of a set a gap, where there are several.
-func (m *contest) tolerate(err error, set ruleset, of int) error {
-	if err == nil {
-		return nil
+// parts returns what is to be measured: the sets, and some of them on several cores.
+func (m *contest) parts(sets []ruleset) (all []part) {
+	for _, set := range sets {
+		all = append(all, part{command: m.main(), set: set, run: func(ctx context.Context) error { return m.over(ctx, set) }})
 	}
-	if of == 1 {
-		return fmt.Errorf("%s, %d rules: %w", set.name, set.rules, err)
+	if m.cores != nil {
+		for _, set := range onCores(sets) {
+			all = append(all, part{command: m.main(), set: set, run: func(ctx context.Context) error { return m.throughput(ctx, set, m.cores) }})
+		}
 	}
-	m.rec.gap(results.Gap{Command: m.main(), Engine: everybody, Set: set.name, Rules: set.rules}, err)
-	return nil
+	return all
 }
 
 // gather finds the contestants; done removes what was built for them.

@@ -370,7 +370,9 @@ func TestBadUsageOfContestsHasItsOwnExitCode(t *testing.T) {
 			"--engines oak":               `--engines: there is no "oak"; choose from hipac,`,
 			"--engines oak --no-peers":    `--engines: there is no "oak"; choose from hipac,`,
 			"--timeout 0s":                "--timeout 0s: not above 0",
-			"--memory=-1":                 "--memory -1: not in 0..",
+			"--memory=-1":                 "--memory -1: not in 1..",
+			"--memory 0":                  "--memory 0: not in 1..",
+			"--rules -5":                  "--rules -5: not in 1..",
 			"--check 0":                   "--check 0: nothing is timed whose answers were not checked",
 			"--file " + r + " --rules 10": "--file is instead of --family, --rules and --ipv6",
 			"--file " + ipt:               ipt + " holds iptables rules, which are chains and no list",
@@ -385,6 +387,7 @@ func TestBadUsageOfContestsHasItsOwnExitCode(t *testing.T) {
 	for args, want := range map[string]string{
 		"compare --traffic rain": `--traffic: there is no "rain"; choose from uniform,zipf,misses,worst`,
 		"compare --packets=-1":   "--packets -1: not in 1..",
+		"compare --packets 0":    "--packets 0: not in 1..",
 		"compare --edits=-1":     "--edits -1: not in 0..",
 		"build --rounds 0":       "--rounds 0: not in 1..1000",
 		"build --workers 0":      "--workers 0: not in 1..256",
@@ -400,4 +403,23 @@ func TestContestsNameBadData(t *testing.T) {
 	require.Equal(t, result{code: exitData, stderr: "bench: none/rules: no such file or directory\n"}, got)
 	got = invoke(t, "hipac 1\nschema ipv4\n", "compare", "--file", "-")
 	require.Equal(t, result{code: exitData, stderr: "bench: standard input: no rules, and so nothing to measure\n"}, got)
+}
+
+func TestNothingMeasuredIsAFailure(t *testing.T) {
+	got := invoke(t, "", "build", "--rules", "40", "--engines", "hipac,abv", "--workers", "1,2", "--timeout", "1ns")
+	require.Equal(t, result{code: exitData, stderr: "bench: hipac, fw1, 40 rules: not measured: its build takes longer than 1ns\n" +
+		"bench: abv, fw1, 40 rules: not measured: its build takes longer than 1ns\nbench: nothing was measured\n"}, got)
+	got = invoke(t, "", "memory", "--rules", "40", "--engines", "abv", "--timeout", "1ns", "--json")
+	require.Equal(t, exitData, got.code)
+	require.Contains(t, got.stderr, "\nbench: nothing was measured\n")
+	run, err := results.Read(strings.NewReader(got.stdout))
+	require.NoError(t, err)
+	require.Len(t, run.Missing, 1)
+}
+
+func TestListsMayNameAThingTwice(t *testing.T) {
+	run := measured(t, "compare", "--family", "fw1,acl1,fw1", "--rules", "30,30", "--engines", "hipac,hipac", "--traffic", "zipf,zipf")
+	require.Len(t, run.Points, 2*3)
+	run = measured(t, "build", "--rules", "30", "--engines", "hipac", "--workers", "2,2")
+	require.Len(t, run.Points, 2*2)
 }

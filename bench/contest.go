@@ -1,7 +1,7 @@
 package main
 
 // A contest: contestants over one set of rules. Each is built, its answers are
-// held against the linear walk, and then all are timed in turn, nine rounds of
+// held against the reference walk, and then all are timed in turn, nine rounds of
 // them, so that they are compared in the same minutes. What one of them cannot do
 // is a gap with the reason, and the others go on.
 
@@ -41,7 +41,7 @@ type contest struct {
 	// memory and update, by what they are about.
 	command string
 
-	// outgrown is why a contestant is not tried with more rules of a family.
+	// outgrown is why an entrant is not tried with more rules of a family.
 	outgrown map[string]error
 }
 
@@ -90,6 +90,18 @@ type entrant struct {
 
 func (e *entrant) name() string { return e.about.Name }
 
+// with says in front of a reason which number of workers it is about, if any was
+// chosen.
+func (e *entrant) with(err error) error {
+	switch e.workers {
+	case 0:
+		return err
+	case 1:
+		return fmt.Errorf("with 1 worker, %w", err)
+	}
+	return fmt.Errorf("with %d workers, %w", e.workers, err)
+}
+
 // Reasons why something is not measured.
 var (
 	errTimeUp = errors.New("time ran out")
@@ -105,19 +117,22 @@ func (m *contest) over(ctx context.Context, set ruleset) error {
 		return err
 	}
 	g := &meeting{contest: m, ctx: ctx, set: set, list: list}
+	var all []*entrant
 	for _, c := range m.contestants {
-		e := &entrant{Contestant: c, about: c.About()}
-		if why := m.outgrown[set.name+" "+e.name()]; why != nil {
-			g.gap(m.main(), e, fmt.Errorf("%w: %w", errHeld, why))
-			continue
-		}
-		g.entrants = append(g.entrants, e)
+		all = append(all, &entrant{Contestant: c, about: c.About()})
 	}
 	more := withWorkers(m.contestants, m.workers)
 	for _, w := range m.workers {
 		if c := more[w]; c != nil {
-			g.entrants = append(g.entrants, &entrant{Contestant: c, about: c.About(), workers: w})
+			all = append(all, &entrant{Contestant: c, about: c.About(), workers: w})
 		}
+	}
+	for _, e := range all {
+		if why := m.outgrown[g.growth(e)]; why != nil {
+			g.gap(m.main(), e, fmt.Errorf("%w: %w", errHeld, why))
+			continue
+		}
+		g.entrants = append(g.entrants, e)
 	}
 	defer func() {
 		for _, e := range g.entrants {
@@ -147,12 +162,19 @@ func (g *meeting) present() []*entrant {
 	return slices.DeleteFunc(slices.Clone(g.entrants), func(e *entrant) bool { return e.out })
 }
 
-// gap records what is not measured of an entrant.
+// growth is the key of outgrown for an entrant.
+func (g *meeting) growth(e *entrant) string {
+	return fmt.Sprint(g.set.name, " ", e.name(), " ", e.workers)
+}
+
+// gap records what is not measured of an entrant. A reason that holds whatever the
+// number of workers is told once.
 func (g *meeting) gap(command string, e *entrant, err error) {
-	if g.ctx.Err() != nil && !errors.As(err, new(*compare.WrongError)) {
-		err = context.Cause(g.ctx)
+	gap := results.Gap{Command: command, Engine: e.name(), Set: g.set.name, Rules: g.set.rules}
+	if g.rec.has(gap, err) {
+		return
 	}
-	g.rec.gap(results.Gap{Command: command, Engine: e.name(), Set: g.set.name, Rules: g.set.rules}, err)
+	g.rec.gap(g.ctx, gap, e.with(err))
 }
 
 // drop records why an entrant is not measured any further.
@@ -162,7 +184,7 @@ func (g *meeting) drop(e *entrant, err error) {
 	e.Close()
 }
 
-// walkTime is the time of the linear walk for a rule, about, and mostWalk that of
+// walkTime is the time of the reference walk for a rule, about, and mostWalk that of
 // all walks of a set on one core.
 const (
 	walkTime = 20 * time.Nanosecond
@@ -184,7 +206,10 @@ func (g *meeting) draw(name string) (err error) {
 
 // limit returns the bytes that a contestant may take.
 func (g *meeting) limit() int64 {
-	limit := int64(cmp.Or(g.Memory, defaultMemory)) << 20
+	limit := int64(defaultMemory) << 20
+	if g.Memory != nil {
+		limit = int64(*g.Memory) << 20
+	}
 	if n, ok := availableMemory(); ok {
 		limit = min(limit, max(1<<20, n/3))
 	}
@@ -238,7 +263,7 @@ func (g *meeting) load(e *entrant) error {
 		err = fmt.Errorf("its build takes longer than %v", g.Timeout)
 	}
 	if slow || errors.Is(err, compare.ErrMemory) {
-		g.outgrown[g.set.name+" "+e.name()] = fmt.Errorf("with %d rules, %s", g.set.rules, withoutName(err, e.name()))
+		g.outgrown[g.growth(e)] = fmt.Errorf("with %d rules, %s", g.set.rules, withoutName(err, e.name()))
 	}
 	return err
 }
@@ -360,16 +385,14 @@ func (g *meeting) timeLookups(name string, all []*entrant) {
 		effort.most, effort.warm = max(effort.most/10, min(effort.most, each)), min(effort.warm, each)
 	}
 	bar := g.a.newProgress(fmt.Sprintf("timing %s, %d rules", g.set.name, g.set.rules), passes)
-	measure(list, g.trace.n, effort, bar.at)
+	measure(g.ctx, list, g.trace.n, effort, bar.at)
 	bar.done()
 	for i, e := range all {
 		t := list[i]
 		// Rounds that were done count, when it was the time of all that ran out.
-		if t.err != nil && !(g.ctx.Err() != nil && len(t.ns) >= 3) {
-			g.gap(g.filed("lookup"), e, t.err)
-			if g.ctx.Err() == nil {
-				e.out = true
-			}
+		if cut := g.ctx.Err() != nil; cut && len(t.ns) < leastPasses || !cut && t.err != nil {
+			g.gap(g.filed("lookup"), e, cmp.Or(t.err, g.ctx.Err()))
+			e.out = e.out || !cut
 			continue
 		}
 		g.recordLookups(e, name, t)

@@ -23,8 +23,8 @@ type engineFlags struct {
 	Engines []string      `placeholder:"LIST" help:"Contestants, with commas between them; when not given all but hipac-index."`
 	Peers   *bool         `negatable:"" help:"Peers of other projects too, from the module bench/peers; when not given, where they can be built."`
 	Timeout time.Duration `default:"1m" placeholder:"TIME" help:"Time after which the build of a contestant is given up (default 1m)."`
-	Memory  int           `placeholder:"MB" help:"Memory that a contestant may take (default 2048); never more than a third of what is available."`
-	Check   int           `default:"5000" placeholder:"N" help:"Packets whose answers are compared with the linear walk (default 5000), or as many as that does in 5 s on one core."`
+	Memory  *int          `placeholder:"MB" help:"Memory that a contestant may take (default 2048); never more than a third of what is available."`
+	Check   int           `default:"5000" placeholder:"N" help:"Packets whose answers are compared with the reference walk (default 5000), or as many as that does in 5 s on one core."`
 }
 
 // defaultMemory is the memory that a contestant may take, in megabytes.
@@ -44,8 +44,8 @@ func (f *engineFlags) contestants(ctx context.Context, a *app, rec *recorder, co
 	switch {
 	case f.Timeout <= 0:
 		return nil, nil, files.BadUsage("--timeout %v: not above 0", f.Timeout)
-	case f.Memory < 0 || f.Memory > 1<<24:
-		return nil, nil, files.BadUsage("--memory %d: not in 0..%d megabytes, 0 being the default", f.Memory, 1<<24)
+	case f.Memory != nil && (*f.Memory < 1 || *f.Memory > 1<<24):
+		return nil, nil, files.BadUsage("--memory %d: not in 1..%d megabytes", *f.Memory, 1<<24)
 	case f.Check < 1:
 		return nil, nil, files.BadUsage("--check %d: nothing is timed whose answers were not checked: 1 or more", f.Check)
 	}
@@ -71,7 +71,7 @@ func (f *engineFlags) contestants(ctx context.Context, a *app, rec *recorder, co
 	if len(f.Engines) == 0 {
 		all = slices.DeleteFunc(all, func(c compare.Contestant) bool { return c.About().Name == slowName })
 		if none != nil && !errors.Is(none, errNoPeers) {
-			rec.gap(results.Gap{Command: command, Engine: "peers"}, none)
+			rec.gap(ctx, results.Gap{Command: command, Engine: "peers"}, none)
 		}
 	} else {
 		for _, name := range f.Engines {
@@ -83,7 +83,7 @@ func (f *engineFlags) contestants(ctx context.Context, a *app, rec *recorder, co
 				return nil, nil, files.BadUsage("--engines: there is no %q; choose from %s", name, strings.Join(names(all), ","))
 			}
 			// It may be a peer, and nobody can tell.
-			rec.gap(results.Gap{Command: command, Engine: name}, fmt.Errorf("it is none of %s; %w", strings.Join(names(all[:known]), ","), none))
+			rec.gap(ctx, results.Gap{Command: command, Engine: name}, fmt.Errorf("it is none of %s; %w", strings.Join(names(all[:known]), ","), none))
 		}
 		all = slices.DeleteFunc(all, func(c compare.Contestant) bool { return !slices.Contains(f.Engines, c.About().Name) })
 	}
@@ -95,17 +95,16 @@ func (f *engineFlags) contestants(ctx context.Context, a *app, rec *recorder, co
 	return slices.DeleteFunc(all, func(c compare.Contestant) bool {
 		why := c.About().Skip
 		if why != "" {
-			rec.gap(results.Gap{Command: command, Engine: c.About().Name}, errors.New(why))
+			rec.gap(ctx, results.Gap{Command: command, Engine: c.About().Name}, errors.New(why))
 		}
 		return why != ""
 	}), done, nil
 }
 
-// localMakers returns the makers of the engines in this process. What package
-// compare calls linear is the walk that all are checked against; the linear one
-// to compare with is the packed one of the baselines.
+// localMakers returns the makers of the engines in this process, without the
+// reference that all are checked against.
 func localMakers() []*compare.Maker {
-	all := slices.DeleteFunc(compare.Own(), func(m *compare.Maker) bool { return m.Name == "linear" })
+	all := slices.DeleteFunc(compare.Own(), func(m *compare.Maker) bool { return m.Name == "reference" })
 	for _, m := range baselines.All() {
 		all = append(all, &m)
 	}
@@ -134,7 +133,8 @@ func (a *app) startPeers(ctx context.Context) ([]compare.Contestant, func(), err
 	if err != nil {
 		return nil, func() {}, err
 	}
-	done := func() { os.RemoveAll(dir) }
+	leftovers.add(dir)
+	done := func() { leftovers.drop(dir) }
 	bar := a.newProgress("building peers", -1)
 	ctx, cancel := context.WithTimeout(ctx, peersTimeout)
 	defer cancel()

@@ -11,9 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/hipac-go/classifier/rules/files"
 )
@@ -28,8 +26,14 @@ type genCmd struct {
 // its name when it is whole: until then it is one beside it, which is removed
 // when write fails. What is no regular file, such as a pipe or /dev/null, is
 // written to directly. An error of write is returned as it is, one of the file
-// with its name.
+// with its name. An interrupt makes writing fail.
 func (a *app) writeOut(path string, write func(io.Writer) error) error {
+	return a.writeUntil(interruptible, path, write)
+}
+
+// writeUntil is writeOut, but that writing fails when a context has ended, which
+// begins with the file.
+func (a *app) writeUntil(begin func() (context.Context, func()), path string, write func(io.Writer) error) error {
 	if path == "-" {
 		out := bufio.NewWriterSize(a.stdout, 1<<16)
 		if err := write(out); err != nil {
@@ -53,12 +57,14 @@ func (a *app) writeOut(path string, write func(io.Writer) error) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // the link stays
 	}
-	ctx, stop := interruptible()
+	ctx, stop := begin()
 	defer stop()
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return files.Error(path, err)
 	}
+	leftovers.add(f.Name())
+	defer leftovers.drop(f.Name()) // it has another name when all is well
 	mode := fs.FileMode(0o644)
 	if info != nil {
 		mode = info.Mode().Perm()
@@ -70,25 +76,11 @@ func (a *app) writeOut(path string, write func(io.Writer) error) error {
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
-	if err != nil {
-		os.Remove(f.Name())
-		var le *os.LinkError
-		if errors.As(err, &le) {
-			err = files.Error(path, le.Err)
-		}
+	var le *os.LinkError
+	if errors.As(err, &le) {
+		err = files.Error(path, le.Err)
 	}
 	return err
-}
-
-// errInterrupted ends what the user does not want any more.
-var errInterrupted = errors.New("interrupted")
-
-// interruptible returns a context that ends with an interrupt, or when the program
-// is asked to end; the second time it ends at once.
-func interruptible() (ctx context.Context, stop func()) {
-	ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
 }
 
 // until is a writer that fails when its context has ended.

@@ -66,7 +66,7 @@ func (w *witness) answer(h []int32, in func(number int32) bool) int32 {
 type pair struct{ hidden, by int }
 
 // holdOut holds rules of the list out. full is the whole list, compiled.
-func holdOut[T comparable](l *rules.List[T], full *hipac.Classifier[T], seed uint64) (*heldOut[T], error) {
+func holdOut[T comparable](ctx context.Context, l *rules.List[T], full *hipac.Classifier[T], seed uint64) (*heldOut[T], error) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	h := &heldOut[T]{list: l, number: make([]int32, l.Len())}
 	want := (l.Len() + heldShare - 1) / heldShare
@@ -104,7 +104,7 @@ func holdOut[T comparable](l *rules.List[T], full *hipac.Classifier[T], seed uin
 	if err != nil {
 		return nil, err
 	}
-	return h, h.findWitnesses(held, hidden, seed)
+	return h, h.findWitnesses(ctx, held, hidden, seed)
 }
 
 // hiddenRules looks for rules that can never decide because of one other rule,
@@ -170,8 +170,7 @@ func single(c *rules.Cond) (rules.Interval, bool) {
 
 // findWitnesses finds a packet for every rule held out, and what decides it.
 // Neither the list under edit nor its kind of tree has a part in it.
-func (h *heldOut[T]) findWitnesses(held *rules.List[T], hidden map[int]int, seed uint64) error {
-	ctx := context.Background()
+func (h *heldOut[T]) findWitnesses(ctx context.Context, held *rules.List[T], hidden map[int]int, seed uint64) error {
 	base, err := hipac.Build(ctx, h.base, &hipac.Options{FirstMatchOnly: true})
 	if err != nil {
 		return err

@@ -214,11 +214,10 @@ func (cmd *iptablesCmd) Run(a *app) error {
 	if cmd.Timeout <= 0 {
 		return files.BadUsage("--timeout %s: not above 0", cmd.Timeout)
 	}
-	rec := a.newRecorder(cmd.JSON)
-	ctx, stop := interruptible()
+	ctx, rec, stop := a.recording(cmd.JSON)
 	defer stop()
-	if err := cmd.measure(ctx, a, rec); err != nil {
-		a.warn("%v: what was measured until then is all", err)
+	if missing, of, first := cmd.measure(ctx, a, rec); missing > 0 {
+		rec.cut(ctx, missing, of, first)
 	}
 	return rec.end()
 }
@@ -231,13 +230,15 @@ func (r *allRun) iptablesPart() part {
 		cmd.ChainRules, cmd.Chains, cmd.Rules, cmd.Walk, cmd.Rounds, weight = 1000, 100, []int{1000}, []int{1000}, 1, 5
 	}
 	return part{"iptables", ruleset{name: setFlat, rules: slices.Max(cmd.Walk)}, weight, func(ctx context.Context) error {
-		return cmd.measure(ctx, r.sets.a, r.rec)
+		cmd.measure(ctx, r.sets.a, r.rec)
+		return ctx.Err()
 	}}
 }
 
-// measure measures all until the context ends. What fails is recorded, and the
+// measure measures all until the context ends, and returns how many of the parts
+// are missing or not whole, and the first of them. What fails is recorded, and the
 // rest goes on.
-func (cmd *iptablesCmd) measure(ctx context.Context, a *app, rec *recorder) error {
+func (cmd *iptablesCmd) measure(ctx context.Context, a *app, rec *recorder) (missing, of int, first string) {
 	var load []*kernelRules
 	if cmd.ChainRules > 0 {
 		load = append(load, chainRules(cmd.ChainRules, cmd.Chains))
@@ -246,54 +247,66 @@ func (cmd *iptablesCmd) measure(ctx context.Context, a *app, rec *recorder) erro
 		load = append(load, flatRules(n))
 	}
 	walk := sortedOnce(cmd.Walk)
+	// lost notes a part that is not measured, or not whole, since the context ended.
+	lost := func(do string, k *kernelRules) {
+		rec.missing(results.Gap{Command: "iptables", Engine: everybody, Set: k.set, Rules: k.rules}, context.Cause(ctx))
+		if missing++; missing == 1 {
+			first = fmt.Sprintf("%s, %s, %d rules", do, k.set, k.rules)
+		}
+	}
 	bar := a.newProgress("loading", len(load)*len(loaders))
 	done := 0
 	for _, k := range load {
-		if err := context.Cause(ctx); err != nil {
-			return err
+		if ctx.Err() == nil {
+			rec.ownGap(ctx, k, cmd.ownLoad(ctx, a, rec, k))
 		}
-		rec.ownGap(k, cmd.ownLoad(a, rec, k))
 		for i := range loaders {
-			if l := &loaders[i]; !l.walks {
+			if l := &loaders[i]; !l.walks && ctx.Err() == nil {
 				if err := cmd.toolLoad(ctx, rec, l, k); err != nil {
-					rec.gap(results.Gap{Command: "iptables", Engine: l.engine, Set: k.set, Rules: k.rules}, err)
+					rec.gap(ctx, results.Gap{Command: "iptables", Engine: l.engine, Set: k.set, Rules: k.rules}, err)
 				}
 			}
 			done++
 			bar.at(done)
+		}
+		if ctx.Err() != nil {
+			lost("loading", k)
 		}
 	}
 	bar.done()
 	bar = a.newProgress("sending", len(walk)*len(loaders))
 	done = 0
 	for _, n := range walk {
-		if err := context.Cause(ctx); err != nil {
-			return err
-		}
 		k := flatRules(n)
-		rec.ownGap(k, ownWalk(a, rec, k))
+		if ctx.Err() == nil {
+			rec.ownGap(ctx, k, ownWalk(ctx, a, rec, k))
+		}
 		for i := range loaders {
-			l := &loaders[i]
-			if err := cmd.kernelWalk(ctx, a, rec, l, k); err != nil {
-				rec.gap(results.Gap{Command: "iptables", Engine: l.engine, Set: k.set, Rules: n}, err)
+			if l := &loaders[i]; ctx.Err() == nil {
+				if err := cmd.kernelWalk(ctx, a, rec, l, k); err != nil {
+					rec.gap(ctx, results.Gap{Command: "iptables", Engine: l.engine, Set: k.set, Rules: n}, err)
+				}
 			}
 			done++
 			bar.at(done)
 		}
+		if ctx.Err() != nil {
+			lost("sending", k)
+		}
 	}
 	bar.done()
-	return nil
+	return missing, len(load) + len(walk), first
 }
 
 // errWrongVerdict means that ours is wrong, with which the command fails.
 var errWrongVerdict = errors.New("wrong answers")
 
 // ownGap records that ours was not measured, if it was not.
-func (r *recorder) ownGap(k *kernelRules, err error) {
+func (r *recorder) ownGap(ctx context.Context, k *kernelRules, err error) {
 	if err == nil {
 		return
 	}
-	r.gap(results.Gap{Command: "iptables", Engine: "hipac", Set: k.set, Rules: k.rules}, err)
+	r.gap(ctx, results.Gap{Command: "iptables", Engine: "hipac", Set: k.set, Rules: k.rules}, err)
 	if errors.Is(err, errWrongVerdict) {
 		r.wrong = append(r.wrong, fmt.Errorf("hipac, %s, %d rules: %w", k.set, k.rules, err))
 	}
@@ -349,7 +362,7 @@ func ownRules(text string) (d *tableDecider, read, build time.Duration, err erro
 }
 
 // ownLoad times reading and building by hipac, the answers checked first.
-func (cmd *iptablesCmd) ownLoad(a *app, rec *recorder, k *kernelRules) error {
+func (cmd *iptablesCmd) ownLoad(ctx context.Context, a *app, rec *recorder, k *kernelRules) error {
 	text := k.save()
 	d, _, _, err := ownRules(text)
 	if err != nil {
@@ -359,11 +372,14 @@ func (cmd *iptablesCmd) ownLoad(a *app, rec *recorder, k *kernelRules) error {
 	if err != nil {
 		return err
 	}
-	if wrong := wrongVerdicts(a, d, f, len(f.list), func(int) {}); wrong > 0 {
-		return fmt.Errorf("%w: %d of %d packets get another verdict than by the linear walk", errWrongVerdict, wrong, len(f.list))
+	if wrong := wrongVerdicts(ctx, a, d, f, len(f.list), func(int) {}); wrong > 0 {
+		return fmt.Errorf("%w: %d of %d packets get another verdict than by the reference walk", errWrongVerdict, wrong, len(f.list))
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	var read, build, all []float64
-	for began := time.Now(); len(all) < cmd.Rounds && (len(all) == 0 || time.Since(began) < enough); {
+	for began := time.Now(); len(all) < cmd.Rounds && (len(all) == 0 || time.Since(began) < enough && ctx.Err() == nil); {
 		_, r, b, err := ownRules(text)
 		if err != nil {
 			return err
@@ -392,8 +408,11 @@ func (cmd *iptablesCmd) toolLoad(ctx context.Context, rec *recorder, l *loader, 
 			}
 			return err
 		})
-		if err != nil {
+		if err != nil && (ctx.Err() == nil || all == nil) {
 			return err
+		}
+		if err != nil {
+			break
 		}
 	}
 	rec.point(iptablesPoint(l.engine, k, "load", "s"), all...)
@@ -401,7 +420,7 @@ func (cmd *iptablesCmd) toolLoad(ctx context.Context, rec *recorder, l *loader, 
 }
 
 // ownWalk times the verdict on the packet that the kernel gets, from its bytes.
-func ownWalk(a *app, rec *recorder, k *kernelRules) error {
+func ownWalk(ctx context.Context, a *app, rec *recorder, k *kernelRules) error {
 	d, _, _, err := ownRules(k.save())
 	if err != nil {
 		return err
@@ -424,12 +443,15 @@ func ownWalk(a *app, rec *recorder, k *kernelRules) error {
 			return fmt.Errorf("%w: packet %d of 2 gets %v, and not %v", errWrongVerdict, i+1, got.Verdict, want)
 		}
 	}
-	if wrong := wrongVerdicts(a, d, f, 2, func(int) {}); wrong > 0 {
-		return fmt.Errorf("%w: %d of 2 packets get another verdict than by the linear walk", errWrongVerdict, wrong)
+	if wrong := wrongVerdicts(ctx, a, d, f, 2, func(int) {}); wrong > 0 {
+		return fmt.Errorf("%w: %d of 2 packets get another verdict than by the reference walk", errWrongVerdict, wrong)
 	}
 	f.list = slices.Repeat(f.list[:1], 1000)
 	t := &timed{group: "packet", run: func(from, to int) { use(d.verdicts(f, from, to)) }}
-	measure([]*timed{t}, len(f.list), a.effort, func(int) {})
+	measure(ctx, []*timed{t}, len(f.list), a.effort, func(int) {})
+	if len(t.ns) < leastPasses {
+		return ctx.Err()
+	}
 	for _, ns := range t.ns {
 		iptablesLine(rec, "packet", "hipac", k, t.packets*t.repeat, figure{ns, "walk-ns/op"})
 	}
@@ -447,7 +469,7 @@ func (cmd *iptablesCmd) kernelWalk(ctx context.Context, a *app, rec *recorder, l
 			return err
 		}
 		defer s.close()
-		if none, _, err = s.times(a.effort); err != nil {
+		if none, _, err = s.times(ctx, a.effort); err != nil {
 			return err
 		}
 		if _, err := runTool(ctx, cmd.Timeout, l.args, l.text(k)); err != nil {
@@ -456,7 +478,7 @@ func (cmd *iptablesCmd) kernelWalk(ctx context.Context, a *app, rec *recorder, l
 		if err := s.check(); err != nil {
 			return err
 		}
-		all, sent, err = s.times(a.effort)
+		all, sent, err = s.times(ctx, a.effort)
 		return err
 	})
 	if err != nil {

@@ -42,6 +42,7 @@ func runTool(ctx context.Context, patience time.Duration, args []string, input s
 	defer cancel()
 	c := exec.CommandContext(ctx, path, args[1:]...)
 	c.WaitDelay = 5 * time.Second
+	c.SysProcAttr = &unix.SysProcAttr{Setpgid: true} // an interrupt is ours to pass on
 	c.Stdin = strings.NewReader(input)
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out
@@ -130,8 +131,11 @@ func (s *sender) check() error {
 
 // times sends packets in as many passes as all is measured in, and returns the
 // thread's nanoseconds of CPU time for one in each, and how many were sent.
-func (s *sender) times(e effort) (ns []float64, sent int, err error) {
+func (s *sender) times(ctx context.Context, e effort) (ns []float64, sent int, err error) {
 	for p := range passes + 1 {
+		if ctx.Err() != nil {
+			return nil, 0, ctx.Err()
+		}
 		start, n := compare.ThreadTime(), 0
 		took := time.Duration(0)
 		for took < max(e.most/2, time.Microsecond) {

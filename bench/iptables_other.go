@@ -24,4 +24,4 @@ func (*sender) close() {}
 
 func (*sender) check() error { return errOnlyLinux }
 
-func (*sender) times(effort) ([]float64, int, error) { return nil, 0, errOnlyLinux }
+func (*sender) times(context.Context, effort) ([]float64, int, error) { return nil, 0, errOnlyLinux }

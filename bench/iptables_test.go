@@ -113,7 +113,7 @@ func TestWrongVerdictsOnTheKernelsRulesFailTheRun(t *testing.T) {
 	got := invokeTampered(t, func(_ string, rule []int32) { rule[0]++ }, "",
 		"iptables", "--chain-rules", "0", "--rules", "20", "--walk", "20", "--json")
 	require.Equal(t, exitData, got.code)
-	require.Contains(t, got.stderr, "bench: hipac, flat, 20 rules: wrong answers: 2 of 2 packets get another verdict than by the linear walk\n")
+	require.Contains(t, got.stderr, "bench: hipac, flat, 20 rules: wrong answers: 2 of 2 packets get another verdict than by the reference walk\n")
 	require.NotContains(t, got.stdout, `"packet_walk"`)
 	require.NotContains(t, got.stdout, `"load"`)
 }

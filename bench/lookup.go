@@ -4,11 +4,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -21,8 +23,8 @@ import (
 type lookupCmd struct {
 	files.RuleFlags   `group:"Rules"`
 	files.PacketFlags `group:"Packets"`
-	Check             int    `default:"5000" placeholder:"N" help:"Check the answers for N packets with the linear walk (default 5000)."`
-	Engines           string `placeholder:"LIST" help:"Paths to measure, with commas between them: tree, tree-go, tree-avx512, index, linear; all that the processor can run when not given."`
+	Check             int    `default:"5000" placeholder:"N" help:"Check the answers for N packets with the reference walk (default 5000)."`
+	Engines           string `placeholder:"LIST" help:"Paths to measure, with commas between them: tree, tree-go, tree-avx512, index, reference; all that the processor can run when not given."`
 	Seed              uint64 `default:"1" placeholder:"N" help:"Seed of the order of the packets, and of packets made from the rules (default 1)."`
 	JSON              bool   `name:"json" help:"Print one JSON object."`
 }
@@ -36,33 +38,37 @@ packets are made from the rules.
 Examples:
 
     bench lookup --rules acl1.rules --packets acl1.trace
-    bench lookup --rules acl1.rules --engines tree,linear --check 100000
+    bench lookup --rules acl1.rules --engines tree,reference --check 100000
     bench lookup --rules office.rules --packets today.pcapng --json
 
 The paths are tree (the compiled tree as built by default), tree-go (the same
 with LookupBatch in pure Go), tree-avx512 (with AVX-512), index (the field index)
-and linear (the walk along the list). Of each it tells
+and reference (the walk along the list, which defines the right answers; as "linear"
+it is understood too). Of each it tells
 
     single       ns a lookup, one key after the other
     dependent    the same when the next key is known only with the answer
     batch        ns a key in calls of LookupBatch with 64 keys; the walk has no
                  batches, and does 64 walks
     memory       bytes that the path keeps alive: its structure, identities and
-                 values; for index and linear also the list of rules, measured
-                 by the growth of the heap
-    mismatches   packets that it answers unlike the linear walk or, beyond the
-                 packets that were walked, unlike the default tree
+                 values; for index and reference also the list of rules,
+                 measured by the growth of the heap
+    mismatches   packets that it answers unlike the reference or, beyond the
+                 packets that were walked for, unlike the default tree
 
 Every lookup brings the rule's identity and value. Times are medians of nine
 passes over the packets in random order, in CPU time of the thread; slow paths
 take part of the packets in each pass. Builds are timed from rules in memory to
 the first lookup, in CPU seconds of all threads. All packets are checked on the tree's
-paths, those of --check on all. The exit code is 1 when an answer is wrong.
+paths, those of --check on all. The exit code is 1 when an answer is wrong. At an
+interrupt what was measured by then is printed, of three passes at least, and the
+exit code is 1.
 
 With --json: rules, packets, checked, build_cpu_seconds, index_cpu_seconds (null
 when the index is not measured), and engines, an object with memory_bytes,
 bytes_per_rule, single_ns, dependent_ns, batch_ns and mismatches by path.
-Where the system has no CPU clocks, clock says what times are.`
+Where the system has no CPU clocks, clock says what times are. After an interrupt
+figures may be null: missing says why by path, passes how many there were.`
 }
 
 // lookupResult is what the command prints.
@@ -70,23 +76,27 @@ type lookupResult struct {
 	Rules        int                     `json:"rules"`
 	Packets      int                     `json:"packets"`
 	Checked      int                     `json:"checked"`
-	BuildSeconds float64                 `json:"build_cpu_seconds"`
+	BuildSeconds *float64                `json:"build_cpu_seconds"`
 	IndexSeconds *float64                `json:"index_cpu_seconds"`
 	Engines      map[string]engineResult `json:"engines"`
 	Clock        string                  `json:"clock,omitempty"`
+	// After an interrupt: why a path has no figures, and the number of passes.
+	Missing map[string]string `json:"missing,omitempty"`
+	Passes  int               `json:"passes,omitempty"`
 
 	rulesName, packetsName string
 	paths                  []string
 	timed                  map[string]int // packets in a pass
+	interrupted            bool
 }
 
 type engineResult struct {
-	Bytes        int64   `json:"memory_bytes"`
-	BytesPerRule float64 `json:"bytes_per_rule"`
-	Single       float64 `json:"single_ns"`
-	Dependent    float64 `json:"dependent_ns"`
-	Batch        float64 `json:"batch_ns"`
-	Mismatches   int     `json:"mismatches"`
+	Bytes        *int64   `json:"memory_bytes"`
+	BytesPerRule *float64 `json:"bytes_per_rule"`
+	Single       *float64 `json:"single_ns"`
+	Dependent    *float64 `json:"dependent_ns"`
+	Batch        *float64 `json:"batch_ns"`
+	Mismatches   *int     `json:"mismatches"`
 }
 
 // Run measures.
@@ -123,7 +133,22 @@ func (cmd *lookupCmd) Run(a *app) error {
 	return res.verdict()
 }
 
-// lookupAll measures the lookups of a list by all paths asked for.
+// lookupRun is a run of the command over a list.
+type lookupRun[T comparable] struct {
+	a      *app
+	cmd    *lookupCmd
+	list   *rules.List[T]
+	trace  *trace
+	res    *lookupResult
+	built  map[string]path
+	bytes  map[string]int64
+	check  *check
+	times  map[string][]*timed // single, dependent, batch
+	passes int                 // that all paths have
+}
+
+// lookupAll measures the lookups of a list by all paths asked for, until an
+// interrupt, which is one of the program as ever while input is read.
 func lookupAll[T comparable](a *app, cmd *lookupCmd, name string, l *rules.List[T], listBytes int64, names []string) (*lookupResult, error) {
 	began := time.Now()
 	var t *trace
@@ -137,96 +162,144 @@ func lookupAll[T comparable](a *app, cmd *lookupCmd, name string, l *rules.List[
 		return nil, err
 	}
 	t.shuffle(cmd.Seed)
-	res := &lookupResult{Rules: l.Len(), Packets: t.n, Engines: map[string]engineResult{}, Clock: clockNote(),
-		rulesName: name, packetsName: t.name, paths: names, timed: map[string]int{}}
+	ctx, stop := interruptible()
+	defer stop()
+	r := &lookupRun[T]{a: a, cmd: cmd, list: l, trace: t,
+		res: &lookupResult{Rules: l.Len(), Packets: t.n, Engines: map[string]engineResult{}, Clock: clockNote(),
+			rulesName: name, packetsName: t.name, paths: names, timed: map[string]int{}},
+		built: map[string]path{pathReference: referencePath[T]{l}}, bytes: map[string]int64{pathReference: listBytes},
+		times: map[string][]*timed{}}
+	err = r.build(ctx, listBytes)
+	if err == nil {
+		err = r.time(ctx, began)
+	}
+	if err != nil && ctx.Err() == nil {
+		return nil, files.Error(name, err)
+	}
+	r.results(ctx)
+	return r.res, nil
+}
 
-	built := map[string]path{pathLinear: linearPath[T]{l}}
-	bytes := map[string]int64{pathLinear: listBytes}
-	bar := a.newProgress("building", len(names))
-	build := func(name string) (seconds float64, err error) {
-		var p *compiledPath[T]
-		seconds, err = timeBuild(a.effort, func() error {
-			p = nil
-			if p, err = buildPath(l, name); err == nil {
-				p.one(t.key(0))
-			}
-			return err
-		})
-		if err != nil {
-			return 0, files.Error(res.rulesName, fmt.Errorf("%s: %w", name, err))
+// timeBuild builds a path, several times, and returns the time of one.
+func (r *lookupRun[T]) timeBuild(ctx context.Context, name string) (*float64, error) {
+	var p *compiledPath[T]
+	seconds, err := timeBuild(r.a.effort, func() (err error) {
+		p = nil
+		if p, err = buildPath(ctx, r.list, name); err == nil {
+			p.one(r.trace.key(0))
 		}
-		built[name] = p
-		if name != pathIndex {
-			bytes[name] = p.bytes()
-		}
-		return seconds, nil
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if res.BuildSeconds, err = build(pathTree); err != nil {
-		return nil, err
+	r.built[name] = p
+	if name != pathIndex {
+		r.bytes[name] = p.bytes()
 	}
-	for i, name := range names {
+	return new(round(seconds, 6)), nil
+}
+
+// build builds the paths, the default tree in any case.
+func (r *lookupRun[T]) build(ctx context.Context, listBytes int64) (err error) {
+	bar := r.a.newProgress("building", len(r.res.paths))
+	defer bar.done()
+	if r.res.BuildSeconds, err = r.timeBuild(ctx, pathTree); err != nil {
+		return err
+	}
+	for i, name := range r.res.paths {
 		switch name {
 		case pathGo, pathAVX512:
-			p, err := buildPath(l, name)
+			p, err := buildPath(ctx, r.list, name)
 			if err != nil {
-				return nil, files.Error(res.rulesName, fmt.Errorf("%s: %w", name, err))
+				return fmt.Errorf("%s: %w", name, err)
 			}
-			built[name], bytes[name] = p, p.bytes()
+			r.built[name], r.bytes[name] = p, p.bytes()
 		case pathIndex:
-			var seconds float64
 			grown, err := heapGrowth(func() (err error) {
-				seconds, err = build(name)
+				r.res.IndexSeconds, err = r.timeBuild(ctx, name)
 				return err
 			})
 			if err != nil {
-				return nil, err
+				return err
 			}
-			bytes[name] = listBytes + grown
-			res.IndexSeconds = new(round(seconds, 6))
+			r.bytes[name] = listBytes + grown
 		}
 		bar.at(i + 1)
 	}
-	bar.done()
-	res.BuildSeconds = round(res.BuildSeconds, 6)
+	return nil
+}
 
-	bar = a.newProgress("checking", min(cmd.Check, t.n))
-	c := newCheck(t, built[pathLinear], built[pathTree], cmd.Check, bar.at)
+// time walks for the packets that are checked, and times all paths.
+func (r *lookupRun[T]) time(ctx context.Context, began time.Time) (err error) {
+	bar := r.a.newProgress("checking", min(r.cmd.Check, r.trace.n))
+	r.check, err = newCheck(ctx, r.trace, r.built[pathReference], r.built[pathTree], r.cmd.Check, bar.at)
 	bar.done()
-	res.Checked = c.checked
-
-	var times []*timed
-	for _, name := range names {
-		times = append(times, timings(name, built[name], t)...)
+	if err != nil {
+		return err
 	}
-	bar = a.newProgress("timing", passes)
-	measure(times, t.n, a.effort.within(time.Since(began), len(names)), bar.at)
+	r.res.Checked = r.check.checked
+	var all []*timed
+	for _, name := range r.res.paths {
+		r.times[name] = timings(name, r.built[name], r.trace)
+		all = append(all, r.times[name]...)
+	}
+	bar = r.a.newProgress("timing", passes)
+	measure(ctx, all, r.trace.n, r.a.effort.within(time.Since(began), len(r.res.paths)), bar.at)
 	bar.done()
+	r.passes = passes
+	for _, t := range all {
+		r.passes = min(r.passes, len(t.ns))
+	}
+	return nil
+}
 
-	for i, name := range names {
-		e := engineResult{Bytes: bytes[name]}
-		if l.Len() > 0 {
-			e.BytesPerRule = round(float64(e.Bytes)/float64(l.Len()), 2)
+// results checks the answers of paths that were timed, and fills what is printed.
+func (r *lookupRun[T]) results(ctx context.Context) {
+	res := r.res
+	if ctx.Err() != nil && r.passes < passes {
+		res.interrupted, res.Passes, res.Missing = true, r.passes, map[string]string{}
+	}
+	for _, name := range res.paths {
+		e := engineResult{}
+		if n, ok := r.bytes[name]; ok {
+			e.Bytes, e.BytesPerRule = &n, new(0.)
+			if r.list.Len() > 0 {
+				*e.BytesPerRule = round(float64(n)/float64(r.list.Len()), 2)
+			}
 		}
-		three := times[3*i : 3*i+3]
-		e.Single, e.Dependent, e.Batch = round(three[0].median(), 2), round(three[1].median(), 2), round(three[2].median(), 2)
-		res.timed[name] = three[0].packets
-		n := t.n
-		switch name {
-		case pathLinear:
-			n = c.checked
-		case pathIndex: // as many as it does in two seconds
-			n = min(n, max(c.checked, int(2e9/max(1, e.Single))))
-		}
-		if name != pathLinear || a.tamper != nil {
-			e.Mismatches = c.mismatches(built[name], n, func(positions []int32) {
-				if a.tamper != nil {
-					a.tamper(name, positions)
-				}
-			})
+		if r.passes < leastPasses {
+			res.Missing[name] = errInterrupted.Error()
+		} else {
+			three := r.times[name]
+			for i, ns := range []**float64{&e.Single, &e.Dependent, &e.Batch} {
+				*ns = new(round(three[i].median(), 2))
+			}
+			res.timed[name] = three[0].packets
+			e.Mismatches = new(r.mismatches(name, *e.Single, res.interrupted))
 		}
 		res.Engines[name] = e
 	}
-	return res, nil
+}
+
+// mismatches counts the packets that a path answers wrongly.
+func (r *lookupRun[T]) mismatches(name string, ns float64, hurry bool) int {
+	n := r.trace.n
+	switch {
+	case name == pathReference:
+		if n = r.check.checked; r.a.tamper == nil {
+			return 0
+		}
+	case name == pathIndex && hurry:
+		n = r.check.checked
+	case name == pathIndex: // as many as it does in two seconds
+		n = min(n, max(r.check.checked, int(2e9/max(1, ns))))
+	}
+	return r.check.mismatches(r.built[name], n, func(positions []int32) {
+		if r.a.tamper != nil {
+			r.a.tamper(name, positions)
+		}
+	})
 }
 
 // timings returns the three things that are timed of a path.
@@ -256,13 +329,20 @@ func round(x float64, digits int) float64 {
 	return math.Round(x*p) / p
 }
 
-// verdict returns an error when there are wrong answers.
+// verdict returns an error when there are wrong answers, or not all was measured.
 func (r *lookupResult) verdict() error {
 	var wrong []error
 	for _, name := range r.paths {
-		if n := r.Engines[name].Mismatches; n > 0 {
-			wrong = append(wrong, fmt.Errorf("wrong answers: %s answers %d of %d packets otherwise", name, n, r.Packets))
+		if n := r.Engines[name].Mismatches; n != nil && *n > 0 {
+			wrong = append(wrong, fmt.Errorf("wrong answers: %s answers %d of %d packets otherwise", name, *n, r.Packets))
 		}
+	}
+	switch {
+	case !r.interrupted:
+	case r.Passes < leastPasses:
+		wrong = append(wrong, fmt.Errorf("%w before lookups were timed", errInterrupted))
+	default:
+		wrong = append(wrong, fmt.Errorf("%w: %d of %d passes were timed", errInterrupted, r.Passes, passes))
 	}
 	return errors.Join(wrong...)
 }
@@ -281,8 +361,8 @@ func (r *lookupResult) print(w io.Writer, asJSON bool) error {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "rules    %d, %s\n", r.Rules, files.Printable(r.rulesName))
 	fmt.Fprintf(&out, "packets  %d, %s\n", r.Packets, files.Printable(r.packetsName))
-	fmt.Fprintf(&out, "checked  %d with the linear walk\n", r.Checked)
-	fmt.Fprintf(&out, "build    %s CPU", seconds(r.BuildSeconds))
+	fmt.Fprintf(&out, "checked  %d with the reference walk\n", r.Checked)
+	fmt.Fprintf(&out, "build    %s", figureOf(r.BuildSeconds, func(s float64) string { return seconds(s) + " CPU" }))
 	if r.IndexSeconds != nil {
 		fmt.Fprintf(&out, "; index %s", seconds(*r.IndexSeconds))
 	}
@@ -291,14 +371,18 @@ func (r *lookupResult) print(w io.Writer, asJSON bool) error {
 	fmt.Fprintf(tab, "path\tsingle\tdependent\tbatch of %d\tbytes/rule\tmemory\tmismatches\t\n", batchSize)
 	for _, name := range r.paths {
 		e := r.Engines[name]
-		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%.1f\t%s\t%d\t\n", name, nanoseconds(e.Single), nanoseconds(e.Dependent), nanoseconds(e.Batch),
-			e.BytesPerRule, size(e.Bytes), e.Mismatches)
+		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", name, figureOf(e.Single, nanoseconds), figureOf(e.Dependent, nanoseconds), figureOf(e.Batch, nanoseconds),
+			figureOf(e.BytesPerRule, func(n float64) string { return fmt.Sprintf("%.1f", n) }), figureOf(e.Bytes, size), figureOf(e.Mismatches, strconv.Itoa))
 	}
 	tab.Flush()
-	fmt.Fprintf(&out, "\n%s per lookup, medians of %d passes in random order", strings.ToUpper(compare.Clock[:1])+compare.Clock[1:], passes)
+	n := passes
+	if r.interrupted {
+		n = r.Passes
+	}
+	fmt.Fprintf(&out, "\n%s per lookup, medians of %d passes in random order", strings.ToUpper(compare.Clock[:1])+compare.Clock[1:], n)
 	var parts []string
 	for _, name := range r.paths {
-		if n := r.timed[name]; n < r.Packets {
+		if n, ok := r.timed[name]; ok && n < r.Packets {
 			parts = append(parts, fmt.Sprintf("%s %d", name, n))
 		}
 	}
@@ -308,6 +392,14 @@ func (r *lookupResult) print(w io.Writer, asJSON bool) error {
 	out.WriteString("\n")
 	_, err := w.Write(out.Bytes())
 	return err
+}
+
+// figureOf writes a figure, - for one that is missing.
+func figureOf[T any](x *T, write func(T) string) string {
+	if x == nil {
+		return "-"
+	}
+	return write(*x)
 }
 
 // nanoseconds writes a time in a unit that suits it.

@@ -60,13 +60,13 @@ func TestLookupMakesPacketsWhereThereIsNoFile(t *testing.T) {
 
 func TestLookupMeasuresTheEnginesAskedFor(t *testing.T) {
 	r, p := file(t, "r", classbenchRules), file(t, "p", trace1)
-	v := object(t, "", "lookup", "--rules", r, "--packets", p, "--engines", "linear, tree-go", "--check", "0")
-	require.Equal(t, []string{"linear", "tree-go"}, keys(v["engines"]))
+	v := object(t, "", "lookup", "--rules", r, "--packets", p, "--engines", "reference, tree-go", "--check", "0")
+	require.Equal(t, []string{"reference", "tree-go"}, keys(v["engines"]))
 	require.EqualValues(t, 0, v["checked"])
 	require.Nil(t, v["index_cpu_seconds"])
-	list, err := choosePaths("linear,tree,linear")
+	list, err := choosePaths("linear,tree,reference")
 	require.NoError(t, err)
-	require.Equal(t, []string{"tree", "linear"}, list)
+	require.Equal(t, []string{"tree", "reference"}, list)
 	_, err = choosePaths("tree-avx512")
 	require.Equal(t, hipac.BatchAVX512.Available(), err == nil)
 }
@@ -75,7 +75,7 @@ func TestLookupTextHasARowPerPath(t *testing.T) {
 	r, p := file(t, "r", classbenchRules), file(t, "p", trace1)
 	got := invoke(t, "", "lookup", "--rules", r, "--packets", p)
 	require.Equal(t, exitOK, got.code, got.stderr)
-	require.Contains(t, got.stdout, "rules    2, "+r+"\npackets  3, "+p+"\nchecked  3 with the linear walk\n")
+	require.Contains(t, got.stdout, "rules    2, "+r+"\npackets  3, "+p+"\nchecked  3 with the reference walk\n")
 	for _, name := range availablePaths() {
 		require.Equal(t, 1, strings.Count(got.stdout, " "+name+"  "), got.stdout)
 	}
@@ -111,16 +111,18 @@ func (w wrongPath) one(k rules.Key) int32 { return w.path.one(k) + 1 }
 
 func TestAWrongTreeIsFoundWhereTheListWasWalked(t *testing.T) {
 	l, tr := generatedSet(t, 200, 300)
-	linear := linearPath[string]{l}
-	tree, err := buildPath(l, pathTree)
+	reference := referencePath[string]{l}
+	tree, err := buildPath(t.Context(), l, pathTree)
 	require.NoError(t, err)
-	c := newCheck(tr, linear, tree, 100, func(int) {})
+	c, err := newCheck(t.Context(), tr, reference, tree, 100, func(int) {})
+	require.NoError(t, err)
 	require.Equal(t, 100, c.checked)
 	require.Zero(t, c.mismatches(tree, tr.n, nil))
-	require.Zero(t, c.mismatches(linear, tr.n, nil))
+	require.Zero(t, c.mismatches(reference, tr.n, nil))
 	require.Equal(t, tr.n, c.mismatches(wrongPath{tree}, tr.n, nil), "lookups of their own are compared as well as batches")
 	// Beyond the walk the default tree is what others are compared with.
-	c = newCheck(tr, linear, wrongPath{tree}, 100, func(int) {})
+	c, err = newCheck(t.Context(), tr, reference, wrongPath{tree}, 100, func(int) {})
+	require.NoError(t, err)
 	require.Equal(t, tr.n-100, c.mismatches(tree, tr.n, nil))
 }
 
@@ -136,7 +138,7 @@ func generatedSet(t *testing.T, n, packets int) (*rules.List[string], *trace) {
 
 func TestIdentitiesAndValuesAreCompared(t *testing.T) {
 	l, tr := generatedSet(t, 200, 300)
-	tree, err := buildPath(l, pathTree)
+	tree, err := buildPath(t.Context(), l, pathTree)
 	require.NoError(t, err)
 	// The same rules with other values.
 	b := rules.NewBuilder[string](l.Schema())
@@ -165,9 +167,9 @@ func TestTimedLoopsVisitEveryPacketAndSumTheIdentities(t *testing.T) {
 		}
 	}
 	for _, name := range availablePaths() {
-		var p path = linearPath[string]{l}
-		if name != pathLinear {
-			c, err := buildPath(l, name)
+		var p path = referencePath[string]{l}
+		if name != pathReference {
+			c, err := buildPath(t.Context(), l, name)
 			require.NoError(t, err)
 			p = c
 		}
@@ -183,9 +185,9 @@ func TestTimedLoopsOfTheTreeDoNotAllocate(t *testing.T) {
 		if name == pathIndex {
 			continue
 		}
-		var p path = linearPath[string]{l}
-		if name != pathLinear {
-			c, err := buildPath(l, name)
+		var p path = referencePath[string]{l}
+		if name != pathReference {
+			c, err := buildPath(t.Context(), l, name)
 			require.NoError(t, err)
 			p = c
 		}
@@ -214,7 +216,7 @@ func bytesOf[T comparable](t *testing.T, l *rules.List[T]) {
 	for _, name := range []string{pathTree, pathGo} {
 		var p *compiledPath[T]
 		grown, err := heapGrowth(func() (err error) {
-			p, err = buildPath(l, name)
+			p, err = buildPath(t.Context(), l, name)
 			return err
 		})
 		require.NoError(t, err)

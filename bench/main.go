@@ -55,9 +55,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"golang.org/x/term"
 	"io"
 	"os"
+	"reflect"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
 
 	"github.com/hipac-go/classifier/bench/compare"
 	"github.com/hipac-go/classifier/rules/files/commandline"
@@ -66,7 +70,7 @@ import (
 // Exit codes.
 const (
 	exitOK    = commandline.OK
-	exitData  = commandline.Data // bad data, or wrong answers
+	exitData  = commandline.Data // bad data, wrong answers, nothing measured, or interrupted
 	exitUsage = commandline.Usage
 )
 
@@ -87,7 +91,8 @@ type cli struct {
 
 const description = `bench measures the classifier on your rules and packets.
 
-Exit codes: 0 success, 1 bad data or wrong answers, 2 bad usage.`
+At an interrupt commands print what they have measured by then. Exit codes: 0
+success, 1 bad data, wrong answers, nothing measured or interrupted, 2 bad usage.`
 
 // app is what commands are given of the world, so that tests can give them
 // another one.
@@ -115,7 +120,49 @@ func (a *app) run(args []string) (code int) {
 		args = []string{"--help"}
 	}
 	a.args = args
-	return a.program().Run(&cli{}, args, a)
+	return a.program().Run(&cli{}, signed(args), a)
+}
+
+// signed joins a flag and a negative number behind it, which would be taken for a
+// flag of its own.
+func signed(args []string) (list []string) {
+	for i, arg := range args {
+		if arg == "--" {
+			return append(list, args[i:]...)
+		}
+		if n := len(arg); i > 0 && n > 1 && arg[0] == '-' && '0' <= arg[1] && arg[1] <= '9' &&
+			strings.HasPrefix(args[i-1], "--") && !strings.Contains(args[i-1], "=") {
+			list[len(list)-1] += "=" + arg
+			continue
+		}
+		list = append(list, arg)
+	}
+	return list
+}
+
+// AfterApply refuses flags that are given with an empty value, which no flag has a
+// meaning for: a variable of a script that was not set, most often.
+func (*cli) AfterApply(command *kong.Context) error {
+	for _, p := range command.Path {
+		if p.Flag == nil || p.Resolved {
+			continue
+		}
+		switch v := p.Flag.Target; v.Kind() {
+		case reflect.String:
+			if v.Len() == 0 {
+				return fmt.Errorf("--%s: its value is empty", p.Flag.Name)
+			}
+		case reflect.Slice:
+			empty := v.Len() == 0
+			for i := range v.Len() {
+				empty = empty || v.Index(i).Kind() == reflect.String && v.Index(i).Len() == 0
+			}
+			if empty {
+				return fmt.Errorf("--%s: the list, or a part of it between commas, is empty", p.Flag.Name)
+			}
+		}
+	}
+	return nil
 }
 
 func (a *app) program() *commandline.Program {

@@ -136,7 +136,9 @@ func TestBadUsageHasItsOwnExitCode(t *testing.T) {
 		{"update", "--rules FILE is missing"},
 		{"update --rules - --packets -", "rules and packets cannot both be standard input"},
 		{"update --rules " + ipt, ipt + " holds iptables rules, which are chains and no list"},
-		{"nothing", "unexpected argument nothing"},
+		{"nothing", `there is no command "nothing"; choose from lookup, packet, update, compare, build,`},
+		{"gen nothing", `there is no command "nothing"; choose from rules, packets, connections`},
+		{"lookup nothing", "unexpected argument nothing"},
 		{"lookup --nothing", "unknown flag --nothing"},
 		{"lookup --rules - --packets -", "rules and packets cannot both be standard input"},
 		{"packet --rules - --pcap -", "rules and packets cannot both be standard input"},
@@ -156,6 +158,33 @@ func TestBadUsageHasItsOwnExitCode(t *testing.T) {
 		require.Contains(t, got.stderr, tt.want)
 		require.True(t, strings.HasPrefix(got.stderr, "bench: "), got.stderr)
 	}
+}
+
+func TestEmptyValuesAreRefused(t *testing.T) {
+	for flag, commands := range map[string]string{
+		"--engines": "lookup compare build memory scale all", "--family": "compare build memory scale all", "--rules": "lookup packet update compare build iptables",
+		"--traffic": "compare", "--workers": "build", "--cores": "scale", "--walk": "iptables", "--file": "memory", "--out": "all report", "--packets": "lookup update",
+		"--plots": "report", "--sets": "report", "--results": "report", "--pcap": "packet",
+	} {
+		for command := range strings.FieldsSeq(commands) {
+			args := []string{command, flag, ""}
+			if command == "report" && flag != "--out" {
+				args = append(args, "--out", "x")
+			}
+			got := invoke(t, "", args...)
+			require.Equal(t, exitUsage, got.code, args)
+			require.Empty(t, got.stdout)
+			require.Regexp(t, "^bench: "+flag+": .* empty "+`\("bench --help" tells more\)\n$`, got.stderr)
+		}
+	}
+	got := invoke(t, "", "memory", "--engines", ",hipac")
+	require.Equal(t, exitUsage, got.code)
+	require.Equal(t, "bench: --engines: the list, or a part of it between commas, is empty (\"bench --help\" tells more)\n", got.stderr)
+}
+
+func TestNegativeNumbersAreNoFlags(t *testing.T) {
+	require.Equal(t, []string{"a", "--rules=-5", "-o", "-5", "--x=1", "-2", "--", "--y", "-3"},
+		signed([]string{"a", "--rules", "-5", "-o", "-5", "--x=1", "-2", "--", "--y", "-3"}))
 }
 
 func TestBadDataIsNamedWithItsPlace(t *testing.T) {

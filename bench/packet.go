@@ -4,7 +4,9 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -24,7 +26,7 @@ type packetCmd struct {
 	Chain           string `placeholder:"NAME" help:"iptables: the built-in chain that packets enter at; when not given FORWARD, or the table's first." group:"Rules"`
 	Pcap            string `placeholder:"FILE" help:"Capture of packets, pcap or pcapng; - for standard input." group:"Packets"`
 	files.MetaFlags `group:"Packets"`
-	Check           int    `default:"5000" placeholder:"N" help:"Check the verdicts for N packets with the linear walk (default 5000)."`
+	Check           int    `default:"5000" placeholder:"N" help:"Check the verdicts for N packets with the reference walk (default 5000)."`
 	Seed            uint64 `default:"1" placeholder:"N" help:"Seed of the order of the packets, and of packets made from the rules (default 1)."`
 	JSON            bool   `name:"json" help:"Print one JSON object."`
 }
@@ -49,10 +51,12 @@ It tells, in ns a packet,
 each the median of nine passes over the packets in random order, in CPU time of
 the thread. The packets' headers lie one behind the other in memory. Packets that
 cannot be decoded are left out. The verdicts of --check packets are compared
-with those of the linear walk; the exit code is 1 when one is wrong.
+with those of the reference walk; the exit code is 1 when one is wrong.
 
 With --json: rules, packets, checked, mismatches, build_cpu_seconds, decode_ns,
-key_ns, verdict_ns. Where the system has no CPU clocks, clock says what times are.`
+key_ns, verdict_ns. Where the system has no CPU clocks, clock says what times are.
+After an interrupt, which makes the exit code 1, medians are of the passes that
+there were, three at least; in JSON passes says how many.`
 }
 
 // packetResult is what the command prints.
@@ -66,6 +70,7 @@ type packetResult struct {
 	Key          float64 `json:"key_ns"`
 	Verdict      float64 `json:"verdict_ns"`
 	Clock        string  `json:"clock,omitempty"`
+	Passes       int     `json:"passes,omitempty"` // where an interrupt came before the last one
 
 	rulesName, packetsName string
 }
@@ -120,10 +125,14 @@ func (cmd *packetCmd) Run(a *app) error {
 	if err := res.print(a.stdout, cmd.JSON); err != nil {
 		return err
 	}
+	var all []error
 	if res.Mismatches > 0 {
-		return fmt.Errorf("wrong answers: %d of %d packets get another verdict than by the linear walk", res.Mismatches, res.Checked)
+		all = append(all, fmt.Errorf("wrong answers: %d of %d packets get another verdict than by the reference walk", res.Mismatches, res.Checked))
 	}
-	return nil
+	if res.Passes > 0 {
+		all = append(all, fmt.Errorf("%w: %d of %d passes were timed", errInterrupted, res.Passes, passes))
+	}
+	return errors.Join(all...)
 }
 
 func newListDecider[T comparable](l *rules.List[T]) *listDecider[T] { return &listDecider[T]{list: l} }
@@ -141,6 +150,8 @@ func (cmd *packetCmd) measure(a *app, name string, d decider) (*packetResult, er
 		return nil, err
 	}
 	f = f.shuffled(cmd.Seed)
+	ctx, stop := interruptible() // input is read
+	defer stop()
 	n := len(f.list)
 	res := &packetResult{Rules: d.rules(), Packets: n, Checked: min(cmd.Check, n), Clock: clockNote(), rulesName: name, packetsName: f.name}
 	took, err := timeBuild(a.effort, d.build)
@@ -150,7 +161,7 @@ func (cmd *packetCmd) measure(a *app, name string, d decider) (*packetResult, er
 	res.BuildSeconds = round(took, 6)
 
 	bar := a.newProgress("checking", res.Checked)
-	res.Mismatches = wrongVerdicts(a, d, f, res.Checked, bar.at)
+	res.Mismatches = wrongVerdicts(ctx, a, d, f, res.Checked, bar.at)
 	bar.done()
 
 	binder, key := packet.NewBinder(d.schema()), d.schema().NewKey()
@@ -160,21 +171,27 @@ func (cmd *packetCmd) measure(a *app, name string, d decider) (*packetResult, er
 		{group: "packet", run: func(from, to int) { use(d.verdicts(f, from, to)) }},
 	}
 	bar = a.newProgress("timing", passes)
-	measure(times, n, a.effort, bar.at)
+	measure(ctx, times, n, a.effort, bar.at)
 	bar.done()
+	switch n := len(times[2].ns); {
+	case n < leastPasses:
+		return nil, fmt.Errorf("%w before packets were timed", errInterrupted)
+	case n < passes:
+		res.Passes = n
+	}
 	res.Decode, res.Key, res.Verdict = round(times[0].median(), 2), round(times[1].median(), 2), round(times[2].median(), 2)
 	return res, nil
 }
 
 // wrongVerdicts counts the packets, of the first n, that are decided otherwise
-// than by the walk.
-func wrongVerdicts(a *app, d decider, f *frames, n int, progress func(int)) int {
+// than by the walk. When the context has ended the rest is not looked at.
+func wrongVerdicts(ctx context.Context, a *app, d decider, f *frames, n int, progress func(int)) int {
 	binder := packet.NewBinder(d.schema())
 	var done, wrong atomic.Int64
 	each(n, 16, func(from, to int) {
 		var p packet.Packet
 		key := d.schema().NewKey()
-		for i := from; i < to; i++ {
+		for i := from; i < to && ctx.Err() == nil; i++ {
 			p.Meta = f.meta(i)
 			f.decode(&p, i)
 			want := d.outside()
@@ -329,13 +346,13 @@ func (r *packetResult) print(w io.Writer, asJSON bool) error {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "rules    %d, %s\n", r.Rules, files.Printable(r.rulesName))
 	fmt.Fprintf(&out, "packets  %d, %s\n", r.Packets, files.Printable(r.packetsName))
-	fmt.Fprintf(&out, "checked  %d with the linear walk, %d wrong\n", r.Checked, r.Mismatches)
+	fmt.Fprintf(&out, "checked  %d with the reference walk, %d wrong\n", r.Checked, r.Mismatches)
 	fmt.Fprintf(&out, "build    %s CPU\n\n", seconds(r.BuildSeconds))
 	tab := tabwriter.NewWriter(&out, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(tab, "decode\t+ key\t+ lookup\tbytes to verdict\t\n")
 	fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t\n", nanoseconds(r.Decode), nanoseconds(r.Key-r.Decode), nanoseconds(r.Verdict-r.Key), nanoseconds(r.Verdict))
 	tab.Flush()
-	fmt.Fprintf(&out, "\n%s per packet, medians of %d passes in random order\n", strings.ToUpper(compare.Clock[:1])+compare.Clock[1:], passes)
+	fmt.Fprintf(&out, "\n%s per packet, medians of %d passes in random order\n", strings.ToUpper(compare.Clock[:1])+compare.Clock[1:], cmp.Or(r.Passes, passes))
 	_, err := w.Write(out.Bytes())
 	return err
 }

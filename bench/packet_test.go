@@ -33,7 +33,7 @@ func TestPacketPrintsOneObjectForRulesOfEveryKind(t *testing.T) {
 func TestPacketTextHasTheThreeSteps(t *testing.T) {
 	got := invoke(t, pcap(t, 80), "packet", "--rules", file(t, "r", iptablesRules), "--pcap", "-", "--chain", "INPUT")
 	require.Equal(t, exitOK, got.code, got.stderr)
-	require.Contains(t, got.stdout, "checked  1 with the linear walk, 0 wrong\n")
+	require.Contains(t, got.stdout, "checked  1 with the reference walk, 0 wrong\n")
 	require.Regexp(t, `decode +\+ key +\+ lookup +bytes to verdict`, got.stdout)
 	require.Equal(t, "bench: standard input: 1 of 2 packets left out: not IP, or damaged\n", got.stderr)
 }
@@ -44,7 +44,7 @@ func TestWrongVerdictsAreCountedAndFailTheRun(t *testing.T) {
 			"packet", "--rules", file(t, "r", text), "--check", "10", "--json")
 		require.Equal(t, exitData, got.code)
 		require.Contains(t, got.stdout, `"mismatches": 10,`)
-		require.Equal(t, "bench: wrong answers: 10 of 10 packets get another verdict than by the linear walk\n", got.stderr)
+		require.Equal(t, "bench: wrong answers: 10 of 10 packets get another verdict than by the reference walk\n", got.stderr)
 	}
 }
 

@@ -19,16 +19,20 @@ const batchSize = 64
 
 // Names of the paths.
 const (
-	pathTree   = "tree"
-	pathGo     = "tree-go"
-	pathAVX512 = "tree-avx512"
-	pathIndex  = "index"
-	pathLinear = "linear"
+	pathTree      = "tree"
+	pathGo        = "tree-go"
+	pathAVX512    = "tree-avx512"
+	pathIndex     = "index"
+	pathReference = "reference"
+
+	// formerReference is what the reference was called before there was a
+	// contestant "linear".
+	formerReference = "linear"
 )
 
 // availablePaths returns the paths that this processor can run.
 func availablePaths() []string {
-	list := []string{pathTree, pathGo, pathAVX512, pathIndex, pathLinear}
+	list := []string{pathTree, pathGo, pathAVX512, pathIndex, pathReference}
 	if !hipac.BatchAVX512.Available() {
 		list = slices.Delete(list, 2, 3)
 	}
@@ -44,7 +48,9 @@ func choosePaths(names string) ([]string, error) {
 	}
 	var list []string
 	for _, name := range strings.Split(names, ",") {
-		name = strings.TrimSpace(name)
+		if name = strings.TrimSpace(name); name == formerReference {
+			name = pathReference
+		}
 		if !slices.Contains(available, name) {
 			if name == pathAVX512 {
 				return nil, files.BadUsage("--engines: this processor cannot run %s", name)
@@ -108,8 +114,8 @@ type compiledPath[T comparable] struct {
 	index bool
 }
 
-func buildPath[T comparable](l *rules.List[T], name string) (*compiledPath[T], error) {
-	c, err := hipac.Build(context.Background(), l, options(name))
+func buildPath[T comparable](ctx context.Context, l *rules.List[T], name string) (*compiledPath[T], error) {
+	c, err := hipac.Build(ctx, l, options(name))
 	if err != nil {
 		return nil, err
 	}
@@ -192,13 +198,13 @@ func (p *compiledPath[T]) positions(keys []uint32, out []int32) {
 	}
 }
 
-// linearPath is the walk along the list. It has no batches: 64 keys take 64
+// referencePath is the walk along the list. It has no batches: 64 keys take 64
 // walks.
-type linearPath[T comparable] struct{ list *rules.List[T] }
+type referencePath[T comparable] struct{ list *rules.List[T] }
 
-func (p linearPath[T]) allocates() bool { return false }
+func (p referencePath[T]) allocates() bool { return false }
 
-func (p linearPath[T]) single(keys []uint32) (sum uint64) {
+func (p referencePath[T]) single(keys []uint32) (sum uint64) {
 	var values kept[T]
 	w := p.list.Schema().KeyLen()
 	for at := 0; at+w <= len(keys); at += w {
@@ -212,7 +218,7 @@ func (p linearPath[T]) single(keys []uint32) (sum uint64) {
 	return sum
 }
 
-func (p linearPath[T]) dependent(keys []uint32) (sum uint64) {
+func (p referencePath[T]) dependent(keys []uint32) (sum uint64) {
 	var values kept[T]
 	w := p.list.Schema().KeyLen()
 	none := zero
@@ -229,16 +235,16 @@ func (p linearPath[T]) dependent(keys []uint32) (sum uint64) {
 	return sum
 }
 
-func (p linearPath[T]) batch(keys []uint32) uint64 { return p.single(keys) }
+func (p referencePath[T]) batch(keys []uint32) uint64 { return p.single(keys) }
 
-func (p linearPath[T]) one(k rules.Key) int32 {
+func (p referencePath[T]) one(k rules.Key) int32 {
 	if i, ok := p.list.First(k); ok {
 		return int32(i)
 	}
 	return -1
 }
 
-func (p linearPath[T]) positions(keys []uint32, out []int32) {
+func (p referencePath[T]) positions(keys []uint32, out []int32) {
 	w := p.list.Schema().KeyLen()
 	for i := range out {
 		out[i] = p.one(keys[i*w : i*w+w : i*w+w])

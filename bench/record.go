@@ -4,6 +4,7 @@ package main
 // printed as they come, and points and gaps for --json.
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/hipac-go/classifier/bench/compare"
 	results "github.com/hipac-go/classifier/bench/result"
@@ -25,7 +27,20 @@ type recorder struct {
 	head  bool      // was written
 	run   results.Run
 	wrong []error
-	err   error // of writing
+	ended error             // why not all was measured that was asked for; nil when time ran out
+	err   error             // of writing
+	stop  func(cause error) // is called with it; nil for nobody
+}
+
+// recording returns a recorder, and a context that ends with an interrupt or when
+// the recorder cannot write. Input is read before, so that an interrupt ends the
+// wait for it.
+func (a *app) recording(asJSON bool) (ctx context.Context, rec *recorder, stop func()) {
+	ctx, stop = interruptible()
+	ctx, cancel := context.WithCancelCause(ctx)
+	rec = a.newRecorder(asJSON)
+	rec.stop = cancel
+	return ctx, rec, stop
 }
 
 // newRecorder returns a recorder that prints lines of benchmarks, or nothing
@@ -74,10 +89,20 @@ func quantileOf(x []float64, q float64) float64 {
 	return x[max(0, int(math.Ceil(q*float64(len(x))))-1)]
 }
 
-// gap records what could not be measured, and tells it. The error says why; one
-// of wrong answers is what the command ends with.
-func (r *recorder) gap(g results.Gap, err error) {
+// gap records what could not be measured, and tells it, once. The error says why;
+// one of wrong answers is what the command ends with. What was not measured since
+// the context had ended is recorded with its cause, and not told: the end of the
+// command says it of all.
+func (r *recorder) gap(ctx context.Context, g results.Gap, err error) {
+	if ctx.Err() != nil && !errors.As(err, new(*compare.WrongError)) && !errors.Is(err, errWrongVerdict) {
+		r.missing(g, context.Cause(ctx))
+		return
+	}
+	known := len(r.run.Missing)
 	g = r.missing(g, err)
+	if len(r.run.Missing) == known {
+		return
+	}
 	where := g.Engine
 	if g.Set != "" {
 		where += fmt.Sprintf(", %s, %d rules", g.Set, g.Rules)
@@ -89,11 +114,20 @@ func (r *recorder) gap(g results.Gap, err error) {
 	r.a.warn("%s: not measured: %s", where, g.Why)
 }
 
-// missing records what could not be measured.
+// missing records what could not be measured, the same thing once.
 func (r *recorder) missing(g results.Gap, err error) results.Gap {
 	g.Why = files.Printable(withoutName(err, g.Engine))
-	r.run.Missing = append(r.run.Missing, g)
+	if !slices.Contains(r.run.Missing, g) {
+		r.run.Missing = append(r.run.Missing, g)
+	}
 	return g
+}
+
+// has reports whether it is recorded that something could not be measured for a
+// reason.
+func (r *recorder) has(g results.Gap, err error) bool {
+	g.Why = files.Printable(withoutName(err, g.Engine))
+	return slices.Contains(r.run.Missing, g)
 }
 
 // withoutName returns an error's text without the name that it begins with.
@@ -141,7 +175,9 @@ func (r *recorder) line(name string, labels []label, times int, figures ...figur
 	}
 	b.WriteByte('\n')
 	r.a.bar.done()
-	_, r.err = io.WriteString(r.lines, b.String())
+	if _, r.err = io.WriteString(r.lines, b.String()); r.err != nil && r.stop != nil {
+		r.stop(r.err)
+	}
 }
 
 // labelText makes a text fit for the name of a benchmark: without spaces, and
@@ -170,11 +206,42 @@ func digitsOf(x float64) int {
 	return 6
 }
 
+// errNothing is the end of a command that has no figure for anybody.
+var errNothing = errors.New("nothing was measured")
+
+// empty reports whether nothing was measured.
+func (r *recorder) empty() bool { return len(r.run.Points) == 0 && !r.head }
+
 // end prints the points where they were asked for as JSON, and returns what was
-// wrong.
+// wrong, what the command ended with before all was done, or that there is nothing.
 func (r *recorder) end() error {
 	if r.lines == nil && r.err == nil {
 		r.err = r.run.Write(r.a.stdout)
 	}
-	return errors.Join(append(r.wrong, r.err)...)
+	all := r.wrong
+	switch {
+	case errors.Is(r.err, syscall.EPIPE) && len(all) > 0: // would be no failure
+	case r.err != nil:
+		all = append(all, r.err)
+	case r.ended != nil:
+		all = append(all, r.ended)
+	case r.empty() && len(r.wrong) == 0:
+		all = append(all, errNothing)
+	}
+	return errors.Join(all...)
+}
+
+// cut notes that the context ended before all parts were measured: how many are
+// missing or not whole, and from which one on. That the time for all was over is a
+// warning, anything else what the command ends with.
+func (r *recorder) cut(ctx context.Context, missing, of int, first string) {
+	err := fmt.Errorf("%w: %d of %d parts are missing or not whole, from %s on", context.Cause(ctx), missing, of, first)
+	switch {
+	case r.empty():
+		r.ended = fmt.Errorf("%w before anything was measured", context.Cause(ctx))
+	case errors.Is(err, errTimeUp):
+		r.a.complain(err)
+	default:
+		r.ended = err
+	}
 }

@@ -63,7 +63,7 @@ func TestPointsAreMediansWithQuartiles(t *testing.T) {
 	r := (&app{stdout: &out, stderr: &errs, args: []string{"compare", "--file", "my rules"}}).newRecorder(true)
 	r.point(results.Point{Metric: "lookup"}, 9, 1, 5, 3, 7)
 	r.point(results.Point{Metric: "bytes"}, 8)
-	r.gap(results.Gap{Command: "lookup", Engine: "oak", Set: "fw1", Rules: 10}, errors.New("oak: it has \x1b leaves"))
+	r.gap(t.Context(), results.Gap{Command: "lookup", Engine: "oak", Set: "fw1", Rules: 10}, errors.New("oak: it has \x1b leaves"))
 	require.NoError(t, r.end())
 	run, err := results.Read(&out)
 	require.NoError(t, err)
@@ -79,7 +79,7 @@ func TestWrongAnswersAreWhatARecordEndsWith(t *testing.T) {
 	var errs bytes.Buffer
 	r := (&app{stdout: &bytes.Buffer{}, stderr: &errs}).newRecorder(false)
 	wrong := &compare.WrongError{Checked: compare.Checked{Packets: 3, Wrong: 2, First: &compare.Mismatch{Text: "dport=1", Got: 1, Want: -1}}}
-	r.gap(results.Gap{Engine: "oak", Set: "fw1", Rules: 10}, wrong)
+	r.gap(t.Context(), results.Gap{Engine: "oak", Set: "fw1", Rules: 10}, wrong)
 	require.EqualError(t, r.end(), "oak, fw1, 10 rules: "+wrong.Error())
 	require.Empty(t, errs.String(), "it is said once, by the end of the command")
 }

@@ -34,10 +34,10 @@ const mostResults = 256 << 20
 func (reportCmd) Help() string {
 	return `Draws results, or runs bench all and draws what it writes to results.json in
 the same folder. index.html needs no other file; each of its plots is NAME.svg and
-NAME.png too, 800 pixels of a screen wide. Results are files that commands write with
---json or bench all with --out; they must be of one machine. Of figures that are in
-two of them, those of the last file are drawn. What was not measured is listed with
-the reason.
+NAME.png too, 800 pixels of a screen wide. Results are files that compare, build,
+memory, scale and iptables write with --json, or bench all with --out; they must be of
+one machine. Of figures that are in two of them, those of the last file are drawn.
+What was not measured is listed with the reason.
 
 Plots: ` + strings.Join(report.Names(), ", ") + `.
 
@@ -84,7 +84,8 @@ func (cmd *reportCmd) Run(a *app) error {
 }
 
 // measure runs bench all, whose results become the command's, in a file beside
-// the page. An error with results is one of engines that answered wrongly.
+// the page. An error with results is one of engines that answered wrongly, or of an
+// interrupt.
 func (cmd *reportCmd) measure(a *app) error {
 	if err := os.MkdirAll(cmd.Out, 0o777); err != nil {
 		return files.Error(cmd.Out, err)
@@ -102,7 +103,7 @@ func (cmd *reportCmd) measure(a *app) error {
 	}
 	cmd.Results = []string{path}
 	if code != exitOK {
-		return errors.New("what was wrong is left out of the page")
+		return errors.New("what was wrong or not measured is left out of the page")
 	}
 	return nil
 }
@@ -131,14 +132,18 @@ func (a *app) readResults(path string) (*results.Run, error) {
 	defer done()
 	bounded := &io.LimitedReader{R: r, N: mostResults}
 	run, err := results.Read(bounded)
-	if err != nil && bounded.N == 0 {
+	switch {
+	case err == nil:
+		return run, nil
+	case bounded.N == 0:
 		err = fmt.Errorf("results of more than %s", size(mostResults))
-	}
-	if errors.Is(err, io.EOF) {
+	case errors.Is(err, io.EOF):
 		err = errors.New("no results: the file is empty")
+	default:
+		err = fmt.Errorf("no results of bench: %w; %s", err, whatWrites)
 	}
-	if err != nil {
-		return nil, files.Error(name, err)
-	}
-	return run, nil
+	return nil, files.Error(name, err)
 }
+
+// whatWrites says what results are written by.
+const whatWrites = "bench all writes them with --out, and compare, build, memory, scale and iptables with --json"

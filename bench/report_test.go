@@ -47,8 +47,9 @@ func TestReportSaysWhatIsWrong(t *testing.T) {
 		{exitData, []string{"--results", good, "--out", "x", "--sets", "acl9"}, `no results for a set "acl9"`},
 		{exitData, []string{"--results", good, "--out", blocked}, blocked + ": not a directory"},
 		{exitData, []string{"--results", blocked, "--out", "x"}, blocked + ": no results: the file is empty"},
-		{exitData, []string{"--results", file(t, "b", "{]"), "--out", "x"}, "results: invalid character"},
+		{exitData, []string{"--results", file(t, "b", "{]"), "--out", "x"}, "no results of bench: not the JSON of results: invalid character ']' looking for beginning of object key string; bench all writes them"},
 		{exitData, []string{"--results", file(t, "c", `{"format":2}`), "--out", "x"}, "results of format 2"},
+		{exitData, []string{"--results", file(t, "d", `{"rules":2}`), "--out", "x"}, `no results of bench: JSON without a "format"; bench all writes them with --out, and compare,`},
 		{exitData, []string{"--results", "/nowhere", "--out", "x"}, "/nowhere: no such file"},
 	} {
 		got := invoke(t, "", append([]string{"report"}, tt.args...)...)

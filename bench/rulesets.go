@@ -46,7 +46,7 @@ func (f *setFlags) sets(a *app, families []string, sizes []int) ([]ruleset, erro
 		return []ruleset{set}, nil
 	}
 	if len(f.Family) > 0 {
-		families = f.Family
+		families = once(f.Family)
 	}
 	if len(f.Rules) > 0 {
 		sizes = slices.Clone(f.Rules)
@@ -85,6 +85,16 @@ func (f *setFlags) sets(a *app, families []string, sizes []int) ([]ruleset, erro
 		}
 	}
 	return all, nil
+}
+
+// once returns a list without what it has had before.
+func once[T comparable](list []T) (short []T) {
+	for _, x := range list {
+		if !slices.Contains(short, x) {
+			short = append(short, x)
+		}
+	}
+	return short
 }
 
 // read returns the set of --file.

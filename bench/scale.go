@@ -4,8 +4,6 @@ package main
 // lookups with the number of cores.
 
 import (
-	"context"
-
 	"github.com/hipac-go/classifier/rules/files"
 )
 
@@ -58,7 +56,7 @@ func (cmd *scaleCmd) Run(a *app) error {
 	}
 	m := scaling(a, cmd.engineFlags, cmd.Seed)
 	m.cores = cores
-	return m.run(context.Background(), cmd.JSON, sets)
+	return m.run(cmd.JSON, sets)
 }
 
 // scaling returns the contest of the command.

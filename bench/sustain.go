@@ -21,8 +21,9 @@ const (
 // sustained is what lookups and edits did beside one another.
 type sustained struct {
 	alone, paced, flat rate // without edits, with edits at a pace, as fast as they go
-	checked, wrong     int  // packets compared with the linear walk in the end
+	checked, wrong     int  // packets compared with the reference walk in the end
 	cores              int
+	rounds             int // that are whole
 }
 
 // rate is how much was done in a time.
@@ -86,7 +87,7 @@ func sustain[T comparable](x *toggler[T], a *app, b budget, t *trace, idle int, 
 	}
 	at := 0
 	beside := func(r *rate, write func() error) {
-		if err != nil {
+		if err != nil || b.interrupted() {
 			return
 		}
 		var stop atomic.Bool
@@ -105,12 +106,18 @@ func sustain[T comparable](x *toggler[T], a *app, b budget, t *trace, idle int, 
 		beside(&s.alone, alone)
 		beside(&s.paced, func() error { return x.paced(round, &s.paced) })
 		beside(&s.flat, func() error { return x.flatOut(round, &s.flat) })
+		if b.interrupted() {
+			break
+		}
+		s.rounds++
 		progress(p + 1)
 	}
 	if err != nil {
 		return s, err
 	}
-	s.checked, s.wrong = x.check(a, b, untilSustained, t)
+	if s.rounds > 0 {
+		s.checked, s.wrong = x.check(a, b, untilSustained, t)
+	}
 	return s, nil
 }
 
@@ -144,11 +151,11 @@ func (x *toggler[T]) paced(most time.Duration, r *rate) error {
 	}
 }
 
-// checkedPackets is the number of packets that are compared with the linear walk
+// checkedPackets is the number of packets that are compared with the reference walk
 // after edits.
 const checkedPackets = 2000
 
-// check compares lookups with the linear walk of the rules that are in.
+// check compares lookups with the reference walk of the rules that are in.
 func (x *toggler[T]) check(a *app, b budget, share float64, t *trace) (checked, wrong int) {
 	got := make([]int32, min(checkedPackets, t.n))
 	for i := range got {
@@ -159,7 +166,7 @@ func (x *toggler[T]) check(a *app, b budget, share float64, t *trace) (checked, 
 	}
 	in := func(number int32) bool { return x.in[number] }
 	var bad atomic.Int64
-	checked = eachUntil(len(got), b.end(share), func(i int) {
+	checked = eachUntil(len(got), b, share, func(i int) {
 		if x.walk(t.key(i), in) != got[i] {
 			bad.Add(1)
 		}

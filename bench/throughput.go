@@ -152,8 +152,8 @@ func (m *contest) throughput(ctx context.Context, set ruleset, cores []int) erro
 		bar.at(p + 1)
 	}
 	for _, s := range all {
-		if ctx.Err() != nil && len(s.perSec) < 3 {
-			m.rec.gap(results.Gap{Command: s.Command, Engine: s.Engine, Set: s.Set, Rules: s.Rules}, context.Cause(ctx))
+		if ctx.Err() != nil && len(s.perSec) < leastPasses {
+			m.rec.gap(ctx, results.Gap{Command: s.Command, Engine: s.Engine, Set: s.Set, Rules: s.Rules}, context.Cause(ctx))
 			continue
 		}
 		m.rec.point(s.Point, s.perSec...)
@@ -195,7 +195,7 @@ func coresOf(given []int) ([]int, error) {
 		}
 	}
 	if len(given) > 0 {
-		return given, nil
+		return once(given), nil
 	}
 	return doubling(most), nil
 }

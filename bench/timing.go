@@ -3,6 +3,7 @@ package main
 // Timing: nine passes over the packets, all paths in turn in each of them.
 
 import (
+	"context"
 	"runtime"
 	"slices"
 	"time"
@@ -93,9 +94,9 @@ func median(x []float64) float64 {
 }
 
 // calibrate finds how many of n packets a run can take.
-func (t *timed) calibrate(n int, e effort) {
+func (t *timed) calibrate(ctx context.Context, n int, e effort) {
 	t.packets, t.repeat = min(8, n), 1
-	for {
+	for ctx.Err() == nil {
 		took := max(1, t.time(0, t.packets, 1))
 		switch {
 		case t.err != nil:
@@ -163,9 +164,13 @@ func (t *timed) pass(p, n int, e effort) {
 	t.ns = append(t.ns, float64(took.Nanoseconds())/float64(t.packets*t.repeat))
 }
 
+// leastPasses is the number of passes that is enough to tell where the time for
+// all of them was not there.
+const leastPasses = 3
+
 // measure times the list over n packets. It calls progress with the number of
-// passes done.
-func measure(list []*timed, n int, e effort, progress func(int)) {
+// passes done. When the context ends it does too, with the passes that it has.
+func measure(ctx context.Context, list []*timed, n int, e effort, progress func(int)) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	// What allocates comes last in a pass, and its rubbish goes before the next.
@@ -179,13 +184,16 @@ func measure(list []*timed, n int, e effort, progress func(int)) {
 		}
 		first[t.group] = t
 		t.first = true
-		t.calibrate(n, e)
+		t.calibrate(ctx, n, e)
 	}
 	for p := range passes {
 		if p == 0 || list[len(list)-1].garbage {
 			runtime.GC()
 		}
 		for _, t := range list {
+			if ctx.Err() != nil {
+				return
+			}
 			t.pass(p, n, e)
 		}
 		progress(p + 1)

@@ -25,7 +25,7 @@ func TestMeasuringMakesNinePassesOfAllInTurn(t *testing.T) {
 	garbage.garbage = true
 	list := []*timed{garbage, one("a"), one("b"), one("b")}
 	last := 0
-	measure(list, n, effort{most: time.Hour, least: 0}, func(p int) { last = p })
+	measure(t.Context(), list, n, effort{most: time.Hour, least: 0}, func(p int) { last = p })
 	require.Equal(t, passes, last)
 	for _, m := range list {
 		require.Len(t, m.ns, passes)
@@ -54,7 +54,7 @@ func TestSlowWorkTakesAPartOfThePacketsAnotherInEachPass(t *testing.T) {
 		}
 		inner(from, to)
 	}
-	measure([]*timed{busy, follower}, n, effort{most: time.Millisecond}, func(int) {})
+	measure(t.Context(), []*timed{busy, follower}, n, effort{most: time.Millisecond}, func(int) {})
 	require.Less(t, busy.packets, n)
 	require.Positive(t, busy.packets)
 	require.Equal(t, busy.packets, follower.packets)
@@ -64,7 +64,7 @@ func TestSlowWorkTakesAPartOfThePacketsAnotherInEachPass(t *testing.T) {
 func TestQuickWorkIsRepeated(t *testing.T) {
 	calls := 0
 	quick := &timed{group: "a", run: func(int, int) { calls++ }}
-	measure([]*timed{quick}, 1, effort{most: time.Second, least: time.Millisecond}, func(int) {})
+	measure(t.Context(), []*timed{quick}, 1, effort{most: time.Second, least: time.Millisecond}, func(int) {})
 	require.Greater(t, quick.repeat, 1)
 	require.Greater(t, calls, passes*quick.repeat)
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // walkedShare is the share of edits after which the answer is compared with that
-// of the linear walk: one in so many.
+// of the reference walk: one in so many.
 const walkedShare = 4
 
 // toggler puts rules held out into a live list, and takes them out again.
@@ -124,7 +124,7 @@ type editTimes struct {
 	cpu     []time.Duration // of the thread
 	changed int             // so many changed the answer for their packet
 	other   int             // after so many another rule decided instead
-	walked  int             // so many were compared with the linear walk
+	walked  int             // so many were compared with the reference walk
 	wrong   int
 }
 
@@ -211,7 +211,7 @@ func (x *toggler[T]) round(a *app, b budget, order []int, t *editTimes) (int, er
 	}
 	n := (len(got) + walkedShare - 1) / walkedShare
 	wrong := make([]bool, len(got))
-	walked := eachUntil(n, b.end(untilEdits), func(i int) {
+	walked := eachUntil(n, b, untilEdits, func(i int) {
 		i = min(i*walkedShare+from%walkedShare, len(got)-1)
 		in := func(number int32) bool { return was[number] != (when[number] <= i) }
 		wrong[i] = x.walk(x.witness[order[i]].key, in) != got[i]
@@ -225,12 +225,12 @@ func (x *toggler[T]) round(a *app, b budget, order []int, t *editTimes) (int, er
 	return len(got), nil
 }
 
-// eachUntil calls f for 0 to n-1 on all cores, but for fewer when the time is
-// over, and returns for how many.
-func eachUntil(n int, end time.Time, f func(i int)) int {
+// eachUntil calls f for 0 to n-1 on all cores, but for fewer when the share of the
+// time is over, and returns for how many.
+func eachUntil(n int, b budget, share float64, f func(i int)) int {
 	var done atomic.Int64
 	each(n, 8, func(from, to int) {
-		if from >= 64 && !end.IsZero() && time.Now().After(end) {
+		if from >= 64 && b.over(share) {
 			return
 		}
 		for i := from; i < to; i++ {

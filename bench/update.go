@@ -4,21 +4,15 @@ package main
 // lookups.
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os/exec"
 	"runtime"
 	"slices"
-	"strconv"
-	"strings"
-	"text/tabwriter"
 	"time"
 
-	"github.com/hipac-go/classifier/bench/compare"
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/files"
@@ -50,7 +44,7 @@ as often as it takes for some 5,000 edits of a kind. The clock of an edit starts
 its transaction begins, and stops when a lookup has returned the answer for a
 packet inside the rule: one whose answer the edit changes, where there is one. All
 these answers are compared with what the rules present say, every fourth also
-with the linear walk.
+with the reference walk.
 
     insert, delete   microseconds of an edit
     edits/s          edits, one after the other, while another goroutine looks up
@@ -104,6 +98,8 @@ type updateResult struct {
 
 	Kernel *kernelTimes `json:"kernel,omitempty"`
 
+	reached                phase
+	interrupted            bool
 	rules                  int
 	rulesName, packetsName string
 	packets                int
@@ -112,6 +108,24 @@ type updateResult struct {
 	sustained              sustained
 	drift                  drift
 	wrong                  []error
+}
+
+// phase is how far a run has come: all up to it has figures.
+type phase int
+
+const (
+	rebuilt phase = iota + 1
+	edited
+	besideEdits
+	afterEdits
+)
+
+// phaseKeys are the keys of a phase in the object that is printed.
+var phaseKeys = map[phase][]string{
+	rebuilt:     {"rebuild_us"},
+	edited:      {"insert_us_p50", "insert_us_p99", "insert_us_max", "delete_us_p50", "delete_us_p99", "delete_us_max"},
+	besideEdits: {"edits_per_second", "lookup_slowdown_during", "edits_per_second_during", "cpu_slowdown_during"},
+	afterEdits:  {"lookup_slowdown_after", "memory_growth_after", "lookup_slowdown_after_build", "memory_growth_after_build"},
 }
 
 // Run measures.
@@ -127,22 +141,54 @@ func (cmd *updateCmd) Run(a *app) error {
 	var res *updateResult
 	switch {
 	case set.Native != nil:
-		res, err = update(a, cmd, set.Name, set.Native, began)
+		res, err = updateUntil(a, cmd, set.Name, set.Native, began)
 	case set.ClassBench != nil:
-		res, err = update(a, cmd, set.Name, set.ClassBench, began)
+		res, err = updateUntil(a, cmd, set.Name, set.ClassBench, began)
 	default:
 		return files.BadUsage("%s holds iptables rules, which are chains and no list", set.Name)
 	}
 	if err != nil {
 		return err
 	}
-	if cmd.Kernel {
+	if cmd.Kernel && !res.interrupted {
 		res.Kernel = kernelChanges(res.rules, exec.LookPath)
 	}
 	if err := res.print(a, cmd.JSON); err != nil {
 		return err
 	}
+	if res.interrupted {
+		return errors.Join(append(res.wrong, res.ended(a.effort))...)
+	}
 	return errors.Join(res.wrong...)
+}
+
+// updateUntil measures a list until an interrupt, which is one of the program as
+// ever while input is read.
+func updateUntil[T comparable](a *app, cmd *updateCmd, name string, l *rules.List[T], began time.Time) (*updateResult, error) {
+	t, err := updateTrace(a, cmd, name, l)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := interruptible()
+	defer stop()
+	return update(ctx, a, cmd, name, l, t, began)
+}
+
+// updateTrace returns the packets that are looked up.
+func updateTrace[T comparable](a *app, cmd *updateCmd, name string, l *rules.List[T]) (t *trace, err error) {
+	if l.Len() == 0 {
+		return nil, files.Error(name, errors.New("no rules, and so nothing to edit"))
+	}
+	if cmd.Packets == "" {
+		t, err = makeTrace(l, a.effort.packets, cmd.Seed)
+	} else {
+		t, err = a.readTrace(&cmd.PacketFlags, l.Schema())
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.shuffle(cmd.Seed)
+	return t, nil
 }
 
 // Shares of effort.whole by which phases end where there is more to do than time.
@@ -155,96 +201,101 @@ const (
 
 // budget is the time of a run.
 type budget struct {
+	ctx   context.Context // with its end the time is over
 	began time.Time
 	whole time.Duration // 0: no limit
 }
 
+func (b budget) interrupted() bool { return b.ctx.Err() != nil }
+
 // over reports whether the share of the time is over.
-func (b budget) over(share float64) bool { return b.whole > 0 && b.left(share) <= 0 }
+func (b budget) over(share float64) bool {
+	return b.interrupted() || b.whole > 0 && b.left(share) <= 0
+}
 
 // left returns what is left of the share of the time, 0 at least.
 func (b budget) left(share float64) time.Duration {
+	if b.interrupted() {
+		return 0
+	}
 	return max(0, time.Duration(share*float64(b.whole))-time.Since(b.began))
 }
 
-// end returns when the share of the time is over, the zero time for never.
-func (b budget) end(share float64) time.Time {
-	if b.whole == 0 {
-		return time.Time{}
-	}
-	return b.began.Add(time.Duration(share * float64(b.whole)))
-}
-
-// update measures a list.
-func update[T comparable](a *app, cmd *updateCmd, name string, l *rules.List[T], began time.Time) (*updateResult, error) {
-	b := budget{began, a.effort.whole}
-	if l.Len() == 0 {
-		return nil, files.Error(name, errors.New("no rules, and so nothing to edit"))
-	}
-	var t *trace
-	var err error
-	if cmd.Packets == "" {
-		t, err = makeTrace(l, a.effort.packets, cmd.Seed)
-	} else {
-		t, err = a.readTrace(&cmd.PacketFlags, l.Schema())
-	}
-	if err != nil {
-		return nil, err
-	}
-	t.shuffle(cmd.Seed)
+// update measures a list until the context ends.
+func update[T comparable](ctx context.Context, a *app, cmd *updateCmd, name string, l *rules.List[T], t *trace, began time.Time) (*updateResult, error) {
+	b := budget{ctx, began, a.effort.whole}
 	res := &updateResult{rules: l.Len(), rulesName: name, packets: t.n, packetsName: t.name}
-
-	full, took, err := rebuild(a, l)
-	if err != nil {
-		return nil, files.Error(name, err)
-	}
-	res.Rebuild = micros(took)
-	h, err := holdOut(l, full, cmd.Seed)
-	if err != nil {
-		return nil, files.Error(name, err)
-	}
-	res.held, res.hiders = len(h.held), h.hiders
-
-	full = nil // the garbage collector looks at no more than a program has
-
-	idle := runtime.NumGoroutine()
-	live, err := hipac.NewLive(context.Background(), h.base, nil)
-	if err != nil {
-		return nil, files.Error(name, err)
-	}
-	x := &toggler[T]{heldOut: h, live: live, in: make([]bool, len(h.held)), r: rand.New(rand.NewPCG(cmd.Seed, 2))}
-	bar := a.newProgress("editing", editsOfAKind(len(h.held), a.effort))
-	res.insert, res.delete, err = x.measure(a, b, bar.at)
-	bar.done()
-	if err != nil {
-		return nil, files.Error(name, err)
-	}
-	settle(live, idle, 0, b, untilEdits)
-	bar = a.newProgress("looking up", passes)
-	res.sustained, err = sustain(x, a, b, t, idle, bar.at)
-	bar.done()
-	if err != nil {
-		return nil, files.Error(name, err)
-	}
-	settle(live, idle, 0, b, untilSustained)
-	bar = a.newProgress("editing on", a.effort.edits)
-	res.drift, err = wander(x, a, b, t, idle, bar.at)
-	bar.done()
-	if err != nil {
+	err := measurePhases(res, a, b, cmd.Seed, l, t)
+	res.interrupted = res.reached < afterEdits && b.interrupted()
+	if err != nil && !res.interrupted {
 		return nil, files.Error(name, err)
 	}
 	res.figures()
 	return res, nil
 }
 
+// measurePhases measures phase by phase. A phase is reached when it has figures.
+func measurePhases[T comparable](res *updateResult, a *app, b budget, seed uint64, l *rules.List[T], t *trace) error {
+	full, took, err := rebuild(b.ctx, a, l)
+	if err != nil {
+		return err
+	}
+	res.Rebuild, res.reached = micros(took), rebuilt
+	h, err := holdOut(b.ctx, l, full, seed)
+	if err != nil {
+		return err
+	}
+	res.held, res.hiders = len(h.held), h.hiders
+
+	full = nil // the garbage collector looks at no more than a program has
+
+	idle := runtime.NumGoroutine()
+	live, err := hipac.NewLive(b.ctx, h.base, nil)
+	if err != nil {
+		return err
+	}
+	x := &toggler[T]{heldOut: h, live: live, in: make([]bool, len(h.held)), r: rand.New(rand.NewPCG(seed, 2))}
+	bar := a.newProgress("editing", editsOfAKind(len(h.held), a.effort))
+	res.insert, res.delete, err = x.measure(a, b, bar.at)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	res.reached = edited
+	if b.interrupted() {
+		return nil
+	}
+	settle(live, idle, 0, b, untilEdits)
+	bar = a.newProgress("looking up", passes)
+	res.sustained, err = sustain(x, a, b, t, idle, bar.at)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	if res.sustained.rounds > 0 {
+		res.reached = besideEdits
+	}
+	if b.interrupted() {
+		return nil
+	}
+	settle(live, idle, 0, b, untilSustained)
+	bar = a.newProgress("editing on", a.effort.edits)
+	res.drift, err = wander(x, a, b, t, idle, bar.at)
+	bar.done()
+	if err == nil && !res.drift.interrupted {
+		res.reached = afterEdits
+	}
+	return err
+}
+
 // rebuild builds all rules up to three times, and returns the classifier and the
 // median of the wall-clock times.
-func rebuild[T comparable](a *app, l *rules.List[T]) (c *hipac.Classifier[T], took time.Duration, err error) {
+func rebuild[T comparable](ctx context.Context, a *app, l *rules.List[T]) (c *hipac.Classifier[T], took time.Duration, err error) {
 	var all []time.Duration
 	for began := time.Now(); len(all) == 0 || len(all) < 3 && time.Since(began) < a.effort.build; {
 		runtime.GC()
 		start := time.Now()
-		if c, err = hipac.Build(context.Background(), l, options(pathTree)); err != nil {
+		if c, err = hipac.Build(ctx, l, options(pathTree)); err != nil {
 			return nil, 0, err
 		}
 		all = append(all, time.Since(start))
@@ -312,96 +363,3 @@ func ratio(a, b float64) float64 {
 	}
 	return round(a/b, 4)
 }
-
-func (r *updateResult) print(a *app, asJSON bool) error {
-	if cut := r.cut(a.effort); cut != "" {
-		a.warn("time ran out: %s", cut)
-	}
-	if asJSON {
-		return printJSON(a.stdout, r)
-	}
-	return r.text(a.stdout)
-}
-
-// cut says what there was no time for, "" for nothing.
-func (r *updateResult) cut(e effort) string {
-	var parts []string
-	each := editsOfAKind(r.held, e)
-	if n := len(r.insert.took); n < each {
-		parts = append(parts, fmt.Sprintf("%d of %d inserts and deletes", n, each))
-	}
-	if n := len(r.drift.took); n < r.drift.of {
-		parts = append(parts, fmt.Sprintf("%d of %d random edits", n, r.drift.of))
-	}
-	if !r.drift.settled {
-		parts = append(parts, "work in the background was not waited for")
-	}
-	return strings.Join(parts, "; ")
-}
-
-func (r *updateResult) text(w io.Writer) error {
-	s, d := &r.sustained, &r.drift
-	var out bytes.Buffer
-	fmt.Fprintf(&out, "rules    %d, %s\n", r.rules, files.Printable(r.rulesName))
-	fmt.Fprintf(&out, "packets  %d, %s\n", r.packets, files.Printable(r.packetsName))
-	fmt.Fprintf(&out, "held out %d: %d since they hide another rule, the others at random\n", r.held, r.hiders)
-	fmt.Fprintf(&out, "rebuild  %s\n\n", seconds(r.Rebuild/1e6))
-
-	tab := tabwriter.NewWriter(&out, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(tab, "edit\tedits\tp50\tp99\tmax\tanswers changed\twalked\twrong\t\n")
-	three := func(t []time.Duration) string {
-		return microseconds(quantile(t, 0.5)) + "\t" + microseconds(quantile(t, 0.99)) + "\t" + microseconds(quantile(t, 1))
-	}
-	for _, e := range []struct {
-		name, changed string
-		walked, wrong int
-		t             *editTimes
-	}{
-		{"insert", strconv.Itoa(r.insert.changed), r.insert.walked, r.insert.wrong, &r.insert},
-		{"delete", strconv.Itoa(r.delete.changed), r.delete.walked, r.delete.wrong, &r.delete},
-		{"random", "-", d.checked, d.wrong, &d.editTimes},
-	} {
-		fmt.Fprintf(tab, "%s\t%d\t%s\t%s\t%d\t%d\t\n", e.name, len(e.t.took), three(e.t.took), e.changed, e.walked, e.wrong)
-		if clockNote() == "" {
-			fmt.Fprintf(tab, "CPU\t\t%s\t\t\t\t\n", three(e.t.cpu))
-		}
-	}
-	tab.Flush()
-	fmt.Fprintf(&out, "\nWall-clock time from the beginning of a transaction to the answer of a lookup, and\n"+
-		"CPU time of the thread with about a microsecond for asking for it, which is without\n"+
-		"what others do in between; after %d of the deletes another rule decided the packet\n\n", r.delete.other)
-
-	fmt.Fprintf(tab, "lookups\tedits/s\tlookups/s\tslowdown\tCPU per lookup\t\n")
-	for _, e := range []struct {
-		name string
-		r    *rate
-	}{{"alone", &s.alone}, {fmt.Sprintf("with %d edits/s", pace), &s.paced}, {"with all edits", &s.flat}} {
-		fmt.Fprintf(tab, "%s\t%.0f\t%.0f\t%.2f\t%s\t\n", e.name, e.r.editsPerSecond(), e.r.lookupsPerSecond(),
-			ratio(s.alone.lookupsPerSecond(), e.r.lookupsPerSecond()), nanoseconds(e.r.nanosecondsOfCPU()))
-	}
-	tab.Flush()
-	fmt.Fprintf(&out, "\nOne goroutine looks up, another edits; %d packets walked in the end, %d wrong\n", s.checked, s.wrong)
-	if s.cores == 1 {
-		out.WriteString("They share one core, so that the slowdown is that of taking turns\n")
-	}
-
-	fmt.Fprintf(&out, "\nafter %d random edits (%d inserts, %d deletes, %d moves), with %d rules:\n\n", len(d.took), d.inserts, d.deletes, d.moves, d.rules)
-	fmt.Fprintf(tab, "list\tlookup\tslowdown\tmemory\tgrowth\t\n")
-	for _, e := range []struct {
-		name string
-		c    *costs
-	}{{"edited", &d.live}, {"NewLive", &d.fresh}, {"Build", &d.build}} {
-		fmt.Fprintf(tab, "%s\t%s\t%.3f\t%s\t%.3f\t\n", e.name, nanoseconds(e.c.ns), ratio(d.live.ns, e.c.ns), size(e.c.bytes), ratio(float64(d.live.bytes), float64(e.c.bytes)))
-	}
-	tab.Flush()
-	fmt.Fprintf(&out, "\n%s per lookup, medians of %d passes in random order; slowdown and\n"+
-		"growth are of the edited list over that of the line; %d packets walked, %d wrong;\n"+
-		"%d places looked at, %d wrong\n", strings.ToUpper(compare.Clock[:1])+compare.Clock[1:], passes, d.checked, d.wrong, d.placed, d.misplaced)
-	if r.Kernel != nil {
-		r.Kernel.text(&out, r.rules)
-	}
-	_, err := w.Write(out.Bytes())
-	return err
-}
-
-func microseconds(us float64) string { return nanoseconds(us * 1e3) }

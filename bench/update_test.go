@@ -117,7 +117,7 @@ func heldOutOf(t *testing.T, family string, n int) *toggler[string] {
 	require.NoError(t, err)
 	full, err := hipac.Build(context.Background(), l, nil)
 	require.NoError(t, err)
-	h, err := holdOut(l, full, 1)
+	h, err := holdOut(t.Context(), l, full, 1)
 	require.NoError(t, err)
 	live, err := hipac.NewLive(context.Background(), h.base, nil)
 	require.NoError(t, err)
@@ -149,7 +149,7 @@ func TestRulesThatHideOthersAreHeldOut(t *testing.T) {
 	require.NoError(t, err)
 	full, err := hipac.Build(context.Background(), l, nil)
 	require.NoError(t, err)
-	h, err := holdOut(l, full, 1)
+	h, err := holdOut(t.Context(), l, full, 1)
 	require.NoError(t, err)
 	require.Equal(t, 1, h.hiders)
 	// The first of the rules that are alike hides the others.
@@ -234,7 +234,7 @@ func TestTheWalkFindsWhatTheWitnessDoesNot(t *testing.T) {
 	w.held, w.base = nil, 399
 	a := &app{tamper: func(_ string, positions []int32) { positions[0] = 399 }}
 	var times editTimes
-	n, err := x.round(a, budget{}, order, &times)
+	n, err := x.round(a, budget{ctx: t.Context()}, order, &times)
 	require.NoError(t, err)
 	require.Equal(t, len(x.held), n)
 	require.Equal(t, len(x.held)/walkedShare, times.walked)
@@ -272,13 +272,16 @@ func TestRoundsOfEditsAreWhole(t *testing.T) {
 }
 
 func TestABudgetEndsAtItsShares(t *testing.T) {
-	b := budget{time.Now().Add(-10 * time.Second), 20 * time.Second}
+	b := budget{t.Context(), time.Now().Add(-10 * time.Second), 20 * time.Second}
 	require.True(t, b.over(0.4))
 	require.False(t, b.over(0.9))
 	require.Zero(t, b.left(0.4))
-	require.Equal(t, b.began.Add(5*time.Second), b.end(0.25))
-	require.False(t, budget{}.over(0.4), "none is never over")
-	require.True(t, budget{}.end(0.4).IsZero())
+	require.False(t, budget{ctx: t.Context()}.over(0.4), "none is never over")
+	ctx, cancel := context.WithCancel(t.Context())
+	b.ctx = ctx
+	cancel()
+	require.True(t, b.over(0.9), "but by an interrupt")
+	require.Zero(t, b.left(0.9))
 }
 
 func TestRandomEditsLeaveTheListThatTheyMake(t *testing.T) {

@@ -24,7 +24,8 @@ type drift struct {
 	rules                   int // in the end
 	live, fresh, build      costs
 	settled                 bool // work in the background had ended
-	checked, wrong          int  // packets compared with the linear walk
+	interrupted             bool // there are no costs
+	checked, wrong          int  // packets compared with the reference walk
 	placed, misplaced       int  // rules looked at where they were put
 }
 
@@ -73,7 +74,7 @@ func wander[T comparable](x *toggler[T], a *app, b budget, t *trace, idle int, p
 		}
 	}
 	runtime.UnlockOSThread()
-	if err != nil {
+	if d.interrupted = b.interrupted(); err != nil || d.interrupted {
 		return d, err
 	}
 	d.settled = settle(w.live, idle, a.effort.quiet, b, untilSettled)
@@ -88,13 +89,14 @@ func wander[T comparable](x *toggler[T], a *app, b budget, t *trace, idle int, p
 	w.check(&d, a, b, l, t)
 
 	before = heap()
-	fresh, err := hipac.NewLive(context.Background(), l, nil)
-	if err != nil {
+	fresh, err := hipac.NewLive(b.ctx, l, nil)
+	if d.interrupted = b.interrupted(); err != nil || d.interrupted {
 		return d, err
 	}
 	middle := heap()
-	built, err := buildPath(l, pathTree)
+	built, err := buildPath(b.ctx, l, pathTree)
 	if err != nil {
+		d.interrupted = b.interrupted()
 		return d, err
 	}
 	// The edited list has most of its rules for itself: so have the others.
@@ -108,7 +110,10 @@ func wander[T comparable](x *toggler[T], a *app, b budget, t *trace, idle int, p
 	if b.over(untilDrift) {
 		e.warm /= 5
 	}
-	measure(times, t.n, e, func(int) {})
+	measure(b.ctx, times, t.n, e, func(int) {})
+	if d.interrupted = len(times[2].ns) < leastPasses; d.interrupted {
+		return d, nil
+	}
 	d.live.ns, d.fresh.ns, d.build.ns = times[0].median(), times[1].median(), times[2].median()
 	with := heap()
 	gone := make(chan struct{})
@@ -117,7 +122,7 @@ func wander[T comparable](x *toggler[T], a *app, b budget, t *trace, idle int, p
 	if !freed(gone) {
 		return d, errors.New("the memory of the list was not freed")
 	}
-	d.live.bytes = with - heap()
+	d.live.bytes = max(0, with-heap()) // of a few rules it is less than the noise
 	runtime.KeepAlive(times)
 	runtime.KeepAlive(l)
 	return d, nil
@@ -199,7 +204,7 @@ func (w *wanderer[T]) edit(kind, to int, rule *rules.Rule[T]) (err error) {
 	return tx.Commit(context.Background())
 }
 
-// check compares lookups with the linear walk of the rules that are left.
+// check compares lookups with the reference walk of the rules that are left.
 func (w *wanderer[T]) check(d *drift, a *app, b budget, l *rules.List[T], t *trace) {
 	got := make([]int32, min(checkedPackets, t.n))
 	for i := range got {
@@ -212,7 +217,7 @@ func (w *wanderer[T]) check(d *drift, a *app, b budget, l *rules.List[T], t *tra
 		a.tamper("random", got)
 	}
 	var wrong atomic.Int64
-	d.checked = eachUntil(len(got), b.end(untilSettled), func(i int) {
+	d.checked = eachUntil(len(got), b, untilSettled, func(i int) {
 		want := int32(none)
 		if p, ok := l.First(t.key(i)); ok {
 			want = int32(p)

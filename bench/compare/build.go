@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // PeersDir is the folder of the peers' module in the project's source.
@@ -124,6 +125,8 @@ func goBuild(ctx context.Context, command, source, path string, dpdk bool) error
 	}
 	c := exec.CommandContext(ctx, command, append(args, ".")...)
 	c.Dir = source
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) } // it removes what it has in work
+	c.WaitDelay = 5 * time.Second
 	if dpdk {
 		c.Env = append(os.Environ(), "CGO_ENABLED=1")
 	}
@@ -131,8 +134,10 @@ func goBuild(ctx context.Context, command, source, path string, dpdk bool) error
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil:
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return &SkipError{fmt.Sprintf("building them took too long: %v", context.Cause(ctx))}
+	case ctx.Err() != nil:
+		return &SkipError{fmt.Sprintf("building them was ended: %v", context.Cause(ctx))}
 	case errors.As(err, new(*exec.ExitError)):
 		lines := strings.Split(strings.TrimSpace(string(said)), "\n")
 		return &SkipError{"they cannot be built: " + cut(strings.Join(lines[max(0, len(lines)-3):], "; "))}

@@ -17,7 +17,8 @@ const BatchKeys = 64
 // Own returns the makers of our own engines: "hipac" looks up one key at a time,
 // "hipac-batch" BatchKeys at a time, "hipac-live" one key at a time in a list
 // that can be edited, "hipac-index" one key at a time in the index engine.
-// "linear" is the walk along the list that defines the right answer.
+// "reference" is the walk along the list that defines the right answer; "linear" is
+// the name of a baseline, the same walk over rules packed for it.
 func Own() []*Maker {
 	const source = "this project"
 	return []*Maker{
@@ -44,7 +45,7 @@ func Own() []*Maker {
 				c, err := build(ctx, l, &hipac.Options{Engine: hipac.Index, MemoryLimit: bytes})
 				return &single{c, l.Schema().KeyLen(), true}, err
 			}},
-		{Name: "linear", Title: "walk along the list", Source: source,
+		{Name: "reference", Title: "walk along the list", Source: source,
 			Note: "It defines the right answer. Its memory is the list of rules, and counted as nothing here.",
 			Make: func(_ context.Context, l *rules.List[string], _ int64) (Engine, error) {
 				return &walk{l}, nil

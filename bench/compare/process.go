@@ -66,6 +66,7 @@ func startProcess(name string, command []string) (*process, error) {
 	cmd.Env = append(os.Environ(), "GOTRACEBACK=single")
 	cmd.Stderr = p.stderr
 	cmd.WaitDelay = time.Second
+	apart(cmd)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -82,13 +83,27 @@ func startProcess(name string, command []string) (*process, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	w.Close()
+	running.Store(p, nil)
 	p.in, p.out = in, bufio.NewReaderSize(r, maxLine)
 	p.wait = sync.OnceValue(func() error {
 		err := cmd.Wait()
 		r.Close()
+		running.Delete(p)
 		return err
 	})
 	return p, nil
+}
+
+// running are the processes that have not been waited for.
+var running sync.Map
+
+// KillAll ends the processes of all peers, for a program that is about to end
+// without closing its contestants. It may be called at any time.
+func KillAll() {
+	running.Range(func(p, _ any) bool {
+		p.(*process).cmd.Process.Kill()
+		return true
+	})
 }
 
 // end ends the process, if it has not.

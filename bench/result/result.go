@@ -5,6 +5,7 @@ package result
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -87,7 +88,10 @@ func (r *Run) Write(w io.Writer) error {
 func Read(r io.Reader) (*Run, error) {
 	var out Run
 	if err := json.NewDecoder(r).Decode(&out); err != nil {
-		return nil, fmt.Errorf("results: %w", err)
+		return nil, fmt.Errorf("not the JSON of results: %w", err)
+	}
+	if out.Format == 0 {
+		return nil, errors.New(`JSON without a "format"`)
 	}
 	if out.Format != 1 {
 		return nil, fmt.Errorf("results of format %d: this program reads format 1", out.Format)

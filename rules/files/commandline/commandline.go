@@ -67,9 +67,30 @@ func (p *Program) Run(cli any, args []string, bound ...any) (code int) {
 	case errors.Is(err, syscall.EPIPE): // the help went to a reader that is gone
 		return OK
 	case err != nil:
-		return p.Fail(files.BadUsage(`%v ("%s --help" tells more)`, err, p.Name))
+		return p.Fail(p.badUsage(err))
 	}
 	return p.Fail(command.Run(bound...))
+}
+
+// badUsage says what is wrong with arguments.
+func (p *Program) badUsage(err error) error {
+	var parse *kong.ParseError
+	word, unexpected := strings.CutPrefix(err.Error(), "unexpected argument ")
+	if unexpected && errors.As(err, &parse) {
+		node := parse.Context.Model.Node
+		if s := parse.Context.Selected(); s != nil {
+			node = s
+		}
+		var names []string
+		for _, c := range node.Children {
+			names = append(names, c.Name)
+		}
+		if names != nil {
+			word, _, _ = strings.Cut(word, ", did you mean")
+			return files.BadUsage("there is no command %q; choose from %s", word, strings.Join(names, ", "))
+		}
+	}
+	return files.BadUsage(`%v ("%s --help" tells more)`, err, p.Name)
 }
 
 // Fail prints an error, if any, and returns the exit code for it.

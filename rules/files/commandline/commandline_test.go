@@ -58,3 +58,23 @@ func TestHelpIsPrintedAndNothingRun(t *testing.T) {
 	require.Contains(t, out.String(), "what it does")
 	require.Contains(t, out.String(), "--number")
 }
+
+func TestAnUnknownCommandIsAnsweredWithTheCommands(t *testing.T) {
+	var cli struct {
+		Make struct {
+			Rules failing `cmd:""`
+			Flows failing `cmd:""`
+		} `cmd:""`
+		Look failing `cmd:""`
+	}
+	for arg, want := range map[string]string{
+		"mack": "tool: there is no command \"mack\"; choose from make, look\n",
+		"look": "tool: unexpected argument more (\"tool --help\" tells more)\n",
+		"make": "tool: there is no command \"more\"; choose from rules, flows\n",
+	} {
+		var complaints bytes.Buffer
+		p := &Program{Name: "tool", Stderr: &complaints}
+		require.Equal(t, Usage, p.Run(&cli, []string{arg, "more"}))
+		require.Equal(t, want, complaints.String())
+	}
+}
