@@ -38,7 +38,7 @@
 //     "! -s 0.0.0.0/0", "! --sport :", flags outside their mask.
 //   - A comma list of addresses makes one rule per combination, numbered as
 //     the kernel numbers them. What one rule of lists cannot say ("--ports",
-//     "! --icmp-type 3/1", "! --tos 0x12") becomes several that never match
+//     "! --icmp-type 3/1") becomes several that never match
 //     the same packet and share one Action.Number.
 //   - Files may have the commands of the tools besides -A: -I, -D, -R, -C, -N,
 //     -X, -E, -F, -Z and -P, with the same effect on the table that is committed.

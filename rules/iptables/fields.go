@@ -22,7 +22,7 @@ var universe = []rules.Field{
 	{Name: "icmptype", Bits: 8}, {Name: "icmpcode", Bits: 8},
 	{Name: "ctstate", Bits: 8, Kind: rules.Bits, Symbols: rules.CTStates},
 	{Name: "mark", Bits: 32, Kind: rules.Hex},
-	{Name: "dscp", Bits: 6, Kind: rules.Hex}, {Name: "ecn", Bits: 2},
+	{Name: "dscp", Bits: 6, Kind: rules.Hex}, {Name: "ecn", Bits: 2}, {Name: "tos", Bits: 8, Kind: rules.Hex},
 	{Name: "length", Bits: 16}, {Name: "ttl", Bits: 8},
 	{Name: "smac", Kind: rules.MAC},
 	{Name: "pkttype", Bits: 3, Kind: rules.Enum, Symbols: rules.PacketTypes},
@@ -61,6 +61,7 @@ var (
 	fieldMark     = field("mark")
 	fieldDSCP     = field("dscp")
 	fieldECN      = field("ecn")
+	fieldTOS      = field("tos")
 	fieldLength   = field("length")
 	fieldTTL      = field("ttl")
 	fieldSMAC     = field("smac")

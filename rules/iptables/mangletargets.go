@@ -105,18 +105,18 @@ var mangleTargets = []module{
 		{name: "save", help: "to the connection", parse: setTarget(&xt.ConnSecMark{})},
 		{name: "restore", help: "to the packet", parse: setTarget(&xt.ConnSecMark{Restore: true})},
 	}},
-	{kind: "target", name: "TOS", summary: "set the type of service, or traffic class", modelled: true, tables: mangleTables, needs: needOne, writes: []string{"dscp", "ecn"}, options: []option{
+	{kind: "target", name: "TOS", summary: "set the type of service, or traffic class", modelled: true, tables: mangleTables, needs: needOne, writes: []string{"dscp", "ecn", "tos"}, options: []option{
 		{name: "set-tos", words: 1, help: "the byte becomes (itself and not mask) xor value", form: Form{Kind: "masked", Syntax: "VALUE[/MASK]|NAME", Max: 255, Symbols: symbolNames(tosNames)}, parse: parseSetTOS},
 		{name: "and-tos", words: 1, help: "keep only these bits", form: formByte, parse: tosBits(func(x uint8) (uint8, uint8) { return 0, ^x })},
 		{name: "or-tos", words: 1, help: "set these bits", form: formByte, parse: tosBits(func(x uint8) (uint8, uint8) { return x, x })},
 		{name: "xor-tos", words: 1, help: "flip these bits", form: formByte, parse: tosBits(func(x uint8) (uint8, uint8) { return x, 0 })},
 	}},
-	{kind: "target", name: "DSCP", summary: "set the code point of differentiated services", modelled: true, tables: mangleTables, needs: needOne, writes: []string{"dscp"}, options: []option{
+	{kind: "target", name: "DSCP", summary: "set the code point of differentiated services", modelled: true, tables: mangleTables, needs: needOne, writes: []string{"dscp", "tos"}, options: []option{
 		{name: "set-dscp", words: 1, help: "code point", form: Form{Kind: "number", Syntax: "VALUE", Max: 63}, parse: parseSetDSCP},
 		{name: "set-dscp-class", words: 1, help: "class", form: Form{Kind: "enum", Syntax: "CLASS", Symbols: dscpClassNames}, parse: parseSetDSCPClass},
 	}},
 	{kind: "target", name: "ECN", summary: "change the bits of congestion notification", mayDrop: true, family: 4, modelled: true, tables: mangleTables, needs: needAny,
-		writes: []string{"ecn", "tcpflags"}, finish: finishECNTarget, options: []option{
+		writes: []string{"ecn", "tos", "tcpflags"}, finish: finishECNTarget, options: []option{
 			{name: "ecn-tcp-remove", protos: []uint8{protoTCP}, excludes: []string{"ecn-tcp-ece", "ecn-tcp-cwr"}, help: "clear ECE and CWR of the TCP header", parse: func(a *argument) error {
 				dataOf[ecn](a.m).ECN = xt.ECN{TCPMask: 0xc0}
 				return nil

@@ -349,7 +349,9 @@ func parseTOS(a *argument) error {
 		}
 		m = 0x3f
 	}
-	// One byte here, two fields in the key: dscp above, ecn below.
+	// One byte here, two fields in the key: dscp above, ecn below. What two fields
+	// cannot say in one rule is asked of the whole byte: of two rules, the second
+	// would see what the first one's target made of it.
 	dscp := rules.Masked(fieldDSCP, rules.U64(v>>2), rules.U64(m>>2))
 	ecn := rules.Masked(fieldECN, rules.U64(v&3), rules.U64(m&3))
 	switch {
@@ -358,7 +360,7 @@ func parseTOS(a *argument) error {
 	case v>>2 == 0 && m>>2 == 0:
 		a.add(ecn)
 	case a.not:
-		a.addEither([]rules.Cond{dscp.Negate()}, []rules.Cond{dscp, ecn.Negate()})
+		a.add(rules.Masked(fieldTOS, rules.U64(v), rules.U64(m)))
 	default:
 		a.addAsIs(dscp)
 		a.addAsIs(ecn)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/packet"
+	"github.com/hipac-go/classifier/rules/xt"
 	"github.com/stretchr/testify/require"
 )
 
@@ -18,7 +20,7 @@ func keyOf(t *testing.T, table *rules.Table, text string) rules.Key {
 	s := table.Schema
 	k := s.NewKey()
 	const usual = "src=192.0.2.1 dst=192.0.2.2 sport=4000 dport=80 proto=tcp iif=eth0 oif=- frag=0 tcpflags=SYN icmptype=- icmpcode=- " +
-		"ctstate=- mark=0 dscp=0 ecn=0 length=60 ttl=64 smac=- pkttype=unicast "
+		"ctstate=- mark=0 dscp=0 ecn=0 tos=0 length=60 ttl=64 smac=- pkttype=unicast "
 	for _, f := range strings.Fields(usual + text) {
 		name, value, _ := strings.Cut(f, "=")
 		i := s.Index(name)
@@ -95,7 +97,7 @@ func TestRulesMatchWhatTheKernelMatches(t *testing.T) {
 		{"-m state ! --state NEW,ESTABLISHED", "ctstate=INVALID|ctstate=RELATED", "|ctstate=NEW"},
 		{"-m conntrack --ctstate DNAT", "ctstate=NEW+DNAT", "|ctstate=NEW"},
 		{"-m tos --tos 0x12", "dscp=4 ecn=2", "|dscp=4|ecn=2"},
-		{"-m tos ! --tos 0x12", "|dscp=4|ecn=2|dscp=5 ecn=2", "dscp=4 ecn=2"},
+		{"-m tos ! --tos 0x12", "|tos=16|tos=2|tos=22", "tos=18"},
 		{"-m tos --tos Minimize-Delay", "dscp=4|dscp=52", "|dscp=5|dscp=4 ecn=1"},
 		{"-m tos --tos 0x01/0x10", "", "|dscp=4|ecn=1"},
 		{"-m tos --tos 0/0", "|dscp=9 ecn=3", ""},
@@ -272,5 +274,30 @@ COMMIT
 		text, line := rs.Rule(bad.table, bad.chain, bad.n)
 		require.Empty(t, text)
 		require.Zero(t, line)
+	}
+}
+
+func TestARuleThatChangesWhatItAsksIsMetOnce(t *testing.T) {
+	rs, err := Read(strings.NewReader(`*mangle
+:u - [0:0]
+-A PREROUTING -m tos ! --tos 0x13/0x12 -j TOS --xor-tos 0xff
+-A PREROUTING -m tos ! --tos 0x12/0x12 -j u
+-A u -j TOS --or-tos 0x12
+COMMIT
+`), Options{})
+	require.NoError(t, err)
+	table := rs.Tables[0]
+	for tos := range 256 {
+		p := xt.NewTraversal(table.Schema)
+		require.NoError(t, p.Packet.DecodeIP((&packet.Packet{Family: 4, Proto: packet.UDP, TOS: uint8(tos), TTL: 64, Length: 40}).AppendIP(nil)))
+		p.Changed()
+		met := map[string]int{}
+		table.Run(p, table.Find("PREROUTING"), func(at rules.Place) {
+			text, _ := rs.Rule("mangle", table.Chains[at.Chain].Name, table.Chains[at.Chain].Rules.At(at.Rule).Value.Number)
+			met[text]++
+		})
+		for text, n := range met {
+			require.Equal(t, 1, n, "%s of a packet with TOS %#x", text, tos)
+		}
 	}
 }
