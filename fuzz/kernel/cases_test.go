@@ -39,6 +39,14 @@ type extension struct {
 
 var extensions []extension
 
+// The tables of package kernel itself are those whose matches ask for nothing but
+// the packet's bytes and memory.
+func init() {
+	for _, m := range plainTables() {
+		register(extension{kind: m.kind, name: m.name, family: m.family, rules: m.rules, rules4: m.rules4, rules6: m.rules6, head: m.head, shots: m.shots, noPool: m.noPool})
+	}
+}
+
 func register(list ...extension) bool { extensions = append(extensions, list...); return true }
 
 func TestEveryExtensionAnswersAsTheKernelDoes(t *testing.T) {

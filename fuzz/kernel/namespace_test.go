@@ -2,34 +2,21 @@
 
 package kernel
 
-// This file: the namespace, its TUN devices and the tools in it.
+// This file: what tests ask of the namespace, its devices and its counters;
+// what fails ends the test.
 
 import (
-	"bytes"
-	"encoding/binary"
-	"errors"
+	"context"
 	"os"
 	"os/exec"
-	"runtime"
-	"strings"
 	"syscall"
 	"testing"
-	"unsafe"
 
 	"github.com/stretchr/testify/require"
 )
 
-// The devices of the namespaces: packets come in by the first, and where a
-// test has routes, go out by the second.
-const (
-	device  = "hipac0"
-	device2 = "hipac1"
-)
-
 // enterNamespace moves the test's goroutine to a new network namespace with a
-// TUN device, or a TAP device, and returns the device's descriptor. The thread is locked to the
-// goroutine and ends with it, and the namespace with the thread; programs that
-// the test starts run in the namespace too.
+// TUN device, or a TAP device, and returns the device's descriptor; see enter.
 func enterNamespace(t *testing.T, tap bool, tools ...string) int {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -40,9 +27,8 @@ func enterNamespace(t *testing.T, tap bool, tools ...string) int {
 			skip(t, "needs %s", tool)
 		}
 	}
-	runtime.LockOSThread()
-	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
-		skip(t, "cannot make a network namespace: %v", err)
+	if err := enter(); err != nil {
+		skip(t, "%v", err)
 	}
 	return openTUN(t, device, tap)
 }
@@ -51,38 +37,18 @@ func enterNamespace(t *testing.T, tap bool, tools ...string) int {
 // descriptor.
 func openTUN(t *testing.T, name string, tap bool) int {
 	t.Helper()
-	fd, err := syscall.Open("/dev/net/tun", syscall.O_RDWR|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
+	fd, err := makeTUN(name, tap)
 	if err != nil {
-		skip(t, "cannot open /dev/net/tun: %v", err)
+		skip(t, "%v", err)
 	}
 	t.Cleanup(func() { syscall.Close(fd) })
-	const (
-		tunSetIff = 0x400454ca
-		iffTun    = 0x0001
-		iffTap    = 0x0002
-		iffNoPI   = 0x1000
-	)
-	kind := uint16(iffTun)
-	if tap {
-		kind = iffTap
-	}
-	require.NoError(t, ioctl(fd, tunSetIff, name, kind|iffNoPI))
-	// The kernel speaks IPv6 on a new device unless it has no address there.
-	if err := os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/addr_gen_mode", []byte("1"), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
-		t.Logf("%s: %v", name, err)
-	}
-	up(t, name)
 	return fd
 }
 
 // up brings a device up.
 func up(t *testing.T, name string) {
 	t.Helper()
-	const iffUp = 0x1
-	s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
-	require.NoError(t, err)
-	defer syscall.Close(s)
-	require.NoError(t, ioctl(s, syscall.SIOCSIFFLAGS, name, iffUp))
+	require.NoError(t, bringUp(name))
 }
 
 // skip skips the test, or fails it where HIPAC_KERNEL=required says that the
@@ -93,18 +59,6 @@ func skip(t *testing.T, format string, args ...any) {
 		t.Fatalf(format, args...)
 	}
 	t.Skipf(format, args...)
-}
-
-// ioctl sets the flags of the device.
-func ioctl(fd int, request uintptr, name string, flags uint16) error {
-	var ifreq [40]byte
-	copy(ifreq[:15], name)
-	binary.NativeEndian.PutUint16(ifreq[16:], flags)
-	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), request, uintptr(unsafe.Pointer(&ifreq[0])))
-	if errno != 0 {
-		return errno
-	}
-	return nil
 }
 
 // run runs a program in the namespace and returns what it prints.
@@ -119,12 +73,32 @@ func run(t *testing.T, input string, name string, args ...string) string {
 
 // tryRun is run for a program that may fail.
 func tryRun(input string, name string, args ...string) (string, error) {
-	c := exec.Command(name, args...)
-	c.Stdin = strings.NewReader(input)
-	var out, complaints bytes.Buffer
-	c.Stdout, c.Stderr = &out, &complaints
-	if err := c.Run(); err != nil {
-		return "", errors.New(err.Error() + "\n" + complaints.String())
+	return runTool(context.Background(), input, name, args...)
+}
+
+// openTable is openCounters for a test.
+func openTable(t *testing.T, family int, name string) *kernelTable {
+	t.Helper()
+	k, err := openCounters(family, name)
+	require.NoError(t, err)
+	t.Cleanup(k.close)
+	return k
+}
+
+// find returns the index of the named chain, or -1.
+func (k *kernelTable) find(name string) int {
+	for i := range k.chains {
+		if k.chains[i].name == name {
+			return i
+		}
 	}
-	return out.String(), nil
+	return -1
+}
+
+// read is counts for a test.
+func (k *kernelTable) read(t *testing.T, into [][]count) [][]count {
+	t.Helper()
+	into, err := k.counts(into)
+	require.NoError(t, err)
+	return into
 }

@@ -7,6 +7,7 @@ package kernel
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -30,6 +31,20 @@ func checkSaved(t *testing.T, w *world, rs *iptables.Ruleset, table string) {
 		}
 	}
 	require.Len(t, got, len(want))
+}
+
+func TestRandomProgramsArePrintedAsByTheTool(t *testing.T) {
+	for _, family := range []int{4, 6} {
+		w := newWorld(t, family)
+		for i := range *sets {
+			g := &generator{rand.New(rand.NewPCG(*seed+uint64(i), uint64(500+family))), family}
+			text := g.program()
+			run(t, text, w.tool()+"-restore")
+			rs, err := iptables.Read(strings.NewReader(text), iptables.Options{Family: family})
+			require.NoError(t, err, text)
+			checkSaved(t, w, rs, "raw")
+		}
+	}
 }
 
 // ruleLines are the lines of rules.

@@ -4,24 +4,24 @@ package kernel
 
 // Cases of matches on headers of other protocols and on IPv6 extension headers.
 
-var _ = register(
-	extension{kind: "match", name: "tcpmss", rules: []string{
+var plainMore = []matches{
+	{kind: "match", name: "tcpmss", rules: []string{
 		"-p tcp -m tcp --tcp-flags SYN,RST SYN -m tcpmss --mss 1460", "-p tcp -m tcpmss --mss 1460", "-p tcp -m tcpmss ! --mss 1460", "-p tcp -m tcpmss --mss 0", "-p tcp -m tcpmss --mss 65535", "-p tcp -m tcpmss --mss 0:255", "-p tcp -m tcpmss ! --mss 256:1460", "-p tcp -m tcpmss --mss 0:65535", "-p tcp -m tcpmss ! --mss 0:65535",
 	}},
-	extension{kind: "match", name: "esp", rules: []string{
+	{kind: "match", name: "esp", rules: []string{
 		"-p esp -m esp --espspi 500", "-p esp -m esp ! --espspi 500", "-p esp -m esp --espspi 0", "-p esp -m esp --espspi 1:500", "-p esp -m esp ! --espspi 501:4294967295", "-p esp -m esp --espspi 0:4294967295", "-p esp -m esp ! --espspi 0:4294967295", "-p esp -m esp --espspi 0x80000000", "-p esp -m esp", "-p esp -m esp --espspi 2147483647:2147483648",
 	}},
-	extension{kind: "match", name: "ah", family: 4, rules: []string{
+	{kind: "match", name: "ah", family: 4, rules: []string{
 		"-p ah -m ah --ahspi 500", "-p ah -m ah ! --ahspi 500", "-p ah -m ah --ahspi 0", "-p ah -m ah --ahspi 1:500", "-p ah -m ah ! --ahspi 501:4294967295", "-p ah -m ah --ahspi 0:4294967295", "-p ah -m ah ! --ahspi 0:4294967295", "-p ah -m ah", "-p ah -m ah --ahspi 4294967295",
 	}},
-	extension{kind: "match", name: "ah", family: 6, rules: []string{
+	{kind: "match", name: "ah", family: 6, rules: []string{
 		"-m ah --ahspi 500", "-m ah ! --ahspi 500", "-m ah --ahspi 0", "-m ah --ahspi 1:500", "-m ah ! --ahspi 501:4294967295", "-m ah --ahspi 0:4294967295", "-m ah ! --ahspi 0:4294967295", "-m ah", "-m ah --ahspi 4294967295",
 		"-m ah --ahlen 24", "-m ah ! --ahlen 24", "-m ah --ahlen 48", "-m ah --ahres", "-m ah --ahspi 0:500 ! --ahlen 40 --ahres",
 	}},
-	extension{kind: "match", name: "ipcomp", rules: []string{
+	{kind: "match", name: "ipcomp", rules: []string{
 		"-p ipcomp -m ipcomp --ipcompspi 500", "-p ipcomp -m ipcomp ! --ipcompspi 500", "-p ipcomp -m ipcomp --ipcompspi 0", "-p ipcomp -m ipcomp --ipcompspi 1:500", "-p ipcomp -m ipcomp ! --ipcompspi 501:65535", "-p ipcomp -m ipcomp --ipcompspi 65535", "-p ipcomp -m ipcomp --ipcompspi 0:65535", "-p ipcomp -m ipcomp --ipcompspi 500 --compres", "-p ipcomp -m ipcomp --ipcompspi 0:", "-p ipcomp -m ipcomp ! --ipcompspi 0: --compres",
 	}, shots: laterFragments(108)},
-	extension{kind: "match", name: "frag", family: 6, rules: []string{
+	{kind: "match", name: "frag", family: 6, rules: []string{
 		"-m frag", "-m frag --fraglen 8", "-m frag ! --fraglen 8", "-m frag --fraglen 0", "-m frag --fragid 9", "-m frag ! --fragid 9", "-m frag --fragid 0:500", "-m frag ! --fragid 501:4294967295", "-m frag --fragid 4294967295", "-m frag --fragres", "-m frag --fragfirst", "-m frag --fragmore", "-m frag --fraglast", "-m frag --fragfirst --fragmore", "-m frag --fragid 77 --fragres --fragfirst", "-m frag --fragid 0:4294967295 --fraglast",
 	}, shots: func(int) []shot {
 		res := frag6(0, true, 9)
@@ -30,7 +30,7 @@ var _ = register(
 		bits.body[3] |= 6
 		return []shot{{name: "reserved byte", raw: head{proto: 17, ext: []ext{res}}.ip(6, udp(1, 2, 0))}, {name: "reserved bits", raw: head{proto: 17, ext: []ext{bits}}.ip(6, udp(1, 2, 0))}}
 	}},
-	extension{kind: "match", name: "rt", family: 6, rules: []string{
+	{kind: "match", name: "rt", family: 6, rules: []string{
 		"-m rt", "-m rt --rt-type 0", "-m rt ! --rt-type 0", "-m rt --rt-type 2", "-m rt --rt-segsleft 1", "-m rt ! --rt-segsleft 1", "-m rt --rt-segsleft 0:1", "-m rt --rt-segsleft 2:4294967295", "-m rt --rt-len 24", "-m rt ! --rt-len 24", "-m rt --rt-len 40",
 		"-m rt --rt-type 0 --rt-0-res", "-m rt --rt-type 0 --rt-0-addrs 2001:db8::77", "-m rt --rt-type 0 --rt-0-addrs 2001:db8::77,2001:db8::78", "-m rt --rt-type 0 --rt-0-addrs 2001:db8::78 --rt-0-not-strict", "-m rt --rt-type 0 --rt-0-addrs 2001:db8::77 --rt-0-not-strict", "-m rt --rt-type 0 --rt-0-addrs 2001:db8::78",
 		"-m rt --rt-type 0 --rt-segsleft 2 --rt-len 40 --rt-0-res --rt-0-addrs 2001:db8::77,2001:db8::78 --rt-0-not-strict", "-m rt --rt-type 0 --rt-0-addrs 2001:db8::78,2001:db8::77 --rt-0-not-strict",
@@ -47,20 +47,20 @@ var _ = register(
 			{name: "routing header behind options", raw: head{proto: 17, ext: []ext{options(dstOpts), route(0, 1, "2001:db8::77")}}.ip(6, udp(1, 2, 0))},
 		}
 	}},
-	extension{kind: "match", name: "hbh", family: 6, rules: []string{
+	{kind: "match", name: "hbh", family: 6, rules: []string{
 		"-m hbh", "-m hbh --hbh-len 8", "-m hbh ! --hbh-len 8", "-m hbh --hbh-len 16", "-m hbh --hbh-opts 5", "-m hbh --hbh-opts 5:2", "-m hbh --hbh-opts 1:4", "-m hbh --hbh-opts 1", "-m hbh --hbh-opts 1:3,5:2", "-m hbh --hbh-opts 1,5:2,1", "-m hbh --hbh-opts 5,1", "-m hbh --hbh-len 16 --hbh-opts 1", "-m hbh --hbh-opts 1:4,5", "-m hbh --hbh-opts 1,9:4", "-m hbh --hbh-opts 9",
 	}, shots: optionShots(hopByHop)},
-	extension{kind: "match", name: "dst", family: 6, rules: []string{
+	{kind: "match", name: "dst", family: 6, rules: []string{
 		"-m dst", "-m dst --dst-len 8", "-m dst ! --dst-len 8", "-m dst --dst-len 24", "-m dst --dst-opts 201", "-m dst --dst-opts 201:16", "-m dst --dst-opts 1:4", "-m dst --dst-opts 1", "-m dst --dst-opts 201:15", "-m dst --dst-opts 5:2,1", "-m dst --dst-opts 0", "-m dst --dst-opts 201,1:2", "-m dst --dst-opts 1,9:4,1", "-m dst --dst-opts 9",
 	}, shots: optionShots(dstOpts)},
-	extension{kind: "match", name: "ipv6header", family: 6, rules: []string{
+	{kind: "match", name: "ipv6header", family: 6, rules: []string{
 		"-m ipv6header --header hop-by-hop --soft", "-m ipv6header --header hop-by-hop", "-m ipv6header --header none", "-m ipv6header --header none --soft", "-m ipv6header --header ipv6-route --soft", "-m ipv6header --header ipv6-frag --soft", "-m ipv6header --header auth --soft", "-m ipv6header --header esp", "-m ipv6header --header esp --soft", "-m ipv6header --header ipv6-opts --soft", "-m ipv6header --header protocol", "-m ipv6header --header protocol --soft",
 		"-m ipv6header --header hop-by-hop,protocol", "-m ipv6header --header ipv6-frag,protocol", "-m ipv6header ! --header hop-by-hop --soft", "-m ipv6header ! --header hop-by-hop,protocol", "-m ipv6header --header hop-by-hop,ipv6-opts,ipv6-route,ipv6-frag,auth,protocol", "-m ipv6header --header hop-by-hop,ipv6-opts --soft", "-m ipv6header --header auth,none",
 	}},
-	extension{kind: "match", name: "mh", family: 6, rules: []string{
+	{kind: "match", name: "mh", family: 6, rules: []string{
 		"-p ipv6-mh -m mh", "-p ipv6-mh -m mh --mh-type 1", "-p ipv6-mh -m mh ! --mh-type 1", "-p ipv6-mh -m mh --mh-type binding-update", "-p ipv6-mh -m mh --mh-type 0:5", "-p ipv6-mh -m mh ! --mh-type 3:7", "-p ipv6-mh -m mh --mh-type 0", "-p ipv6-mh -m mh --mh-type 19", "-p ipv6-mh -m mh --mh-type 8:255", "-p ipv6-mh -m mh --mh-type brr:cot",
 	}},
-	extension{kind: "match", name: "srh", family: 6, rules: []string{
+	{kind: "match", name: "srh", family: 6, rules: []string{
 		"-m srh", "-m srh --srh-next-hdr 6", "-m srh ! --srh-next-hdr 6", "-m srh --srh-hdr-len-eq 4", "-m srh ! --srh-hdr-len-eq 4", "-m srh --srh-hdr-len-gt 4", "-m srh --srh-hdr-len-lt 5", "-m srh --srh-segs-left-eq 1", "-m srh --srh-segs-left-gt 0", "-m srh --srh-segs-left-lt 1", "-m srh ! --srh-segs-left-lt 1",
 		"-m srh --srh-last-entry-eq 1", "-m srh --srh-last-entry-gt 1", "-m srh --srh-last-entry-lt 2", "-m srh --srh-tag 4660", "-m srh ! --srh-tag 4660", "-m srh --srh-tag 0",
 		"-m srh --srh-psid 2001:db8::a2/128", "-m srh ! --srh-psid 2001:db8::a2/128", "-m srh --srh-nsid 2001:db8::a1/128", "-m srh --srh-nsid 2001:db8::/32", "-m srh --srh-lsid 2001:db8::a1/128", "-m srh ! --srh-lsid 2001:db8::a1/128", "-m srh --srh-psid 2001:db8::a3/127",
@@ -75,7 +75,7 @@ var _ = register(
 	}},
 	// Tests that may drop a packet in front of conditions, and tests with a
 	// memory in front of headers that are cut.
-	extension{kind: "match", name: "in front of conditions", rules: []string{
+	{kind: "match", name: "in front of conditions", rules: []string{
 		"-p sctp -m sctp --chunk-types any DATA -m length --length 0:1", "-p sctp -m sctp --chunk-types all DATA -m length --length 40:", "-p dccp -m dccp ! --dccp-option 2 -m length --length 0:1",
 		"-p tcp -m limit --limit 1/hour --limit-burst 10000 -m multiport --dports 80", "-p udp -m limit --limit 1/hour --limit-burst 10000 -m multiport --ports 1:65535", "-p tcp -m limit --limit 1/hour --limit-burst 10000 -m tcp --dport 80", "-p sctp -m limit --limit 1/hour --limit-burst 10000 -m multiport ! --sports 80",
 	}, shots: func(family int) (list []shot) {
@@ -84,8 +84,8 @@ var _ = register(
 		}
 		return append(list, shot{name: "a chunk of nothing", raw: head{tos: 2, proto: 132}.ip(family, []byte{0xe3, 0xf5, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0})})
 	}},
-	extension{kind: "match", name: "eui64", family: 6, rules: []string{"-m eui64", "-m eui64 -p tcp"}},
-)
+	{kind: "match", name: "eui64", family: 6, rules: []string{"-m eui64", "-m eui64 -p tcp"}},
+}
 
 // laterFragments are fragments of a protocol that are not the first.
 func laterFragments(proto uint8) func(int) []shot {

@@ -10,11 +10,10 @@ package kernel
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"syscall"
-	"testing"
 	"unsafe"
 
-	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
 
@@ -38,26 +37,32 @@ type kernelChain struct {
 
 var hookChains = [...]string{"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}
 
-// openTable finds the chains of a table that is loaded.
-func openTable(t *testing.T, family int, name string) *kernelTable {
-	t.Helper()
+// openCounters finds the chains of a table that is loaded by the legacy tools.
+func openCounters(family int, name string) (*kernelTable, error) {
 	k := &kernelTable{level: syscall.SOL_IP}
 	domain, counters, target := syscall.AF_INET, 96, 88 // in struct ipt_entry
 	if family == 6 {
 		k.level, domain, counters, target = syscall.SOL_IPV6, syscall.AF_INET6, 152, 140
 	}
 	fd, err := syscall.Socket(domain, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, syscall.IPPROTO_RAW)
-	require.NoError(t, err)
-	t.Cleanup(func() { syscall.Close(fd) })
+	if err != nil {
+		return nil, fmt.Errorf("a raw socket: %w", err)
+	}
 	k.fd = fd
 	copy(k.info[:], name)
-	require.NoError(t, k.get(64, k.info[:]))
+	if err := k.get(64, k.info[:]); err != nil {
+		k.close()
+		return nil, fmt.Errorf("the kernel's table %s: %w", name, err)
+	}
 	word := func(i int) int { return int(binary.NativeEndian.Uint32(k.info[32+4*i:])) }
 	valid, size := word(0), word(12)
 	k.block = make([]byte, 40+size)
 	copy(k.block, name)
 	binary.NativeEndian.PutUint32(k.block[32:], uint32(size))
-	require.NoError(t, k.get(65, k.block))
+	if err := k.get(65, k.block); err != nil {
+		k.close()
+		return nil, fmt.Errorf("the entries of the kernel's table %s: %w", name, err)
+	}
 
 	var chain *kernelChain
 	for at := 0; at < size; {
@@ -80,8 +85,10 @@ func openTable(t *testing.T, family int, name string) *kernelTable {
 		at += next
 	}
 	k.chains = k.chains[:len(k.chains)-1] // the end of the table looks like a chain
-	return k
+	return k, nil
 }
+
+func (k *kernelTable) close() { syscall.Close(k.fd) }
 
 func (k *kernelTable) get(option int, to []byte) error {
 	n := uint32(len(to))
@@ -93,20 +100,19 @@ func (k *kernelTable) get(option int, to []byte) error {
 	return nil
 }
 
-// find returns the index of the named chain, or -1.
-func (k *kernelTable) find(name string) int {
-	for i := range k.chains {
-		if k.chains[i].name == name {
-			return i
-		}
+// names are those of the chains.
+func (k *kernelTable) names() (list []string) {
+	for _, c := range k.chains {
+		list = append(list, c.name)
 	}
-	return -1
+	return list
 }
 
-// read returns the counters of all chains, reusing into.
-func (k *kernelTable) read(t *testing.T, into [][]count) [][]count {
-	t.Helper()
-	require.NoError(t, k.get(65, k.block))
+// counts returns the counters of all chains, reusing into.
+func (k *kernelTable) counts(into [][]count) ([][]count, error) {
+	if err := k.get(65, k.block); err != nil {
+		return nil, fmt.Errorf("reading counters: %w", err)
+	}
 	if into == nil {
 		into = make([][]count, len(k.chains))
 	}
@@ -116,5 +122,5 @@ func (k *kernelTable) read(t *testing.T, into [][]count) [][]count {
 			into[i] = append(into[i], count{binary.NativeEndian.Uint64(k.block[at:]), binary.NativeEndian.Uint64(k.block[at+8:])})
 		}
 	}
-	return into
+	return into, nil
 }

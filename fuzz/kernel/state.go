@@ -61,11 +61,11 @@ func timeRules() []string {
 	}
 }
 
-var _ = register(
-	extension{kind: "match", name: "limit", shots: talk, rules: []string{
+var plainState = []matches{
+	{kind: "match", name: "limit", shots: talk, rules: []string{
 		"-m limit --limit 1/hour --limit-burst 5", "-m limit --limit 1/hour --limit-burst 1", "-m limit", "-p tcp -m limit --limit 2/hour --limit-burst 20", "-m limit --limit 1/hour --limit-burst 500", "-p udp -m udp --dport 53 -m limit --limit 3/hour --limit-burst 7", "-m limit --limit 10/day -p tcp", "-m limit --limit 1/hour --limit-burst 10 -m limit --limit 1/hour --limit-burst 3",
 	}},
-	extension{kind: "match", name: "hashlimit", shots: talk, noPool: true, rules: []string{
+	{kind: "match", name: "hashlimit", shots: talk, noPool: true, rules: []string{
 		"-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name a1", "-m hashlimit --hashlimit-above 1/hour --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name a2", "-m hashlimit --hashlimit-upto 1/hour --hashlimit-mode srcip,dstip,srcport,dstport --hashlimit-name a3 --hashlimit-burst 2", "-m hashlimit --hashlimit-upto 2/hour --hashlimit-name a4 --hashlimit-burst 12",
 		"-p udp -m hashlimit --hashlimit-upto 1/hour --hashlimit-mode dstport --hashlimit-name a5 --hashlimit-burst 3", "-m hashlimit --hashlimit-above 1/day --hashlimit-mode dstip --hashlimit-name a6 --hashlimit-burst 3",
 		"-m hashlimit --hashlimit-upto 1b/s --hashlimit-burst 700b --hashlimit-mode srcip --hashlimit-name a9", "-m hashlimit --hashlimit-above 1b/s --hashlimit-burst 900b --hashlimit-mode dstip --hashlimit-name a10",
@@ -76,7 +76,7 @@ var _ = register(
 	}, rules6: []string{
 		"-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-srcmask 64 --hashlimit-name a7", "-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 5 --hashlimit-mode dstip,srcip --hashlimit-srcmask 32 --hashlimit-dstmask 127 --hashlimit-name a8",
 	}},
-	extension{kind: "match", name: "hashlimit by ports", rules: []string{"-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 2 --hashlimit-mode srcport,dstport --hashlimit-name b1", "-m hashlimit --hashlimit-above 1/hour --hashlimit-burst 2 --hashlimit-mode srcip,dstport --hashlimit-name b2"}, shots: func(family int) (list []shot) {
+	{kind: "match", name: "hashlimit by ports", rules: []string{"-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 2 --hashlimit-mode srcport,dstport --hashlimit-name b1", "-m hashlimit --hashlimit-above 1/hour --hashlimit-burst 2 --hashlimit-mode srcip,dstport --hashlimit-name b2"}, shots: func(family int) (list []shot) {
 		if family == 6 {
 			for _, first := range []int{0, 3} {
 				for _, second := range []int{0, 5} {
@@ -87,23 +87,23 @@ var _ = register(
 		}
 		return list
 	}},
-	extension{kind: "match", name: "recent", shots: talk, noPool: true, rules: []string{
+	{kind: "match", name: "recent", shots: talk, noPool: true, rules: []string{
 		"-m recent --set --name r1 --rsource", "-m recent --rcheck --name r1 --rsource", "-m recent --rcheck --hitcount 3 --name r1 --rsource", "-m recent ! --rcheck --hitcount 5 --name r1 --rsource", "-m recent ! --set --name r2 --rdest", "-m recent --update --name r2 --rdest", "-m recent --rcheck --seconds 3600 --hitcount 10 --name r2 --rdest",
 		"-p tcp -m recent --set --name r3 --rsource", "-m recent --update --seconds 3600 --hitcount 4 --name r3 --rsource", "-p udp -m udp --dport 54 -m recent --remove --name r3 --rsource", "-m recent --rcheck --name r3 --rsource", "-m recent --rcheck --name r9 --rsource", "-m recent ! --rcheck --name r9 --rsource",
 		"-m recent --set --name r4 --rsource", "-m recent --rcheck --hitcount 2 --rttl --name r4 --rsource", "-m recent --rcheck --rttl --name r4 --rsource", "-m recent ! --remove --name r5 --rdest", "-m recent --rcheck --seconds 3600 --reap --name r4 --rsource", "-m recent --update --hitcount 19 --name r4 --rsource",
 	}, rules4: []string{"-m recent --set --name r6 --mask 255.255.255.0 --rsource", "-m recent --rcheck --hitcount 6 --name r6 --mask 255.255.255.0 --rsource"},
 		rules6: []string{"-m recent --set --name r6 --mask ffff:ffff:ffff:ffff:: --rsource", "-m recent --rcheck --hitcount 6 --name r6 --mask ffff:ffff:ffff:ffff:: --rsource"}},
-	extension{kind: "match", name: "quota", shots: talk, noPool: true, rules: []string{
+	{kind: "match", name: "quota", shots: talk, noPool: true, rules: []string{
 		"-m quota --quota 599", "-m quota ! --quota 599", "-m quota --quota 0", "-m quota ! --quota 0", "-m quota --quota 18446744073709551615", "-p tcp -m quota --quota 2000", "-m quota --quota 60", "-m quota --quota 59", "-p udp -m quota --quota 5000 -m quota --quota 3000",
 	}},
-	extension{kind: "match", name: "statistic --mode nth", shots: talk, rules: []string{
+	{kind: "match", name: "statistic --mode nth", shots: talk, rules: []string{
 		"-m statistic --mode nth --every 1 --packet 0", "-m statistic --mode nth --every 2 --packet 0", "-m statistic --mode nth --every 3 --packet 1", "-m statistic --mode nth --every 3 --packet 2", "-m statistic --mode nth ! --every 4 --packet 0", "-p tcp -m statistic --mode nth --every 5 --packet 4", "-m statistic --mode nth --every 1000 --packet 0", "-m statistic --mode nth ! --every 2 --packet 1", "-m statistic --mode nth --every 2 --packet 0 -p udp -m statistic --mode nth --every 3 --packet 0",
 	}},
-	extension{kind: "match", name: "statistic --mode random, certain", shots: talk, noPool: true, rules: []string{
+	{kind: "match", name: "statistic --mode random, certain", shots: talk, noPool: true, rules: []string{
 		"-m statistic --mode random --probability 0", "-m statistic --mode random ! --probability 0", "-m statistic --mode random --probability 1", "-m statistic --mode random ! --probability 1",
 	}[:2]},
-	extension{kind: "match", name: "rateest", shots: talk, noPool: true, head: []string{"-j RATEEST --rateest-name hipac1 --rateest-interval 250ms --rateest-ewmalog 500ms"}, rules: []string{
+	{kind: "match", name: "rateest", shots: talk, noPool: true, head: []string{"-j RATEEST --rateest-name hipac1 --rateest-interval 250ms --rateest-ewmalog 500ms"}, rules: []string{
 		"-m rateest --rateest hipac1 --rateest-lt --rateest-pps 1000000", "-m rateest --rateest hipac1 --rateest-gt --rateest-bps 100Mbit", "-m rateest --rateest hipac1 ! --rateest-lt --rateest-bps 100Mbit",
 	}},
-	extension{kind: "match", name: "time", shots: talk, noPool: true, rules: timeRules()},
-)
+	{kind: "match", name: "time", shots: talk, noPool: true, rules: timeRules()},
+}
