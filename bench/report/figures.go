@@ -97,7 +97,7 @@ var kinds = []kind{
 		tables: func(p []point) []table { return sizesTables(timeText)(hardest(p)) },
 	},
 	{
-		name: "memory", title: "Memory",
+		name: "memory", title: "Memory per rule",
 		text: func(p []point) string {
 			return "Bytes per rule of all that a lookup reads" + against(p, "; lower is smaller.", "; further left is smaller.")
 		},

@@ -38,6 +38,7 @@ type pageData struct {
 }
 
 type pageRun struct {
+	Number   int // from 1
 	Facts    []fact
 	Commit   string
 	Changed  bool
@@ -69,9 +70,9 @@ func page(w io.Writer, d *data, figures []*figure, o Options) error {
 	if p.Machine.Memory > 0 {
 		p.Memory = byteText(float64(p.Machine.Memory))
 	}
-	for _, r := range d.runs {
+	for i, r := range d.runs {
 		commit, changed := commitText(r.Machine.Commit)
-		p.Runs = append(p.Runs, pageRun{runFacts(&r.Machine), commit, changed, r.Commands})
+		p.Runs = append(p.Runs, pageRun{i + 1, runFacts(&r.Machine), commit, changed, r.Commands})
 	}
 	var err error
 	if p.Groups, err = groupsOf(d.points); err != nil {

@@ -317,6 +317,11 @@ func TestThePageSaysWhereAndHowItWasMeasured(t *testing.T) {
 		require.Contains(t, text, s)
 	}
 	require.Contains(t, pageOf(t, func(*result.Point) bool { return true }), "<dd>not recorded</dd>")
+	list, err = Render([]*result.Run{r, tiny()}, Options{noPNG: true, Command: "bench report"})
+	require.NoError(t, err)
+	for _, s := range []string{"Run 1 of 2", "Run 2 of 2", "<code>bench report</code>"} {
+		require.Contains(t, string(named(t, list, PageFile)), s)
+	}
 }
 
 func TestFiguresOfOneNumberOfCoresAreNoLines(t *testing.T) {
