@@ -2,9 +2,11 @@ package hipac_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net/netip"
+	"os"
 	"strings"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/iptables"
 	"github.com/hipac-go/classifier/rules/packet"
+	"github.com/hipac-go/classifier/rules/saved"
 	"github.com/hipac-go/classifier/rules/xt"
 )
 
@@ -287,4 +290,42 @@ COMMIT
 	// ACCEPT
 	// DROP ACCEPT
 	// 2 2 ACCEPT
+}
+
+// A classifier is compiled once, and used by as many processes as like.
+func ExampleOpen() {
+	s := rules.IPv4Tuple
+	list, err := rules.NewList(s,
+		rules.Rule[string]{Conds: s.MustConds("src=10.0.0.0/8 dport=22 proto=tcp"), Value: "staff", Comment: "from inside"},
+		rules.Rule[string]{Value: "deny"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	c, err := hipac.Build(context.Background(), list, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	f, err := os.CreateTemp("", "rules.*.hipac")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.Remove(f.Name())
+	if err := errors.Join(c.Save(f, saved.String[string]{}), f.Close()); err != nil {
+		log.Fatal(err)
+	}
+
+	// Later, elsewhere: the file is mapped and checked.
+	c, err = hipac.Open(f.Name(), saved.String[string]{}, nil)
+	if err != nil {
+		log.Fatal(err) // errors.Is(err, saved.ErrDamaged), saved.ErrVersion, ...
+	}
+	defer c.Close()
+	m, _ := c.LookupTuple(rules.Tuple{Src: netip.MustParseAddr("10.1.2.3"), DstPort: 22, Proto: 6})
+	fmt.Println(m.Value)
+	if l, ok := c.List(); ok { // made of the file when it is asked for
+		fmt.Println(l.At(m.Position).Comment)
+	}
+	// Output:
+	// staff
+	// from inside
 }

@@ -40,7 +40,7 @@ type lazyList[T any] struct {
 
 func (l *lazyList[T]) get(values []T) *rules.List[T] {
 	l.once.Do(func() {
-		list, err := saved.ListOf(l.rules, values)
+		list, err := saved.ListOf(l.rules, values, saved.NoLimits)
 		if err != nil {
 			panic("hipac: rules that were checked: " + err.Error())
 		}
@@ -138,7 +138,7 @@ func LoadBytes[T any](data []byte, codec Codec[T], o *LoadOptions) (*Classifier[
 		return nil, saved.Other("it holds tables of chains, not a list of rules")
 	}
 	c := &Classifier[T]{}
-	if c.schema, err = f.Schema(opts.Schema); err != nil {
+	if c.schema, err = schemaOfFile(f, opts.Schema); err != nil {
 		return nil, err
 	}
 	c.words, c.binder, c.families = c.schema.KeyLen(), packet.NewBinder(c.schema), familiesOf(c.schema)
@@ -155,6 +155,18 @@ func LoadBytes[T any](data []byte, codec Codec[T], o *LoadOptions) (*Classifier[
 	c.plain = c.tree.Plain()
 	c.vector = batch == BatchAVX512 && c.tree.Vector(c.words) && !c.tree.Inexact()
 	return c, nil
+}
+
+// schemaOfFile returns the schema of a file, which must be want if that is given.
+func schemaOfFile(f *saved.File, want *rules.Schema) (*rules.Schema, error) {
+	if want == nil {
+		return f.Schema()
+	}
+	s, err := f.Schema(want)
+	if err == nil && s != want {
+		return nil, saved.Other("its rules have the fields %v, not %v", s, want)
+	}
+	return s, err
 }
 
 // loadRules loads what is known of the rules.

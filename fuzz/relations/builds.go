@@ -164,6 +164,29 @@ func differInOptions(t *trial) error {
 	return t.agree(l, keys, all)
 }
 
+// saveAndLoad asks classifiers before and after they are saved, with options at
+// random. A list that is loaded is compiled anew.
+func saveAndLoad(t *trial) error {
+	l, keys, err := t.drawn()
+	if err != nil {
+		return err
+	}
+	o := hipac.Options{LeafRows: t.r.IntN(20), Replication: 8 * t.r.Float64(), AllMatches: t.r.IntN(2) == 0}
+	again := ways.Way{Name: "of a list that was saved", Build: func(l *rules.List[int]) (*ways.Answerer, error) {
+		c, err := ways.SaveAndLoad(l, &hipac.Options{})
+		if err != nil {
+			return nil, err
+		}
+		list, ok := c.List()
+		if !ok {
+			return nil, fmt.Errorf("the list is not kept")
+		}
+		return ways.All()[1].Build(list)
+	}}
+	t.report.Changes++
+	return t.agree(l, keys, []ways.Way{t.wrap(ways.Tree("before", o)), t.wrap(ways.Saved("saved", o)), t.wrap(again)})
+}
+
 // differInBatches asks in pieces of random lengths.
 func differInBatches(t *trial) error {
 	l, keys, err := t.drawn()

@@ -62,6 +62,7 @@ func All() []Relation {
 		relation("IPv4 addresses are mapped to IPv6", mapAddresses),
 		relation("fields change places, with a new one among them", moveFields),
 		relation("a list is written and read again", readAgain),
+		relation("a classifier is saved and loaded", saveAndLoad),
 		relation("options differ", differInOptions),
 		relation("batches differ", differInBatches),
 		relation("one worker or many", differInWorkers),

@@ -130,6 +130,7 @@ func TestRelationsFindFaultsOfTheirKind(t *testing.T) {
 		{"trees of an option end intervals early", alter("no copies", ways.ShortOfTheEnd), []string{"options differ"}},
 		{"batches end intervals early", alter("batch by", ways.ShortOfTheEnd), []string{"options differ", "batches differ"}},
 		{"every other list ends intervals early", everyOther(), []string{"a list is written and read again"}},
+		{"saved classifiers end intervals early", alter("saved", ways.ShortOfTheEnd), []string{"a classifier is saved and loaded", "options differ"}},
 		{"many workers end intervals early", alter("workers", ways.ShortOfTheEnd), []string{"one worker or many"}},
 	} {
 		t.Run(fault.name, func(t *testing.T) {

@@ -1,19 +1,21 @@
 // Package ways holds all ways in which the library answers about a list of rules
 // behind one type, so that tests can ask each of them the same questions: the
-// linear matcher, the tree with its options and batch paths, the index, and live
-// lists built at once and edit by edit.
+// linear matcher, the tree with its options and batch paths, the index, classifiers
+// that were saved and loaded, and live lists built at once and edit by edit.
 //
 // Answers are values of rules. A test gives rules the values by which it wants
 // to know them again; by default, see Numbered, those are their positions.
 package ways
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
 
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/saved"
 )
 
 // None is the answer that no rule matches. Values of rules must not be negative.
@@ -58,6 +60,7 @@ func All() []Way {
 		tree("tree, many copies", hipac.Options{AllMatches: true, Replication: 64, LeafRows: 2}),
 		tree("tree, first match only", hipac.Options{FirstMatchOnly: true}),
 		tree("index", hipac.Options{Engine: hipac.Index}),
+		stored("saved", hipac.Options{AllMatches: true}),
 	}
 	for _, path := range hipac.Batches() {
 		out = append(out,
@@ -65,6 +68,8 @@ func All() []Way {
 			batch("batch by "+path.String()+", short leaves", hipac.Options{Batch: path, FirstMatchOnly: true, LeafRows: 2, Replication: 16}),
 			live("live batch by "+path.String(), path, true, false))
 	}
+	paths := hipac.Batches()
+	out = append(out, storedBatch("saved, batch", paths[len(paths)-1]))
 	return append(out, live("live", hipac.Batches()[0], false, false), live("live, edit by edit", hipac.Batches()[0], false, true),
 		live("live, edit by edit, batch", hipac.Batches()[0], true, true))
 }
@@ -152,22 +157,65 @@ func batch(name string, o hipac.Options) Way {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		var positions []int32
-		return &Answerer{First: func(keys []uint32, out []int) {
-			positions = slices.Grow(positions[:0], len(out))[:len(out)]
-			done := c.LookupBatch(keys, positions)
-			for i := range out {
-				switch p := positions[i]; {
-				case i >= done:
-					out[i] = None - 1
-				case p < 0:
-					out[i] = None
-				default:
-					out[i] = l.At(int(p)).Value
-				}
-			}
-		}}, nil
+		return batched(l, c), nil
 	}}
+}
+
+// batched asks many packets at a time.
+func batched(l *rules.List[int], c *hipac.Classifier[int]) *Answerer {
+	var positions []int32
+	return &Answerer{First: func(keys []uint32, out []int) {
+		positions = slices.Grow(positions[:0], len(out))[:len(out)]
+		done := c.LookupBatch(keys, positions)
+		for i := range out {
+			switch p := positions[i]; {
+			case i >= done:
+				out[i] = None - 1
+			case p < 0:
+				out[i] = None
+			default:
+				out[i] = l.At(int(p)).Value
+			}
+		}
+	}}
+}
+
+// stored makes a classifier, saves it and loads it again.
+func stored(name string, o hipac.Options) Way {
+	return Way{name, func(l *rules.List[int]) (*Answerer, error) {
+		c, err := SaveAndLoad(l, &o)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		return answerer(l.Schema(), c), nil
+	}}
+}
+
+func storedBatch(name string, path hipac.Batch) Way {
+	return Way{name, func(l *rules.List[int]) (*Answerer, error) {
+		c, err := SaveAndLoad(l, &hipac.Options{Batch: path, FirstMatchOnly: true})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		return batched(l, c), nil
+	}}
+}
+
+// Saved returns a classifier that was saved and loaded as a way.
+func Saved(name string, o hipac.Options) Way { return stored(name, o) }
+
+// SaveAndLoad returns a classifier of a list that was saved and loaded.
+func SaveAndLoad(l *rules.List[int], o *hipac.Options) (*hipac.Classifier[int], error) {
+	c, err := hipac.Build(context.Background(), l, o)
+	if err != nil {
+		return nil, err
+	}
+	var file bytes.Buffer
+	codec := saved.Int[int]{}
+	if err := c.Save(&file, codec); err != nil {
+		return nil, err
+	}
+	return hipac.LoadBytes(file.Bytes(), codec, &hipac.LoadOptions{Schema: l.Schema(), Batch: o.Batch})
 }
 
 // live makes a live list, of all rules at once or edit by edit: the even ones, a

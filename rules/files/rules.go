@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/hipac-go/classifier/rules"
@@ -16,6 +17,7 @@ import (
 	"github.com/hipac-go/classifier/rules/iptables"
 	"github.com/hipac-go/classifier/rules/native"
 	"github.com/hipac-go/classifier/rules/route"
+	"github.com/hipac-go/classifier/rules/saved"
 )
 
 // Names of the rule formats.
@@ -30,7 +32,7 @@ const formatAuto = "auto"
 
 // RuleFlags are the flags about a rule file.
 type RuleFlags struct {
-	Rules          string `placeholder:"FILE" help:"Rule file; iptables and native rules also as JSON (see hipac print); - for standard input."`
+	Rules          string `placeholder:"FILE" help:"Rule file; iptables and native rules also as JSON (see hipac print), all also compiled (see hipac compile); - for standard input."`
 	RulesFormat    string `enum:"auto,native,classbench,iptables" default:"auto" placeholder:"FORMAT" help:"Format of the rules: auto (by content, the default), native, classbench, iptables."`
 	Fields         int    `enum:"5,6" default:"5" placeholder:"5|6" help:"ClassBench: match the first 5 columns (the default), or 6 with the flags."`
 	Family         int    `enum:"0,4,6" default:"0" placeholder:"4|6" help:"iptables: whether iptables or ip6tables reads the file; by content when not given."`
@@ -44,6 +46,10 @@ type RuleFlags struct {
 
 	// Beside, when not nil, is what earlier readings came to, for this one.
 	Beside *Beside `kong:"-"`
+	// Sources, when not nil, is given what is read.
+	Sources *Sources `kong:"-"`
+
+	inside *Sources // where files beside the rules are, of a compiled file
 }
 
 // Rules is what a rule file holds: one of the three is not nil.
@@ -54,6 +60,21 @@ type Rules struct {
 	Native     *rules.List[string]
 	ClassBench *rules.List[classbench.Flags]
 	Tables     *iptables.Ruleset
+
+	// Compiled is the file itself, when it is a compiled one; the rules are then
+	// those in it. It must not be changed.
+	Compiled []byte
+	// Lines is the name of the file that the numbers of lines are of, when that is
+	// another one.
+	Lines string
+}
+
+// LinesOf returns the name of the file that numbers of lines are of.
+func (r *Rules) LinesOf() string {
+	if r.Lines != "" {
+		return r.Lines
+	}
+	return r.Name
 }
 
 // ReadRules reads a rule file; the name is the one for errors.
@@ -64,6 +85,14 @@ func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 	prefix, err := in.Peek(head)
 	if err != nil && err != io.EOF {
 		return nil, readError(name, err)
+	}
+	if f.inside == nil && saved.Is(prefix) {
+		return readCompiled(in, name, f)
+	}
+	if f.Sources != nil {
+		recorded, done := f.Sources.record(in, name, f)
+		in = bufio.NewReaderSize(recorded, head)
+		defer func() { done(file.Format) }()
 	}
 	if file.Format == formatAuto {
 		if file.Format, err = sniffRules(prefix, name); err != nil {
@@ -95,7 +124,7 @@ func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 		opts := iptables.Options{File: name, Family: f.Family, ReversedRanges: f.ReversedRanges, AllowUnknown: f.AllowUnknown}
 		err = nil
 		if f.Sets != "" {
-			err = beside(f.Sets, func(r io.Reader) (err error) {
+			err = f.read("sets", f.Sets, func(r io.Reader) (err error) {
 				opts.Sets, err = f.Beside.ofSets().again(r, 0, func(r io.Reader) (*ipset.Sets, error) {
 					return ipset.Read(r, ipset.Options{File: f.Sets})
 				})
@@ -107,7 +136,7 @@ func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 			if family == 0 && bytes.Contains(prefix, []byte("ip6tables-save")) {
 				family = 6
 			}
-			err = beside(f.Routes, func(r io.Reader) (err error) {
+			err = f.read("routes", f.Routes, func(r io.Reader) (err error) {
 				opts.Routes, err = f.Beside.ofRoutes().again(r, family, func(r io.Reader) (*route.Table, error) {
 					return route.Read(r, route.Options{File: f.Routes, Family: family})
 				})
@@ -135,13 +164,13 @@ func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 // names reads the files that say what names in rules stand for.
 func (f *RuleFlags) names(opts *iptables.Options) error {
 	for _, ids := range []struct {
-		path string
-		to   *func(string) (uint32, bool)
-	}{{f.Users, &opts.Users}, {f.Groups, &opts.Groups}} {
+		flag, path string
+		to         *func(string) (uint32, bool)
+	}{{"users", f.Users, &opts.Users}, {"groups", f.Groups, &opts.Groups}} {
 		if ids.path == "" {
 			continue
 		}
-		if err := beside(ids.path, func(r io.Reader) (err error) {
+		if err := f.read(ids.flag, ids.path, func(r io.Reader) (err error) {
 			*ids.to, err = readNames(r, ids.path)
 			return err
 		}); err != nil {
@@ -151,15 +180,21 @@ func (f *RuleFlags) names(opts *iptables.Options) error {
 	if f.Connlabels == "" {
 		return nil
 	}
-	return beside(f.Connlabels, func(r io.Reader) error {
+	return f.read("connlabels", f.Connlabels, func(r io.Reader) error {
 		text, err := readSmall(r)
 		opts.ConnLabels = string(text)
 		return err
 	})
 }
 
-// beside reads a file that belongs to the rules.
-func beside(path string, read func(io.Reader) error) error {
+// read reads a file that belongs to the rules, which a flag names.
+func (f *RuleFlags) read(flag, path string, read func(io.Reader) error) error {
+	if f.inside != nil {
+		if err := read(bytes.NewReader(f.inside.beside[flag].data)); err != nil {
+			return readError(path, err)
+		}
+		return nil
+	}
 	if path == "-" {
 		return BadUsage("standard input is for rules and packets")
 	}
@@ -168,8 +203,18 @@ func beside(path string, read func(io.Reader) error) error {
 		return err
 	}
 	defer done()
+	var kept bytes.Buffer
+	if f.Sources != nil {
+		r = io.TeeReader(r, &kept)
+	}
 	if err := read(r); err != nil {
 		return readError(path, err)
+	}
+	if f.Sources != nil {
+		if _, err := io.Copy(io.Discard, r); err != nil {
+			return readError(path, err)
+		}
+		f.Sources.beside[flag] = source{filepath.Base(path), kept.Bytes()}
 	}
 	return nil
 }

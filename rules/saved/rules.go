@@ -45,30 +45,9 @@ func AddRules[T any](w *Writer, l *rules.List[T]) error {
 		}
 		words = append(words, head)
 		for j := range r.Conds {
-			c := &r.Conds[j]
-			ranges, ranged := c.Intervals()
-			want, mask, masked := c.Mask()
-			if len(ranges) > maxIntervals {
-				return fmt.Errorf("rule %d: %w: a condition of more than %d intervals cannot be saved", i+1, rules.ErrLimit, maxIntervals)
-			}
-			var flags uint32
-			for _, f := range [...]struct {
-				on  bool
-				bit uint32
-			}{{c.Negated(), flagNot}, {c.AllowsAbsent(), flagOrAbsent}, {ranged, flagRanged}, {masked, flagMasked}} {
-				if f.on {
-					flags |= f.bit
-				}
-			}
-			_, n := s.FieldWords(c.Field())
-			words = append(words, uint32(c.Field())|flags<<8|uint32(len(ranges))<<12)
-			if masked {
-				words = appendValue(words, want, n)
-				words = appendValue(words, mask, n)
-			}
-			for _, iv := range ranges {
-				words = appendValue(words, iv.Lo, n)
-				words = appendValue(words, iv.Hi, n)
+			var err error
+			if words, err = AppendCond(words, s, &r.Conds[j]); err != nil {
+				return fmt.Errorf("rule %d: %w", i+1, err)
 			}
 		}
 		if r.Comment != "" || r.Unknown != "" {
@@ -97,6 +76,38 @@ func AddRules[T any](w *Writer, l *rules.List[T]) error {
 		}
 	}
 	return nil
+}
+
+// AppendCond appends the words of a condition on a field of the schema. The error
+// is rules.ErrLimit, for more than a million intervals.
+func AppendCond(dst []uint32, s *rules.Schema, c *rules.Cond) ([]uint32, error) {
+	ranges, ranged := c.Intervals()
+	want, mask, masked := c.Mask()
+	if len(ranges) > maxIntervals {
+		return dst, fmt.Errorf("%w: a condition of more than %d intervals cannot be saved", rules.ErrLimit, maxIntervals)
+	}
+	head := uint32(c.Field()) | uint32(len(ranges))<<12
+	if c.Negated() {
+		head |= flagNot << 8
+	}
+	if c.AllowsAbsent() {
+		head |= flagOrAbsent << 8
+	}
+	if ranged {
+		head |= flagRanged << 8
+	}
+	if masked {
+		head |= flagMasked << 8
+	}
+	_, n := s.FieldWords(c.Field())
+	dst = append(dst, head)
+	if masked {
+		dst = appendValue(appendValue(dst, want, n), mask, n)
+	}
+	for _, iv := range ranges {
+		dst = appendValue(appendValue(dst, iv.Lo, n), iv.Hi, n)
+	}
+	return dst, nil
 }
 
 func appendValue(dst []uint32, v rules.Value, n int) []uint32 {
@@ -387,14 +398,15 @@ func (r *Rules) appendConds(dst []rules.Cond, x *Rule) []rules.Cond {
 }
 
 // ListOf makes the list of checked rules and their values: what AddRules was
-// given. It takes about as long as adding the rules to a builder.
-func ListOf[T any](r *Rules, values []T) (*rules.List[T], error) {
+// given. It takes about as long as adding the rules to a builder. The error is
+// that of the limits.
+func ListOf[T any](r *Rules, values []T, limits rules.Limits) (*rules.List[T], error) {
 	if len(values) != r.n {
 		return nil, errors.New("there are not as many values as rules")
 	}
 	b := rules.NewBuilder[T](r.schema)
-	b.SetLimits(rules.Limits{MaxRules: math.MaxInt, MaxMemory: math.MaxInt64})
-	b.Grow(r.n)
+	b.SetLimits(limits)
+	b.Grow(min(r.n, limits.OrDefault().MaxRules))
 	var conds []rules.Cond
 	var err error
 	r.Each(func(x *Rule) bool {
@@ -419,10 +431,13 @@ func AddList[T any](w *Writer, l *rules.List[T], codec Codec[T]) error {
 	return AddValues(w, l.Len(), func(i int) T { return l.At(i).Value }, codec)
 }
 
+// NoLimits are limits for what is in memory already.
+var NoLimits = rules.Limits{MaxRules: math.MaxInt, MaxMemory: math.MaxInt64}
+
 // ReadList returns the list of a file, whose values have the codec. It takes no
-// notice of what was compiled.
-func ReadList[T any](f *File, codec Codec[T]) (*rules.List[T], error) {
-	s, err := f.Schema(nil)
+// notice of what was compiled. known is as for Schema.
+func ReadList[T any](f *File, codec Codec[T], limits rules.Limits, known ...*rules.Schema) (*rules.List[T], error) {
+	s, err := f.Schema(known...)
 	if err != nil {
 		return nil, err
 	}
@@ -437,5 +452,5 @@ func ReadList[T any](f *File, codec Codec[T]) (*rules.List[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return ListOf(r, values)
+	return ListOf(r, values, limits)
 }

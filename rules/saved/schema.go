@@ -34,12 +34,12 @@ func (w *Writer) AddSchema(s *rules.Schema) error {
 	return nil
 }
 
-// known are the schemas that files share with programs.
-var known = []*rules.Schema{rules.IPv4Tuple, rules.IPv6Tuple, rules.IPTuple, rules.Firewall}
+// common are the schemas that files share with programs.
+var common = []*rules.Schema{rules.IPv4Tuple, rules.IPv6Tuple, rules.IPTuple, rules.Firewall}
 
-// Schema returns the schema of a file: want, when that is given, which must have
-// the same fields, else one of those of package rules that has, else a new one.
-func (f *File) Schema(want *rules.Schema) (*rules.Schema, error) {
+// Schema returns the schema of a file: one of those known to the caller, or in
+// package rules, if it has the same fields, else a new one.
+func (f *File) Schema(known ...*rules.Schema) (*rules.Schema, error) {
 	section, err := f.Section(sectionSchema, 0)
 	if err != nil {
 		return nil, err
@@ -75,13 +75,7 @@ func (f *File) Schema(want *rules.Schema) (*rules.Schema, error) {
 	if err != nil {
 		return nil, section.Damaged(0, "%v", err)
 	}
-	if want != nil {
-		if !want.Equal(s) {
-			return nil, Other("its rules have the fields %v, not %v", s, want)
-		}
-		return want, nil
-	}
-	for _, k := range known {
+	for _, k := range append(known, common...) {
 		if k.Equal(s) {
 			return k, nil
 		}

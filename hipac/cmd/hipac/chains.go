@@ -117,12 +117,12 @@ func tableProgramOf(set *iptables.Ruleset, path rules.Path, m *memory) *tablePro
 	return p
 }
 
-func newTableProgram(ctx context.Context, set *iptables.Ruleset, path rules.Path, e engine, seed uint64, now time.Time) (*tableProgram, error) {
-	p := tableProgramOf(set, path, newMemory(seed, now))
+func newTableProgram(ctx context.Context, file *files.Rules, path rules.Path, e engine, seed uint64, now time.Time) (*tableProgram, error) {
+	p := tableProgramOf(file.Tables, path, newMemory(seed, now))
 	if e == engineLinear {
 		return p, nil
 	}
-	c, err := hipac.BuildTables(ctx, tables(path), e.options())
+	c, err := buildTables(ctx, file, tables(path), e.options())
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/files"
+	"github.com/hipac-go/classifier/rules/saved"
 )
 
 // listProgram is a flat list. T is the type of its rules' values.
@@ -21,16 +23,18 @@ type listProgram[T any] struct {
 }
 
 func newListProgram[T any](ctx context.Context, l *rules.List[T], e engine, value func(T) string) (*listProgram[T], error) {
+	return listProgramOf[T](ctx, &files.Rules{}, l, nil, e, value)
+}
+
+// listProgramOf returns the program of the list of a file, whose values have the
+// codec if it is a compiled one.
+func listProgramOf[T any](ctx context.Context, file *files.Rules, l *rules.List[T], codec saved.Codec[T], e engine, value func(T) string) (*listProgram[T], error) {
 	p := &listProgram[T]{list: l, value: value}
 	if e == engineLinear {
 		p.position = l.First
 		return p, nil
 	}
-	opts := e.options()
-	if e == engineIndex {
-		opts.FirstMatchOnly = false
-	}
-	c, err := hipac.Build(ctx, l, opts)
+	c, err := buildList(ctx, file, l, codec, e)
 	if err != nil {
 		return nil, err
 	}

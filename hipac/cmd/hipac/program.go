@@ -8,7 +8,9 @@ import (
 
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/classbench"
 	"github.com/hipac-go/classifier/rules/files"
+	"github.com/hipac-go/classifier/rules/saved"
 )
 
 // outcome is what became of a packet. It is small and comparable, so that
@@ -124,11 +126,11 @@ func (a *app) compileAs(file *files.Rules, e engine, path rules.Path, seed uint6
 	start := a.now()
 	switch {
 	case path != nil:
-		c.program, err = newTableProgram(a.ctx, file.Tables, path, e, seed, start)
+		c.program, err = newTableProgram(a.ctx, file, path, e, seed, start)
 	case file.Native != nil:
-		c.program, err = newListProgram(a.ctx, file.Native, e, textValue)
+		c.program, err = listProgramOf(a.ctx, file, file.Native, saved.String[string]{}, e, textValue)
 	default:
-		c.program, err = newListProgram(a.ctx, file.ClassBench, e, nil)
+		c.program, err = listProgramOf(a.ctx, file, file.ClassBench, classbench.Codec{}, e, nil)
 	}
 	c.build = a.now().Sub(start)
 	if err != nil {

@@ -1,9 +1,17 @@
 package main
 
-// Rule files: reading the one that flags name. Package rules/files knows the
-// formats.
+// Rule files: reading the one that flags name, and compiling it, or taking what
+// was compiled when the file has it. Package rules/files knows the formats.
 
-import "github.com/hipac-go/classifier/rules/files"
+import (
+	"context"
+	"errors"
+
+	"github.com/hipac-go/classifier/hipac"
+	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/files"
+	"github.com/hipac-go/classifier/rules/saved"
+)
 
 // readRules reads the rule file that the flags name.
 func (a *app) readRules(f *files.RuleFlags) (*files.Rules, error) {
@@ -15,4 +23,31 @@ func (a *app) readRules(f *files.RuleFlags) (*files.Rules, error) {
 		defer closeFile()
 		return files.ReadRules(r, name, f)
 	})
+}
+
+// buildList compiles the list of a file, whose values have the codec.
+func buildList[T any](ctx context.Context, file *files.Rules, l *rules.List[T], codec saved.Codec[T], e engine) (*hipac.Classifier[T], error) {
+	if file.Compiled != nil && e == engineTree {
+		return hipac.LoadBytes(file.Compiled, codec, &hipac.LoadOptions{Schema: l.Schema()})
+	}
+	opts := e.options()
+	if e == engineIndex {
+		opts.FirstMatchOnly = false
+	}
+	return hipac.Build(ctx, l, opts)
+}
+
+// buildTables compiles tables of a file.
+func buildTables(ctx context.Context, file *files.Rules, tables []*rules.Table, opts *hipac.Options) (*hipac.Tables, error) {
+	if file.Compiled != nil && (opts == nil || opts.Engine == hipac.Tree) {
+		f, err := saved.Parse(file.Compiled)
+		if err != nil {
+			return nil, err
+		}
+		// A version of this program that reads rules otherwise compiles them again.
+		if c, err := hipac.LoadTables(f, tables); !errors.Is(err, saved.ErrOther) {
+			return c, err
+		}
+	}
+	return hipac.BuildTables(ctx, tables, opts)
 }

@@ -128,7 +128,7 @@ func (cmd *traceCmd) Run(a *app) error {
 		return files.BadUsage("trace is for iptables rules, and %s holds %s rules", file.Name, file.Format)
 	}
 	cmd.Tables = true
-	compiled, err := hipac.BuildTables(a.ctx, file.Tables.Tables, nil)
+	compiled, err := buildTables(a.ctx, file, file.Tables.Tables, nil)
 	if err != nil {
 		if a.ctx.Err() != nil {
 			return errInterrupted
@@ -164,7 +164,7 @@ type tracing struct {
 }
 
 func newTracing(a *app, cmd *traceCmd, file *files.Rules, compiled *hipac.Tables) *tracing {
-	t := &tracing{app: a, cmd: cmd, set: file.Tables, rulesName: file.Name, compiled: compiled, out: bufio.NewWriter(a.stdout), started: a.now(),
+	t := &tracing{app: a, cmd: cmd, set: file.Tables, rulesName: file.LinesOf(), compiled: compiled, out: bufio.NewWriter(a.stdout), started: a.now(),
 		colors: a.useColors(cmd.Color), columns: columns(a.stdout)}
 	schema := rules.MustSchema()
 	if len(file.Tables.Tables) > 0 {
