@@ -105,13 +105,14 @@ func (s *sieved) key(r *rand.Rand) []uint32 {
 }
 
 func TestSievedEntriesAreFoundAndFewOthers(t *testing.T) {
-	for _, n := range []int{1, 63, 700, 5000} {
+	for _, n := range []int{1, 63, 512, 700, 4096, 5000} { // 512 fill the last word of a bitmap, 4096 that of a summary
 		r := rand.New(rand.NewPCG(17, uint64(n)))
 		s := newSieved(r, n, 9)
 		p, ok := New(s.dims, nil, s.entries, &s.sieve, math.MaxInt64)
 		require.True(t, ok)
 		b := p.Append(make([]uint64, 5), tagOf)
 		require.EqualValues(t, p.Bytes(), 8*(len(b)-5))
+		requireNoGaps(t, b[5:])
 		require.ElementsMatch(t, []int{1, 2, 3}, KeyWords(b, 5), "word 0 is no value")
 		bound := Bound(b, 5)
 		hits, beyond := 0, 0
@@ -170,4 +171,27 @@ func TestSievesKeepToTheBudget(t *testing.T) {
 		}
 	}
 	require.Greater(t, made, 4)
+}
+
+// requireNoGaps checks that the parts of a bucket lie one behind the other: what
+// is planned for them is exactly what they take.
+func requireNoGaps(t *testing.T, b []uint64) {
+	t.Helper()
+	h := readHeader(b)
+	at := headerWords + dimWords*h.dims
+	for i := range h.dims {
+		d := readDimension(b, i)
+		require.Equal(t, at, d.index)
+		at += d.count // of a chunk, numbers of entries
+		if d.within&chunkBit == 0 {
+			top, middle, blocks := indexWords(int(d.count))
+			at = d.index + uint32(top+middle+blocks)
+		}
+		require.Equal(t, at, d.bitmaps)
+		at += d.count * (h.words + h.summary)
+	}
+	require.Equal(t, at, h.rows)
+	require.Equal(t, h.rows+h.n*h.columns, h.tags)
+	require.Equal(t, h.tags+(h.n+1)/2+slack, h.size)
+	require.EqualValues(t, h.size, len(b))
 }

@@ -219,14 +219,20 @@ func TestNodesBelowManySpansHaveNone(t *testing.T) {
 		return []rules.Cond{rules.In(i%2, rules.Span(uint64(i), uint64(i)))}
 	}}, 1<<30)
 	require.NoError(t, err)
-	for pending, want := range map[int]bool{0: true, maxPending - 2: true, maxPending - 1: false} {
-		b := NewBuilder(context.Background(), Config{})
-		b.Grow(boxes, 0)
-		b.pending = pending
-		root, err := b.Root(nil, nil)
-		require.NoError(t, err)
-		require.Equal(t, want, root.hasSpan(), "%d spans wait", pending)
-		require.Equal(t, pending, b.pending)
+	for _, live := range []bool{false, true} {
+		most := maxPending - 1
+		if live {
+			most = maxPending - 3 // edits need two
+		}
+		for pending, want := range map[int]bool{0: true, most - 1: true, most: false, maxPending: false} {
+			b := NewBuilder(context.Background(), Config{Live: live})
+			b.Grow(boxes, 0)
+			b.pending = pending
+			root, err := b.Root(nil, nil)
+			require.NoError(t, err)
+			require.Equal(t, want, root.hasSpan(), "%d spans wait", pending)
+			require.Equal(t, pending, b.pending)
+		}
 	}
 }
 
