@@ -49,17 +49,21 @@ type walker struct {
 	info *types.Info
 	base int // position of the file's first byte
 	path []ast.Node
+	skip map[ast.Node]bool
 	out  []*Mutation
 }
 
 // mutate returns the mutations of a function, in order of position.
 func mutate(f *function, info *types.Info, base int) []*Mutation {
-	w := &walker{f: f, info: info, base: base}
+	w := &walker{f: f, info: info, base: base, skip: map[ast.Node]bool{}}
 	w.head()
 	ast.Inspect(f.decl.Body, func(n ast.Node) bool {
 		if n == nil {
 			w.path = w.path[:len(w.path)-1]
 			return true
+		}
+		if w.skip[n] {
+			return false
 		}
 		w.node(n)
 		w.path = append(w.path, n)
@@ -294,18 +298,13 @@ func (w *walker) slice(n *ast.SliceExpr) {
 	w.shifted("bound", n.High)
 }
 
-// literal is one more or less. Lengths of arrays and capacities are left.
+// literal is one more or less. Lengths of arrays are left.
 func (w *walker) literal(n *ast.BasicLit) {
 	if n.Kind != token.INT {
 		return
 	}
-	switch up := w.up(1).(type) {
-	case *ast.ArrayType:
+	if _, ok := w.up(1).(*ast.ArrayType); ok {
 		return
-	case *ast.CallExpr:
-		if w.isBuiltin(up.Fun, "make") && len(up.Args) == 3 && up.Args[2] == n {
-			return
-		}
 	}
 	v, err := strconv.ParseInt(n.Value, 0, 64)
 	if err != nil {
@@ -351,6 +350,8 @@ func (w *walker) ident(n *ast.Ident) {
 
 func (w *walker) call(n *ast.CallExpr) {
 	switch {
+	case w.isBuiltin(n.Fun, "make") && len(n.Args) == 3:
+		w.skip[n.Args[2]] = true // a capacity
 	case w.isBuiltin(n.Fun, "min"):
 		w.replace("arithmetic", n.Fun, "max")
 	case w.isBuiltin(n.Fun, "max"):

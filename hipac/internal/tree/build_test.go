@@ -120,3 +120,88 @@ func TestARootOfFixedWordsHasTheEntriesOfTheirValuesAlone(t *testing.T) {
 	require.EqualValues(t, 1, root.rows())
 	require.EqualValues(t, 59, b.Tree().First(root, []uint32{0, 2, 0, 0, 0, 4}))
 }
+
+// Tables of live trees are of two levels: slot by slot they are what one would be.
+func TestTwoLevelsAreOneTable(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	for _, bits := range []int{8, 9, maxLiveTabBits} {
+		for kind := range 5 {
+			slots := make([]uint64, 1<<bits)
+			for i := range slots {
+				switch kind {
+				case 1: // the last slot of each second table differs
+					slots[i] = uint64(i>>(bits/2)+1)<<40 + uint64((i+1)&(1<<(bits/2)-1))/(1<<(bits/2)-1)
+				case 2: // the first does
+					slots[i] = uint64(min(i&(1<<(bits/2)-1), 1) + 1)
+				case 3: // all of few values
+					slots[i] = uint64(1 + i>>(bits/2)&1)
+				case 4:
+					slots[i] = r.Uint64N(3)
+				}
+			}
+			span := kind%2 == 0
+			b := NewBuilder(context.Background(), Config{Live: true})
+			b.tree.slots = []uint64{7, 7, 7}
+			ref := b.twoLevels(slots, 3, 9, bits, span)
+			require.EqualValues(t, 3, ref.word())
+			low := ref.shift() - 9
+			require.EqualValues(t, bits, ref.bits()+low)
+			if span {
+				require.Equal(t, []uint64{0, 0}, b.tree.slots[ref.offset()-2:ref.offset()])
+			}
+			for i, want := range slots {
+				second := Ref(b.tree.slots[ref.offset()+uint32(i)>>low])
+				if second != tableRef(int(second.offset()), 3, 9, int(low)) {
+					require.Failf(t, "second table", "slot %d: %x", i, second)
+				}
+				if got := b.tree.slots[second.offset()+uint32(i)&(1<<low-1)]; got != want {
+					require.Failf(t, "slot", "bits %d, kind %d, slot %d: %d instead of %d", bits, kind, i, got, want)
+				}
+			}
+			require.Equal(t, []uint64{7, 7, 7}, b.tree.slots[:3])
+			written := map[uint64]bool{}
+			for _, second := range b.tree.slots[ref.offset():][:1<<ref.bits()] {
+				written[second] = true
+			}
+			if kind == 3 {
+				require.Len(t, written, 2, "tables of one reference throughout are written once")
+			}
+		}
+	}
+}
+
+// A span of one rule has its room as one of many has.
+func TestOneWideRuleBesideManyNarrowOnes(t *testing.T) {
+	s := rules.IPv4Tuple
+	for _, live := range []bool{false, true} {
+		for _, at := range []int{0, 150, 300} {
+			var conds [][]rules.Cond
+			for i := range 301 {
+				c := is(0, uint64(i)<<8)
+				if i == at {
+					c = is(4, 6)
+				}
+				conds = append(conds, []rules.Cond{c})
+			}
+			tree, root := compile(t, s, conds, Config{Live: live, LeafRows: 2})
+			tree.asker = everything{}
+			for i := range uint64(301) {
+				for proto := uint64(5); proto < 7; proto++ {
+					key := s.NewKey()
+					s.Set(key, 0, rules.U64(i<<8))
+					s.Set(key, 4, rules.U64(proto))
+					want := NoMatch
+					if got := matching(s, conds, key); len(got) > 0 {
+						want = got[0]
+					}
+					require.Equal(t, want, tree.First(root, key), "live %v, wide rule %d, value %d", live, at, i)
+				}
+			}
+		}
+	}
+}
+
+// everything lets all rules pass whose boxes hold the key.
+type everything struct{}
+
+func (everything) Holds(uint32, bool, []uint32) bool { return true }
