@@ -1,7 +1,9 @@
 package main
 
 // Judging a mutant: tests that reach it are run in steps, quick ones first, until
-// one of them fails.
+// one of them fails. Where the time is not enough for all, the slow ones that caught
+// most mutants before are begun at least: a test that catches one mostly does so
+// long before its end.
 
 import (
 	"context"
@@ -44,6 +46,7 @@ type judge struct {
 	minutes  float64       // that the driver runs for
 	temp     string        // folder for what tests write
 	recent   []*test       // that caught mutants, the last one last
+	catches  map[*test]int // that each has caught
 }
 
 // step is some tests of one suite, run as one process.
@@ -51,12 +54,26 @@ type step struct {
 	suite   *suite
 	tests   []*test
 	seconds float64
+	begin   bool // the test takes too long to be run to its end
+}
+
+// mostBegun is the number of tests that are begun only.
+const mostBegun = 3
+
+// begun returns steps for those of the tests that caught most mutants.
+func (j *judge) begun(tests []*test) (steps []step) {
+	tests = slices.Clone(tests)
+	sort.SliceStable(tests, func(a, b int) bool { return j.catches[tests[a]] > j.catches[tests[b]] })
+	for _, t := range tests[:min(len(tests), mostBegun)] {
+		steps = append(steps, step{t.suite, []*test{t}, t.Seconds, true})
+	}
+	return steps
 }
 
 // plan puts tests into steps: first those that caught mutants before, alone, then
 // the others by their time, in groups that take longer and longer. Tests beyond
-// the budget are left.
-func plan(tests []*test, recent []*test, budget float64) (steps []step, unrun int) {
+// the budget are left over.
+func plan(tests []*test, recent []*test, budget float64) (steps []step, left []*test) {
 	var first, rest []*test
 	for _, t := range tests {
 		if at := slices.Index(recent, t); at >= 0 && len(recent)-at <= 3 && t.Seconds < 1 {
@@ -68,14 +85,14 @@ func plan(tests []*test, recent []*test, budget float64) (steps []step, unrun in
 	spent := 0.0
 	for _, t := range first {
 		spent += t.Seconds
-		steps = append(steps, step{t.suite, []*test{t}, t.Seconds})
+		steps = append(steps, step{t.suite, []*test{t}, t.Seconds, false})
 	}
 	for most := 0.4; len(rest) > 0; most *= 2 {
 		groups, order := map[*suite]*step{}, []*suite(nil)
 		for sum := 0.0; len(rest) > 0 && (sum == 0 || sum+rest[0].Seconds <= most); rest = rest[1:] {
 			t := rest[0]
 			if spent+t.Seconds > budget {
-				return append(steps, inOrder(groups, order)...), len(rest)
+				return append(steps, inOrder(groups, order)...), rest
 			}
 			sum, spent = sum+t.Seconds, spent+t.Seconds
 			g := groups[t.suite]
@@ -87,7 +104,7 @@ func plan(tests []*test, recent []*test, budget float64) (steps []step, unrun in
 		}
 		steps = append(steps, inOrder(groups, order)...)
 	}
-	return steps, 0
+	return steps, nil
 }
 
 func inOrder(groups map[*suite]*step, order []*suite) (steps []step) {
@@ -118,9 +135,9 @@ func (j *judge) judge(ctx context.Context, m *Mutation) (verdict, error) {
 		by    string
 		tests []*test
 	}{{"own", own}, {"differential", others}} {
-		steps, unrun := plan(part.tests, j.recent, j.budget.Seconds())
-		v.Unrun += unrun
-		for _, s := range steps {
+		steps, left := plan(part.tests, j.recent, j.budget.Seconds())
+		v.Unrun += len(left)
+		for _, s := range append(steps, j.begun(left)...) {
 			how, test, err := j.step(ctx, s, number)
 			if err != nil {
 				return v, err
@@ -180,11 +197,11 @@ func (j *judge) step(ctx context.Context, s step, number int) (how, failed strin
 	}
 	tests := j.usable(p, s.tests)
 	for len(tests) > 0 {
-		ran := j.run(ctx, p, tests, number)
+		ran := j.run(ctx, p, tests, number, s.begin)
 		if err := ctx.Err(); err != nil {
 			return "", "", err
 		}
-		if !ran.failed {
+		if !ran.failed || s.begin && ran.timedOut {
 			return "", "", nil
 		}
 		if err := j.validate(ctx, p, tests); err != nil {
@@ -208,6 +225,10 @@ func (j *judge) step(ctx context.Context, s step, number int) (how, failed strin
 
 // remember keeps the tests that caught mutants last.
 func (j *judge) remember(t *test) {
+	if j.catches == nil {
+		j.catches = map[*test]int{}
+	}
+	j.catches[t]++
 	j.recent = append(slices.DeleteFunc(j.recent, func(u *test) bool { return u == t }), t)
 	if len(j.recent) > 3 {
 		j.recent = j.recent[1:]
@@ -230,7 +251,7 @@ func (j *judge) validate(ctx context.Context, p *program, tests []*test) error {
 	if len(tests) == 0 {
 		return nil
 	}
-	ran := j.run(ctx, p, tests, 0)
+	ran := j.run(ctx, p, tests, 0, false)
 	if ran.failed && len(tests) > 1 {
 		for _, t := range tests {
 			if err := j.validate(ctx, p, []*test{t}); err != nil {
@@ -249,7 +270,7 @@ func (j *judge) validate(ctx context.Context, p *program, tests []*test) error {
 }
 
 // run runs tests of a program.
-func (j *judge) run(ctx context.Context, p *program, tests []*test, number int) outcome {
+func (j *judge) run(ctx context.Context, p *program, tests []*test, number int, begin bool) outcome {
 	var names []string
 	seconds := 0.0
 	for _, t := range tests {
@@ -257,8 +278,11 @@ func (j *judge) run(ctx context.Context, p *program, tests []*test, number int) 
 		seconds += t.Seconds
 	}
 	l := limits{timeout: j.patience + time.Duration(4*seconds*float64(time.Second)), memory: j.memory}
-	if number == 0 {
+	switch {
+	case number == 0:
 		l.timeout *= 2
+	case begin:
+		l.timeout = j.budget / mostBegun
 	}
 	return l.run(ctx, p.path, p.dir, []string{"-test.failfast", "-test.run", "^(" + strings.Join(names, "|") + ")$"}, j.environment(number))
 }

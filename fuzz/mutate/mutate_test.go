@@ -136,8 +136,8 @@ func TestProcessesSayInWhichWayTheyEnded(t *testing.T) {
 func TestQuickTestsComeFirstAndTheBudgetBoundsThem(t *testing.T) {
 	a, b := &suite{path: "a"}, &suite{path: "b"}
 	tests := []*test{{Name: "1", Seconds: 0.1, suite: a}, {Name: "2", Seconds: 0.2, suite: b}, {Name: "3", Seconds: 0.3, suite: a}, {Name: "4", Seconds: 5, suite: a}, {Name: "5", Seconds: 6, suite: a}}
-	steps, unrun := plan(tests, nil, 6)
-	require.Equal(t, 1, unrun)
+	steps, left := plan(tests, nil, 6)
+	require.Equal(t, tests[4:], left)
 	var order []string
 	for _, s := range steps {
 		for _, one := range s.tests {
@@ -148,4 +148,9 @@ func TestQuickTestsComeFirstAndTheBudgetBoundsThem(t *testing.T) {
 	require.Equal(t, []string{"1", "2", "3", "4"}, order)
 	steps, _ = plan(tests, tests[2:3], 6)
 	require.Equal(t, "3", steps[0].tests[0].Name, "what caught the last mutant comes first")
+
+	j := &judge{catches: map[*test]int{tests[4]: 2}}
+	steps = j.begun(tests)
+	require.Len(t, steps, mostBegun)
+	require.Equal(t, tests[4:], steps[0].tests, "of those for which there is no time, what caught most is begun")
 }

@@ -31,9 +31,10 @@ type suite struct {
 
 // test is one test, fuzz target or example.
 type test struct {
-	Name    string
-	Seconds float64
-	Passed  bool
+	Name     string
+	Seconds  float64
+	Passed   bool
+	TimedOut bool // there was no more time for it
 	// Reached has the numbers of the blocks that it enters.
 	Reached []int
 	suite   *suite
@@ -59,7 +60,8 @@ func (s *suite) file() string {
 var isTest = regexp.MustCompile(`^(Test|Fuzz|Example)`)
 
 // cover measures the tests of a suite. The programs and what is learned are in a
-// folder. Tests that take longer than most are not used.
+// folder. Tests that take longer than most are not used, and are measured again when
+// there is more time.
 func (m *module) cover(ctx context.Context, s *suite, packages []string, dir string, most time.Duration, tell func(string)) (*measured, error) {
 	program := filepath.Join(dir, "cover-"+s.file())
 	if _, err := m.goTool("test", "-c", "-vet=off", "-cover", "-covermode=set", "-coverpkg="+strings.Join(packages, ","), "-o", program, s.path); err != nil {
@@ -72,31 +74,47 @@ func (m *module) cover(ctx context.Context, s *suite, packages []string, dir str
 	if err != nil {
 		return nil, err
 	}
-	h := sha256.Sum256(append(text, most.String()...))
+	h := sha256.Sum256(text)
 	kept := filepath.Join(dir, hex.EncodeToString(h[:8])+".json")
 	var result measured
+	known := map[string]*test{}
 	if text, err := os.ReadFile(kept); err == nil && json.Unmarshal(text, &result) == nil {
-		s.adopt(&result)
-		return &result, nil
+		for _, t := range result.Tests {
+			if known[t.Name] = t; t.TimedOut && t.Seconds < most.Seconds()/2 {
+				delete(known, t.Name)
+			}
+		}
+		if len(known) == len(result.Tests) {
+			s.adopt(&result)
+			return &result, nil
+		}
 	}
 	ran := limits{timeout: time.Minute}.run(ctx, program, s.dir, []string{"-test.list", "."}, nil)
 	if ran.failed {
 		return nil, fmt.Errorf("%s: the list of tests: %s", s.path, ran.output)
 	}
 	numbers := map[block]int{}
+	for i, b := range result.Blocks {
+		numbers[b] = i
+	}
+	result.Tests = nil
 	for _, name := range strings.Fields(ran.output) {
 		if !isTest.MatchString(name) {
 			continue
 		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
+		if t := known[name]; t != nil {
+			result.Tests = append(result.Tests, t)
+			continue
 		}
 		tell(s.path + " " + name)
 		profile := filepath.Join(dir, "profile")
 		_ = os.Remove(profile)
 		began := time.Now()
 		ran := limits{timeout: most}.run(ctx, program, s.dir, []string{"-test.run", "^" + name + "$", "-test.coverprofile", profile}, nil)
-		t := &test{Name: name, Seconds: time.Since(began).Seconds(), Passed: !ran.failed}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		t := &test{Name: name, Seconds: time.Since(began).Seconds(), Passed: !ran.failed, TimedOut: ran.timedOut}
 		if t.Passed {
 			text, err := os.ReadFile(profile)
 			if err != nil {
