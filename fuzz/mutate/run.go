@@ -24,7 +24,7 @@ type runCmd struct {
 	Seed       uint64        `default:"1" placeholder:"N" help:"Seed of the sample (default 1)."`
 	Minutes    float64       `placeholder:"N" help:"End after so long, with the report of what is known."`
 	Results    string        `placeholder:"FILE" help:"Keep results in a file, one JSON line a mutant, and go on from it."`
-	Again      bool          `help:"Run again what survived or was not covered."`
+	Again      bool          `help:"Run again what survived or was not covered, and nothing else."`
 	Equivalent string        `placeholder:"FILE" help:"List of mutants that make no difference (default fuzz/mutate/equivalent.txt)."`
 	All        bool          `help:"Run also the mutants of that list."`
 	List       bool          `help:"Print the mutants, and run nothing."`
@@ -214,7 +214,10 @@ func (r *runner) due(m *Mutation) bool {
 		return false
 	}
 	known := r.results.of(m)
-	return known == nil || r.cmd.Again && known.Outcome != caught && known.Outcome != brokenOutcome
+	if r.cmd.Again {
+		return known != nil && (known.Outcome == survived || known.Outcome == uncovered)
+	}
+	return known == nil
 }
 
 func (r *runner) run(ctx context.Context, targets []*target) error {
