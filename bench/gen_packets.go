@@ -25,24 +25,24 @@ import (
 
 type genPacketsCmd struct {
 	files.RuleFlags `group:"Rules"`
-	Table           string  `placeholder:"NAME" help:"iptables: the table; filter when not given, or the only one." group:"Rules"`
-	Chain           string  `placeholder:"NAME" help:"iptables: the built-in chain that packets enter at; when not given FORWARD, or the table's first." group:"Rules"`
-	N               int     `name:"packets" default:"100000" placeholder:"N" help:"Number of packets (default 100000)."`
-	Mode            string  `enum:"uniform,zipf,trace,corners,overlaps,random,mixed,misses,worst" default:"uniform" placeholder:"MODE" help:"How packets are drawn, see above (default uniform)."`
-	Seed            uint64  `default:"1" placeholder:"N" help:"Which of the packets (default 1): the same rules and flags give the same file on every machine."`
-	Misses          float64 `placeholder:"SHARE" help:"Share of packets that no rule decides, 0 to 1, in any mode."`
-	ButLast         bool    `help:"Packets that nothing but a last rule for every packet decides are misses too."`
-	Flows           int     `placeholder:"N" help:"Different packets of zipf (default 10000) and of worst (default 1000)."`
-	Repeat          float64 `placeholder:"B" help:"uniform, trace: scale of the Pareto distribution of how often a packet comes (default 0.1, few; 1 is much locality)."`
-	Tries           int     `placeholder:"N" help:"worst: packets whose cost is asked (default 100000)."`
-	Real            bool    `help:"Packets that can be sent: only fields that their headers have, and plain values where rules ask for none. pcap packets and those for iptables rules always are."`
-	Format          string  `enum:"auto,trace,csv,pcap" default:"auto" placeholder:"FORMAT" help:"trace (ClassBench's), csv or pcap; when not given trace for rules of the 5-tuple, else csv."`
-	Out             string  `short:"o" placeholder:"FILE" help:"File to write; - for standard output."`
+	Table           string   `placeholder:"NAME" help:"iptables: the table; filter when not given, or the only one." group:"Rules"`
+	Chain           string   `placeholder:"NAME" help:"iptables: the built-in chain that packets enter at; when not given FORWARD, or the table's first." group:"Rules"`
+	N               int      `name:"packets" default:"100000" placeholder:"N" help:"Number of packets (default 100,000), at most 2,147,483,647."`
+	Mode            string   `enum:"uniform,zipf,trace,corners,overlaps,random,mixed,misses,worst" default:"uniform" placeholder:"MODE" help:"How packets are drawn, see above (default uniform)."`
+	Seed            uint64   `default:"1" placeholder:"N" help:"Which of the packets (default 1): the same rules and flags give the same file on every machine."`
+	Misses          float64  `placeholder:"SHARE" help:"Share of packets that are made such that no rule decides them, 0 to 1, in any mode but misses."`
+	ButLast         bool     `help:"With misses: packets that nothing but a last rule for every packet decides are misses too. See above which families end in one."`
+	Flows           *int     `placeholder:"N" help:"Different packets of zipf and mixed (default 10,000) and of worst (default 1,000), at most 10,000,000."`
+	Repeat          *float64 `placeholder:"B" help:"uniform, trace, mixed: scale of the Pareto distribution of how often a packet comes (default 0.1, few; 1 is much locality)."`
+	Tries           *int     `placeholder:"N" help:"worst: packets whose cost is asked (default 100,000)."`
+	Real            bool     `help:"Packets that can be sent: only fields that their headers have, and plain values where rules ask for none. pcap packets and those for iptables rules always are."`
+	Format          string   `enum:"auto,trace,csv,pcap" default:"auto" placeholder:"FORMAT" help:"trace (ClassBench's), csv or pcap; when not given trace for rules of the 5-tuple, else csv."`
+	Out             string   `short:"o" placeholder:"FILE" help:"File to write; - for standard output."`
 }
 
 // Help is shown in front of the flags.
 func (genPacketsCmd) Help() string {
-	return `Modes:
+	return fmt.Sprintf(`Modes:
 
     uniform   a packet inside each of random rules, repeated now and then
     zipf      few flows inside rules, the k-th as often as 1/k
@@ -64,14 +64,17 @@ mark) is not in pcap files: hipac classify takes it as flags.
 
 Of sets that bench gen rules has made, those with --smoothness 0 leave most packets
 undecided, but for a last rule that is for all; others hardly any.
+%s
+
+Numbers may have k, M and G for powers of 1000.
 
 Examples:
 
-    bench gen packets --rules fw1.rules --packets 1000000 --out fw1.trace
+    bench gen packets --rules fw1.rules --packets 1M --out fw1.trace
     bench gen packets --rules fw1.rules --mode zipf --out fw1.trace
     bench gen packets --rules office.rules --mode worst --format csv --out worst.csv
     bench gen packets --rules services.save --table nat --chain PREROUTING --format pcap --out s.pcap
-`
+`, restNote())
 }
 
 // mostPackets and mostFlows bound what is made; flows are kept in memory.
@@ -98,6 +101,8 @@ type genSource struct {
 
 // Run makes the packets.
 func (cmd *genPacketsCmd) Run(a *app) error {
+	// What is not given is the default of the package workload.
+	flows, repeat, tries := given(cmd.Flows, 1), given(cmd.Repeat, 1), given(cmd.Tries, 1)
 	switch {
 	case cmd.Out == "":
 		return files.BadUsage("--out FILE is missing; - is standard output")
@@ -105,12 +110,22 @@ func (cmd *genPacketsCmd) Run(a *app) error {
 		return files.BadUsage("--packets %d: not in 1..%d", cmd.N, mostPackets)
 	case !(cmd.Misses >= 0 && cmd.Misses <= 1):
 		return files.BadUsage("--misses %v: not in 0..1", cmd.Misses)
-	case cmd.Flows < 0 || cmd.Flows > mostFlows:
-		return files.BadUsage("--flows %d: not in 1..%d", cmd.Flows, mostFlows)
-	case !(cmd.Repeat >= 0 && cmd.Repeat <= 1e6):
-		return files.BadUsage("--repeat %v: not in 0..1000000", cmd.Repeat)
-	case cmd.Tries < 0 || cmd.Tries > math.MaxInt32:
-		return files.BadUsage("--tries %d: not in 1..%d", cmd.Tries, math.MaxInt32)
+	case flows < 1 || flows > mostFlows:
+		return files.BadUsage("--flows %d: not in 1..%d", flows, mostFlows)
+	case !(repeat > 0 && repeat <= 1e6):
+		return files.BadUsage("--repeat %v: above 0, and at most 1000000", repeat)
+	case tries < 1 || tries > math.MaxInt32:
+		return files.BadUsage("--tries %d: not in 1..%d", tries, math.MaxInt32)
+	case cmd.Flows != nil && !cmd.is("zipf", "mixed", "worst"):
+		return files.BadUsage("--flows: mode %s has none; zipf, mixed and worst have", cmd.Mode)
+	case cmd.Repeat != nil && !cmd.is("uniform", "trace", "mixed"):
+		return files.BadUsage("--repeat: mode %s does not repeat packets so; uniform, trace and mixed do", cmd.Mode)
+	case cmd.Tries != nil && !cmd.is("worst"):
+		return files.BadUsage("--tries: mode %s looks for no worst packets; worst does", cmd.Mode)
+	case cmd.Misses > 0 && cmd.is("misses"):
+		return files.BadUsage("--misses: in mode misses all packets are; the other modes take a share")
+	case cmd.ButLast && !cmd.asks():
+		return files.BadUsage("--but-last: no misses are asked for; --mode misses and --misses SHARE do")
 	case cmd.Real && cmd.Format == "trace":
 		return files.BadUsage("--real: a trace has ports for every packet, and real ones of some protocols have none: csv and pcap can hold them")
 	}
@@ -122,10 +137,10 @@ func (cmd *genPacketsCmd) Run(a *app) error {
 	if cmd.Mode == "random" {
 		mode = workload.Misses
 	}
-	c := workload.PacketConfig{N: cmd.N, Seed: cmd.Seed, Mode: mode, Repeat: cmd.Repeat, Flows: cmd.Flows, Tries: cmd.Tries, MissShare: cmd.Misses,
+	c := workload.PacketConfig{N: cmd.N, Seed: cmd.Seed, Mode: mode, Repeat: given(cmd.Repeat, 0), Flows: given(cmd.Flows, 0), Tries: given(cmd.Tries, 0), MissShare: cmd.Misses,
 		Real: cmd.Real || cmd.Format == "pcap"}
-	if (mode == workload.Zipf || mode == workload.Worst) && cmd.Flows > 0 {
-		if err := checkMemory(fmt.Sprintf("keeping %d flows", cmd.Flows), int64(min(cmd.Flows, cmd.N))*400); err != nil {
+	if cmd.Flows != nil {
+		if err := checkMemory(fmt.Sprintf("keeping %d flows", flows), int64(min(flows, cmd.N))*400); err != nil {
 			return err
 		}
 	}
@@ -157,6 +172,17 @@ func (cmd *genPacketsCmd) Run(a *app) error {
 	src.report(a, cmd, set.Name)
 	return nil
 }
+
+// given returns the value of a flag, and another one when it was not given.
+func given[T any](flag *T, otherwise T) T {
+	if flag == nil {
+		return otherwise
+	}
+	return *flag
+}
+
+// is reports whether the mode is one of these.
+func (cmd *genPacketsCmd) is(modes ...string) bool { return slices.Contains(modes, cmd.Mode) }
 
 // asks reports whether the command needs to know whether rules decide a packet.
 func (cmd *genPacketsCmd) asks() bool { return cmd.Misses > 0 || cmd.Mode == "misses" }

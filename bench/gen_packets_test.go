@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hipac-go/classifier/bench/workload"
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/files"
 )
@@ -55,7 +56,11 @@ func TestPacketsOfOneSeedAreTheSameInEveryFormat(t *testing.T) {
 		s := readSet(t, path).Native.Schema()
 		out := filepath.Join(t.TempDir(), "p")
 		for _, mode := range []string{"uniform", "zipf", "trace", "corners", "overlaps", "random", "mixed", "worst"} {
-			flags := []string{"gen", "packets", "--rules", path, "--packets", "400", "--mode", mode, "--tries", "500", "--out"}
+			flags := []string{"gen", "packets", "--rules", path, "--packets", "400", "--mode", mode}
+			if mode == "worst" {
+				flags = append(flags, "--tries", "500")
+			}
+			flags = slices.Clip(append(flags, "--out"))
 			for _, format := range []string{"csv", "pcap"} {
 				r := invoke(t, "", append(flags, out+format, "--format", format, "--real")...)
 				require.Equal(t, exitOK, r.code, r.stderr)
@@ -123,6 +128,41 @@ func TestMissesOfAFileAreMissed(t *testing.T) {
 	}
 }
 
+func TestAShareOfMissesIsOneInModesThatAreRandomToo(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "p")
+	// Half of all random packets are misses.
+	half := file(t, "half", "hipac 1\nschema ipv4\nrule src=0.0.0.0/1 => A\n")
+	l := readSet(t, half).Native
+	for share, want := range map[string]float64{"0": 0.5, "0.2": 0.6, "1": 1} {
+		r := invoke(t, "", "gen", "packets", "--rules", half, "--packets", "2k", "--mode", "random", "--misses", share, "--out", out)
+		require.Equal(t, result{}, r)
+		missed := 0
+		for _, k := range keysIn(t, out, l.Schema()) {
+			if _, ok := l.First(k); !ok {
+				missed++
+			}
+		}
+		require.InDelta(t, want, float64(missed)/2000, 0.05, share)
+	}
+}
+
+func TestTheHelpSaysWhichFamiliesEndInARuleForAll(t *testing.T) {
+	for _, k := range workload.Kinds() {
+		if k.Chains {
+			require.False(t, k.Rest, k.Name)
+			continue
+		}
+		set, err := workload.Make(workload.Config{Family: k.Name, Rules: 200, Seed: 1})
+		require.NoError(t, err)
+		last := len(set.List.At(199).Conds) == 0
+		require.Equal(t, k.Rest || k.Name == "wild", last, k.Name)
+	}
+	for _, command := range []string{"rules", "packets"} {
+		help := strings.Join(strings.Fields(invoke(t, "", "gen", command, "--help").stdout), " ")
+		require.Contains(t, help, "Sets of the ClassBench families but acl5 and ipc2, of firewall and nf-hipac end in a rule for every packet")
+	}
+}
+
 func TestRulesWithoutMissesSayWhy(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "p")
 	all := file(t, "all", "hipac 1\nschema ipv4\nrule src=0.0.0.0-127.255.255.255 => A\nrule src=128.0.0.0/1 => B\n")
@@ -145,7 +185,7 @@ func TestPacketsForChainsAreRead(t *testing.T) {
 	routes := file(t, "routes", "local 192.0.2.1 dev lo table local\n")
 	for _, format := range []string{"csv", "pcap"} {
 		for _, mode := range []string{"uniform", "worst", "misses"} {
-			r := invoke(t, "", "gen", "packets", "--rules", path, "--routes", routes, "--chain", "PREROUTING", "--packets", "200", "--tries", "300",
+			r := invoke(t, "", "gen", "packets", "--rules", path, "--routes", routes, "--chain", "PREROUTING", "--packets", "200",
 				"--mode", mode, "--format", format, "--out", out)
 			require.Equal(t, exitOK, r.code, r.stderr)
 			f, err := os.Open(out)
@@ -204,12 +244,22 @@ func TestBadRequestsForPacketsSayWhatWouldBeGood(t *testing.T) {
 		want        string
 	}{
 		{exitUsage, tuple, "--packets 0", "--packets 0: not in 1..2147483647"},
-		{exitUsage, tuple, "--packets 9999999999999999999", "--packets: expected a valid 64 bit int"},
+		{exitUsage, tuple, "--packets 9999999999999999999", `--packets: "9999999999999999999" is too large a number`},
+		{exitUsage, tuple, "--packets 3G", "--packets 3000000000: not in 1..2147483647"},
 		{exitUsage, tuple, "--mode best", `--mode must be one of "uniform","zipf"`},
 		{exitUsage, tuple, "--misses 2", "--misses 2: not in 0..1"},
 		{exitUsage, tuple, "--misses NaN", "--misses NaN: not in 0..1"},
+		{exitUsage, tuple, "--mode zipf --flows 0", "--flows 0: not in 1..10000000"},
+		{exitUsage, tuple, "--flows 10", "--flows: mode uniform has none; zipf, mixed and worst have"},
+		{exitUsage, tuple, "--mode misses --flows 10", "--flows: mode misses has none"},
+		{exitUsage, tuple, "--mode zipf --tries 10", "--tries: mode zipf looks for no worst packets"},
+		{exitUsage, tuple, "--mode worst --tries 0", "--tries 0: not in 1.."},
+		{exitUsage, tuple, "--mode zipf --repeat 1", "--repeat: mode zipf does not repeat packets so; uniform, trace and mixed do"},
+		{exitUsage, tuple, "--repeat 0", "--repeat 0: above 0"},
+		{exitUsage, tuple, "--mode misses --misses 0.5", "--misses: in mode misses all packets are"},
+		{exitUsage, tuple, "--but-last", "--but-last: no misses are asked for; --mode misses and --misses SHARE do"},
 		{exitUsage, tuple, "--flows 20000000", "--flows 20000000: not in 1..10000000"},
-		{exitUsage, tuple, "--repeat=-1", "--repeat -1: not in 0..1000000"},
+		{exitUsage, tuple, "--repeat=-1", "--repeat -1: above 0, and at most 1000000"},
 		{exitUsage, tuple, "--real --format trace", "--real: a trace has ports for every packet"},
 		{exitUsage, tuple, "--table nat", "--table and --chain are for iptables rules"},
 		{exitUsage, wide, "--format trace", "a trace holds the 5-tuple, and the rules also have iif, oif, frag,"},
@@ -217,7 +267,7 @@ func TestBadRequestsForPacketsSayWhatWouldBeGood(t *testing.T) {
 		{exitUsage, few, "--format pcap", "the rules have neither src nor dst"},
 		{exitUsage, none, "", "--format csv: the rules have no fields"},
 		{exitUsage, kube, "--format trace --chain PREROUTING", "packets for iptables rules have none in some protocols"},
-		{exitUsage, kube, "--but-last", "--but-last is for lists"},
+		{exitUsage, kube, "--but-last --mode misses", "--but-last is for lists"},
 		{exitUsage, kube, "--table filter", "has no table filter; it has nat"},
 		{exitUsage, kube, "--chain FORWARD", "FORWARD"},
 		{exitData, filepath.Join(dir, "gone"), "", "gone: no such file or directory"},

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -18,7 +20,7 @@ import (
 
 type genRulesCmd struct {
 	Family string `required:"" placeholder:"NAME" help:"Kind of the rules, see above; list: all of them, a line each."`
-	Rules  int    `default:"1000" placeholder:"N" help:"Number of rules (default 1000)."`
+	Rules  int    `default:"1000" placeholder:"N" help:"Number of rules (default 1000), 1 to 4,194,304 where the list above does not say otherwise."`
 	Seed   uint64 `default:"1" placeholder:"N" help:"Which of the sets (default 1): the same flags give the same file on every machine."`
 	IPv6   bool   `name:"ipv6" help:"IPv6 addresses instead of IPv4."`
 	Format string `enum:"auto,native,classbench,iptables" default:"auto" placeholder:"FORMAT" help:"native, classbench or iptables; when not given native, and iptables for sets that are chains."`
@@ -30,7 +32,7 @@ type genRulesCmd struct {
 	ApplicationScope *float64 `placeholder:"S" group:"Knobs of ClassBench" help:"More wild (-1) or more exact (1) ports than the family has (default 0)."`
 	Base             string   `placeholder:"NAME" group:"Knobs of other sets" help:"firewall, nf-hipac: the family of the 5-tuples (default fw1)."`
 	Prefixes         *float64 `placeholder:"SHARE" group:"Knobs of other sets" help:"blocklist: share of prefixes among the addresses, 0 to 1 (default 0.1)."`
-	Chains           int      `placeholder:"N" group:"Knobs of other sets" help:"chains: number of chains (default one for ten rules)."`
+	Chains           *int     `placeholder:"N" group:"Knobs of other sets" help:"chains: number of chains (default one for ten rules)."`
 }
 
 // defaultPrefixes is the share of prefixes in a blocklist.
@@ -41,7 +43,9 @@ func (genRulesCmd) Help() string {
 	var b bytes.Buffer
 	b.WriteString("Families:\n\n")
 	writeKinds(&b, "    ")
-	b.WriteString(`
+	fmt.Fprintf(&b, `
+Numbers may have k, M and G for powers of 1000.
+
 The ClassBench families, the knobs and their meaning follow D. E. Taylor, J. S.
 Turner: ClassBench: A Packet Classification Benchmark, IEEE/ACM Transactions on
 Networking 15(3), 2007; profiles are the project's own.
@@ -49,15 +53,42 @@ Networking 15(3), 2007; profiles are the project's own.
 Formats: native holds every list; classbench holds lists over the 5-tuple, and
 not what rules do with packets; iptables is the text of iptables-save, of a list
 the chain FORWARD of the table filter. A format that cannot hold a set is refused.
+firewall asks for VLANs, which neither of the others has; of the adversarial sets
+classbench holds shortprefixes and wild, iptables these.
+
+%s
 
 Examples:
 
-    bench gen rules --family fw1 --rules 100000 --seed 1 --out fw1.rules
+    bench gen rules --family fw1 --rules 100k --seed 1 --out fw1.rules
     bench gen rules --family acl3 --rules 10000 --ipv6 --format classbench --out -
     bench gen rules --family kube-proxy --rules 20000 --out services.save
     bench gen rules --family ipc1 --rules 10000 --address-scope=-0.5 --stats
-`)
+`, restNote())
 	return b.String()
+}
+
+// restNote says which families end in a rule for every packet.
+func restNote() string {
+	var without, others []string
+	for _, k := range workload.Kinds() {
+		switch classBench := slices.Contains(workload.Families(), k.Name); {
+		case classBench && !k.Rest:
+			without = append(without, k.Name)
+		case !classBench && k.Rest:
+			others = append(others, k.Name)
+		}
+	}
+	return fmt.Sprintf("Sets of the ClassBench families but %s, of %s end in a rule for every packet: no packet is a miss, but for gen packets --but-last. "+
+		"Those of the other families have no such rule at their end, but for wild, which is nothing else.", enumerated(without), enumerated(others))
+}
+
+// enumerated joins names with commas, the last two with and.
+func enumerated(names []string) string {
+	if n := len(names); n > 1 {
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+	return strings.Join(names, "")
 }
 
 // writeKinds lists the kinds of rule sets.
@@ -72,9 +103,22 @@ func writeKinds(w io.Writer, indent string) {
 		if kinds[i].Name != name {
 			name += "-" + kinds[i].Name
 		}
-		fmt.Fprintf(tab, "%s%s\t%s\n", indent, name, kinds[i].Summary)
+		bounds := ""
+		if k := &kinds[i]; k.Least > 1 || k.Most != rules.DefaultLimits.MaxRules {
+			bounds = fmt.Sprintf(" (%s to %s rules)", thousands(k.Least), thousands(k.Most))
+		}
+		fmt.Fprintf(tab, "%s%s\t%s%s\n", indent, name, kinds[i].Summary, bounds)
 	}
 	tab.Flush()
+}
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 // config checks the flags, and returns what they ask for.
@@ -94,14 +138,14 @@ func (cmd *genRulesCmd) config() (c workload.Config, k *workload.Kind, err error
 	if cmd.Rules < k.Least || cmd.Rules > k.Most {
 		return c, nil, files.BadUsage("--rules %d: not in %d..%d, which sets of %s can have", cmd.Rules, k.Least, k.Most, k.Name)
 	}
-	c = workload.Config{Family: k.Name, Rules: cmd.Rules, Seed: cmd.Seed, IPv6: cmd.IPv6, Base: cmd.Base, Chains: cmd.Chains}
+	c = workload.Config{Family: k.Name, Rules: cmd.Rules, Seed: cmd.Seed, IPv6: cmd.IPv6, Base: cmd.Base}
 	for _, flag := range []struct {
 		name, knob string
 		set        bool
 	}{
 		{"smoothness", "Smoothness", cmd.Smoothness != nil}, {"address-scope", "AddressScope", cmd.AddressScope != nil},
 		{"application-scope", "PortScope", cmd.ApplicationScope != nil}, {"base", "Base", cmd.Base != ""},
-		{"prefixes", "Prefixes", cmd.Prefixes != nil}, {"chains", "Chains", cmd.Chains != 0},
+		{"prefixes", "Prefixes", cmd.Prefixes != nil}, {"chains", "Chains", cmd.Chains != nil},
 	} {
 		if flag.set && !k.Has(flag.knob) {
 			return c, nil, files.BadUsage("--%s is not for sets of %s", flag.name, k.Name)
@@ -138,8 +182,11 @@ func (cmd *genRulesCmd) config() (c workload.Config, k *workload.Kind, err error
 			return c, nil, files.BadUsage("--prefixes %v: not in 0..1", c.Prefixes)
 		}
 	}
-	if most := min(cmd.Rules/2, rules.DefaultLimits.MaxChains-8); cmd.Chains < 0 || cmd.Chains > most {
-		return c, nil, files.BadUsage("--chains %d: not in 1..%d; each takes a rule to enter it and one of its own", cmd.Chains, most)
+	if cmd.Chains != nil {
+		c.Chains = *cmd.Chains
+		if most := min(cmd.Rules/2, rules.DefaultLimits.MaxChains-8); c.Chains < 1 || c.Chains > most {
+			return c, nil, files.BadUsage("--chains %d: not in 1..%d; each takes a rule to enter it and one of its own", c.Chains, most)
+		}
 	}
 	if cmd.Base != "" {
 		if base, err := workload.FindKind(cmd.Base); err != nil || !base.Has("Smoothness") || base.Has("Base") {
@@ -172,7 +219,7 @@ func (cmd *genRulesCmd) Run(a *app) error {
 	if cmd.Out != "" {
 		err := a.writeOut(cmd.Out, func(w io.Writer) error { return set.Write(w, cmd.Format) })
 		if errors.Is(err, rules.ErrUnsupported) {
-			err = fmt.Errorf("--format %s cannot hold %s: %w", cmd.Format, k.Name, err)
+			err = files.BadUsage("--format %s cannot hold %s: %v; %s can hold it", cmd.Format, k.Name, err, workload.FormatNative)
 		}
 		if err != nil {
 			return err

@@ -76,6 +76,8 @@ func TestAllFamiliesAreListed(t *testing.T) {
 		require.Contains(t, list, k.Summary)
 		require.Contains(t, help, k.Summary)
 	}
+	require.Contains(t, list, "(13 to 700,000 rules)")
+	require.Contains(t, strings.Join(strings.Fields(help), " "), "1 to 4,194,304 where the list above does not say otherwise")
 	require.Equal(t, 15, strings.Count(list, "\n"), "numbered families share a line")
 }
 
@@ -92,14 +94,20 @@ func TestBadRequestsForRulesSayWhatWouldBeGood(t *testing.T) {
 		{exitUsage, "--family fw1 --rules 5000000", "bench: --rules 5000000: not in 1..4194304, which sets of fw1 can have"},
 		{exitUsage, "--family kube-proxy --rules 5", "bench: --rules 5: not in 13..700000, which sets of kube-proxy can have"},
 		{exitUsage, "--family kube-proxy --format native", "bench: --format native: kube-proxy is chains that call one another, and the native format holds one list; iptables can hold it"},
-		{exitUsage, "--family firewall --format iptables", "bench: --format iptables: firewall asks for VLANs, for which iptables has no match, and has both address families in one set; native can hold it"},
-		{exitData, "--family wide --rules 2 --format iptables", "a range of protocols"},
+		{exitUsage, "--family firewall --format iptables", "bench: --format iptables: firewall asks for VLANs, for which iptables has no match; native can hold it"},
+		{exitUsage, "--family firewall --format iptables --ipv6", "bench: --format iptables: firewall asks for VLANs, for which iptables has no match; native can hold it"},
+		{exitUsage, "--family wide --rules 2 --format iptables", "a range of protocols: not supported; native can hold it"},
+		{exitUsage, "--family wide --rules 2 --format classbench", "is no prefix: not supported; native can hold it"},
+		{exitUsage, "--family fw1 --rules 10q", `bench: --rules: "10q" is no whole number; 1000, 10k and 1M are`},
+		{exitUsage, "--family fw1 --rules 5M", "bench: --rules 5000000: not in 1..4194304, which sets of fw1 can have"},
+		{exitUsage, "--family fw1 --base=", "bench: --base: its value is empty"},
 		{exitUsage, "--family wide --ipv6", "bench: --ipv6: sets of wide are IPv4 only"},
 		{exitUsage, "--family acl1 --prefixes 0.5", "bench: --prefixes is not for sets of acl1"},
 		{exitUsage, "--family blocklist --prefixes NaN", "bench: --prefixes NaN: not in 0..1"},
 		{exitUsage, "--family acl1 --smoothness 65", "bench: --smoothness 65: not in 0..64"},
 		{exitUsage, "--family acl1 --address-scope 1.5", "bench: --address-scope 1.5: not in -1..1"},
 		{exitUsage, "--family acl1 --application-scope=-2", "bench: --application-scope -2: not in -1..1"},
+		{exitUsage, "--family chains --rules 10 --chains 0", "bench: --chains 0: not in 1..5"},
 		{exitUsage, "--family chains --rules 10 --chains 6", "bench: --chains 6: not in 1..5; each takes a rule to enter it and one of its own"},
 		{exitUsage, "--family nf-hipac --base chains", "bench: --base chains: not one of the families acl1, acl2,"},
 	} {

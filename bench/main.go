@@ -91,6 +91,8 @@ type cli struct {
 
 const description = `bench measures the classifier on your rules and packets.
 
+Numbers may have k, M and G for powers of 1000: --rules 10k,1M.
+
 At an interrupt commands print what they have measured by then. Exit codes: 0
 success, 1 bad data, wrong answers, nothing measured or interrupted, 2 bad usage.`
 
@@ -166,7 +168,7 @@ func (*cli) AfterApply(command *kong.Context) error {
 }
 
 func (a *app) program() *commandline.Program {
-	return &commandline.Program{Name: "bench", Description: description, Stdout: a.stdout, Stderr: a.stderr, Before: func() { a.bar.done() }}
+	return &commandline.Program{Name: "bench", Description: description, Stdout: a.stdout, Stderr: a.stderr, Before: func() { a.bar.done() }, Options: flagTypes}
 }
 
 // complain prints an error or a warning to stderr, each line of a joined one as

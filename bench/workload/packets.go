@@ -95,7 +95,7 @@ type PacketConfig struct {
 	// Matched reports whether a rule decides the packet. With it, the packets of
 	// Misses are such that it denies, see MissReport; they are looked for at the
 	// outer edges of rules, at random, and near other ones. MissShare, 0 to 1, is
-	// the share of such packets in the other modes.
+	// the share of such packets in any mode; those of Misses are random beside it.
 	Matched   func(rules.Key) bool
 	MissShare float64
 

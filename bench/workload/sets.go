@@ -20,6 +20,9 @@ type Kind struct {
 	Chains bool
 	// IPv6 says that there are sets of IPv6 addresses.
 	IPv6 bool
+	// Rest says that in all sets of two rules and more the last rule is for every
+	// packet.
+	Rest bool
 	// Least and Most are the number of rules of the smallest and of the largest
 	// set.
 	Least, Most int
@@ -72,12 +75,13 @@ var adversarySummaries = [numAdversaries]string{
 func Kinds() []Kind {
 	var all []Kind
 	for _, name := range Families() {
-		all = append(all, Kind{Name: name, Summary: familySummaries[name[0]], IPv6: true, Least: 1, Knobs: classBenchKnobs, bytes: 1300})
+		all = append(all, Kind{Name: name, Summary: familySummaries[name[0]], IPv6: true, Rest: !findProfile(name).noDefault, Least: 1,
+			Knobs: classBenchKnobs, bytes: 1300})
 	}
 	all = append(all,
-		Kind{Name: KindFirewall, Summary: "the 20 fields of the schema firewall, both address families in one set", IPv6: true, Least: 1,
+		Kind{Name: KindFirewall, Summary: "the 20 fields of the schema firewall, both address families in one set", IPv6: true, Rest: true, Least: 1,
 			Knobs: append([]string{"Base"}, classBenchKnobs...), bytes: 2000},
-		Kind{Name: KindNFHiPAC, Summary: "the 12 dimensions of nf-HiPAC: connection state, interfaces, fragments, SYN, ICMP, TTL", IPv6: true, Least: 1,
+		Kind{Name: KindNFHiPAC, Summary: "the 12 dimensions of nf-HiPAC: connection state, interfaces, fragments, SYN, ICMP, TTL", IPv6: true, Rest: true, Least: 1,
 			Knobs: append([]string{"Base"}, classBenchKnobs...), bytes: 2000},
 		Kind{Name: KindKubeProxy, Summary: "the chains that kube-proxy makes for services and their endpoints, in table nat", IPv6: true, Chains: true, Least: kubeLeast, Most: kubeMost, bytes: 1500},
 		Kind{Name: KindChains, Summary: "one chain for every ten rules, entered by destination: the load test of 2003", IPv6: true, Chains: true, Least: 2,

@@ -86,7 +86,7 @@ func (s *Source) Next(k rules.Key) (origin int, err error) {
 	case Overlaps:
 		origin = s.overlap(s.r, k)
 	case Misses:
-		if s.misses != nil {
+		if s.misses != nil && s.c.MissShare == 0 {
 			return -1, s.misses.next(k)
 		}
 		s.random(s.r, k)

@@ -27,7 +27,7 @@ func (k *Kind) Holds(format string) error {
 	case k.Has("Base") && format == FormatClassBench:
 		return fmt.Errorf("%s has fields beyond the 5-tuple, and the %s format has no columns for them; %s can hold it", k.Name, format, FormatNative)
 	case k.Name == KindFirewall && format == FormatIptables:
-		return fmt.Errorf("%s asks for VLANs, for which iptables has no match, and has both address families in one set; %s can hold it", k.Name, FormatNative)
+		return fmt.Errorf("%s asks for VLANs, for which iptables has no match; %s can hold it", k.Name, FormatNative)
 	case format != FormatNative && format != FormatClassBench && format != FormatIptables:
 		return fmt.Errorf("there is no format %q; there are %s, %s, %s", rules.Excerpt(format), FormatNative, FormatClassBench, FormatIptables)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -32,6 +33,9 @@ type Program struct {
 	// Before is called before something is printed to Stderr, so that a line
 	// that shows progress goes away; nil: nothing to do.
 	Before func()
+	// Options are further ones of the parser, such as how flags of a kind are
+	// read.
+	Options []kong.Option
 }
 
 // exited is how kong's own ending of the program, after --help, is brought back
@@ -52,13 +56,13 @@ func (p *Program) Run(cli any, args []string, bound ...any) (code int) {
 			panic(r)
 		}
 	}()
-	parser, err := kong.New(cli,
+	parser, err := kong.New(cli, append(slices.Clip(p.Options),
 		kong.Name(p.Name),
 		kong.Description(p.Description),
 		kong.Writers(p.Stdout, p.Stderr),
 		kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
-	)
+	)...)
 	if err != nil {
 		panic(err) // the struct tags are wrong
 	}
