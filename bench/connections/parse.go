@@ -3,6 +3,7 @@ package connections
 // Reading profiles from text. The format is in the package's documentation.
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -44,6 +45,7 @@ func ParseProfiles(r io.Reader, name string) ([]Profile, error) {
 	if len(text) > MaxFile {
 		return nil, fail(1, "the file is longer than %d bytes", MaxFile)
 	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // the byte order mark that some editors write
 	var list []Profile
 	lines := map[string]int{}
 	for _, b := range blocks(string(text)) {
@@ -66,13 +68,17 @@ func ParseProfiles(r io.Reader, name string) ([]Profile, error) {
 		if len(list) == MaxProfiles {
 			return nil, fail(b.line, "more than %d profiles", MaxProfiles)
 		}
-		p := parser{profile: Profile{Name: head}, seen: map[string]bool{}}
+		p := parser{profile: Profile{Name: head}, seen: map[string]int{}}
 		if line, err := p.items(item{rest, b.line}); err != nil {
 			return nil, fail(line, "%s: %v", head, err)
 		}
 		p.profile.withDefaults(p.seen)
 		if err := p.profile.Validate(); err != nil {
-			return nil, fail(b.line, "%s: %v", head, err)
+			line := b.line
+			if at, ok := errors.AsType[itemError](err); ok && p.seen[at.item] > 0 {
+				line = p.seen[at.item]
+			}
+			return nil, fail(line, "%s: %v", head, err)
 		}
 		list = append(list, p.profile)
 	}
@@ -133,26 +139,31 @@ type item struct {
 	line int
 }
 
-// trimmed is the item from its first word on.
+// trimmed is the item from its first word on. One without words stays on the
+// line of the comma before it.
 func (it item) trimmed() item {
 	rest := strings.TrimLeft(it.text, " \t\r\n")
+	if rest == "" {
+		return item{"", it.line}
+	}
 	return item{strings.TrimSpace(rest), it.line + strings.Count(it.text[:len(it.text)-len(rest)], "\n")}
 }
 
 // split splits at the commas that are in no parentheses.
 func (it item) split() (list []item, bad int, err error) {
-	depth, from, line, at := 0, 0, it.line, it.line
+	depth, from, line, at, opened := 0, 0, it.line, it.line, 0
 	for i, c := range it.text {
 		switch c {
 		case '\n':
 			line++
 		case '(':
 			if depth++; depth > 1 {
-				return nil, line, errors.New("parentheses within parentheses")
+				return nil, line, errors.New("parentheses within parentheses; a repetition holds messages and pauses")
 			}
+			opened = line
 		case ')':
 			if depth--; depth < 0 {
-				return nil, line, errors.New("a closing parenthesis without an opening one")
+				return nil, line, errors.New("a closing parenthesis without an opening one; \"5-10 times (100 bytes one way, 200 back)\" has both")
 			}
 		case ',':
 			if depth == 0 {
@@ -162,7 +173,7 @@ func (it item) split() (list []item, bad int, err error) {
 		}
 	}
 	if depth > 0 {
-		return nil, line, errors.New("a parenthesis is not closed")
+		return nil, opened, errors.New("a parenthesis is not closed; \"5-10 times (100 bytes one way, 200 back)\" is")
 	}
 	return append(list, item{it.text[from:], at}.trimmed()), 0, nil
 }
@@ -170,7 +181,9 @@ func (it item) split() (list []item, bad int, err error) {
 // parser reads the items of one profile.
 type parser struct {
 	profile Profile
-	seen    map[string]bool
+	seen    map[string]int // lines of items
+	steps   int            // so far, those in repetitions too
+	line    int            // of the item that is read
 }
 
 // items reads all items; with an error it returns the line.
@@ -184,6 +197,9 @@ func (p *parser) items(all item) (int, error) {
 			var inner *lineError
 			if errors.As(err, &inner) {
 				return inner.line, inner.err
+			}
+			if end := strings.Index(it.text, "\n"); end >= 0 && !strings.Contains(it.text, "(") {
+				err = fmt.Errorf("%w (the item goes on behind the end of the line: is a comma missing?)", err)
 			}
 			return it.line, err
 		}
@@ -200,12 +216,13 @@ type lineError struct {
 func (e *lineError) Error() string { return e.err.Error() }
 
 func (p *parser) item(it item, first bool) error {
+	p.line = it.line
 	if strings.Contains(it.text, "(") {
 		return p.repeat(it)
 	}
 	text := strings.Join(strings.Fields(it.text), " ")
 	if text == "" {
-		return errors.New("nothing stands between two commas, or behind the last one")
+		return errors.New("nothing stands between two commas, or behind the last one; an item does, such as \"500 bytes one way\"")
 	}
 	switch text {
 	case "tcp", "udp", "icmp":
@@ -223,6 +240,7 @@ func (p *parser) item(it item, first bool) error {
 			return err
 		}
 		p.profile.Script = append(p.profile.Script, s)
+		p.step(it.line)
 		return nil
 	}
 	return p.setting(text)
@@ -230,11 +248,17 @@ func (p *parser) item(it item, first bool) error {
 
 // once reports an error when something was said before.
 func (p *parser) once(what string) error {
-	if p.seen[what] {
-		return fmt.Errorf("%s is said twice", what)
+	if before := p.seen[what]; before > 0 {
+		return fmt.Errorf("%s is said twice, on line %d before; once is enough", what, before)
 	}
-	p.seen[what] = true
+	p.seen[what] = p.line
 	return nil
+}
+
+// step notes the line of the next step.
+func (p *parser) step(line int) {
+	p.steps++
+	p.seen[stepItem(p.steps)] = line
 }
 
 // parseStep reads an item that is a step; ok says whether it is one.
@@ -249,7 +273,18 @@ func parseStep(text string) (s Step, ok bool, err error) {
 		}
 		return s, true, err
 	}
-	size := func(text string) (Quantity, error) { return unitBytes.quantity(strings.TrimSuffix(text, " bytes")) }
+	size := func(text string) (Quantity, error) {
+		switch text {
+		case "bytes", "", "about":
+			return Quantity{}, fmt.Errorf("the size is missing; \"500 bytes one way\" and \"10k back\" have one")
+		}
+		return unitBytes.quantity(strings.TrimSuffix(text, " bytes"))
+	}
+	switch text {
+	case "one way", "back", "both ways":
+		_, err = size("")
+		return s, true, err
+	}
 	if rest, ok := strings.CutSuffix(text, " one way"); ok {
 		s.Kind = OneWay
 		s.Size, err = size(rest)
@@ -300,16 +335,18 @@ func (p *parser) repeat(it item) error {
 		return &lineError{line, err}
 	}
 	s := Step{Kind: Repeat, Times: times}
+	p.step(it.line)
 	for _, it := range list {
 		text := strings.Join(strings.Fields(it.text), " ")
 		step, ok, err := parseStep(text)
 		if !ok {
-			err = fmt.Errorf("%q: in a repetition stand messages and pauses", clip(text))
+			err = fmt.Errorf("%q: in a repetition stand messages and pauses, as in \"5-10 times (100 bytes one way, think 20ms, 200 back)\"", clip(text))
 		}
 		if err != nil {
 			return &lineError{it.line, err}
 		}
 		s.Steps = append(s.Steps, step)
+		p.step(it.line)
 	}
 	p.profile.Script = append(p.profile.Script, s)
 	return nil
@@ -416,6 +453,9 @@ func (p *parser) setting(text string) error {
 	}
 	for part := range strings.SplitSeq(text, " and ") {
 		if err := p.phase(part); err != nil {
+			if part != text && errors.As(err, new(unknownError)) {
+				err = unknownItem(text) // all of it
+			}
 			return err
 		}
 	}
@@ -444,19 +484,17 @@ func (p *parser) phase(text string) error {
 	case "no teardown":
 		ends = new(NoTeardown)
 	default:
-		return fmt.Errorf("%q is unknown; there are messages (\"500 bytes one way\", \"10k back\", \"172 bytes both ways every 20ms for 5s\"), think, "+
-			"\"5 times (...)\", handshake, half open, teardown, port, source port, packets of, payload, refused, silent, unreachable, time exceeded, "+
-			"reset, loss, fragments, path mtu, rtt, speed, window, tries, timeout", clip(text))
+		return unknownItem(text)
 	}
 	if p.profile.Proto != TCP {
-		return fmt.Errorf("%q is for tcp", text)
+		return fmt.Errorf("%q is for tcp, and the profile is of %s", text, p.profile.Proto)
 	}
 	if begins != nil {
 		p.profile.Handshake = *begins
-		return p.once("how the connection begins")
+		return p.once(itemBegin)
 	}
 	p.profile.Teardown = *ends
-	return p.once("how the connection ends")
+	return p.once(itemEnd)
 }
 
 func setShare(to *Share, v string) (err error) {

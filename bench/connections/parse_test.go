@@ -49,6 +49,29 @@ func TestSeveralProfilesKeepTheirOrder(t *testing.T) {
 	require.Equal(t, []string{"b", "a"}, []string{list[0].Name, list[1].Name})
 }
 
+func TestAByteOrderMarkIsNoPartOfAName(t *testing.T) {
+	list, err := ParseProfiles(strings.NewReader("\ufeffx: icmp, 56 one way\r\n"), "f")
+	require.NoError(t, err)
+	require.Equal(t, "x", list[0].Name)
+	_, err = ParseProfiles(strings.NewReader("\ufeff"), "f")
+	require.ErrorContains(t, err, "f:1: the file holds no profile")
+}
+
+func TestEveryFormThatAnErrorNamesIsAnItem(t *testing.T) {
+	for _, f := range forms {
+		form := strings.Trim(f.form, `"`)
+		text := "x: tcp, port 80, " + form
+		switch {
+		case strings.HasPrefix(form, "port"):
+			text = "x: tcp, " + form
+		case strings.Contains(form, "both ways"):
+			text = "x: udp, port 80, " + form
+		}
+		_, err := ParseProfiles(strings.NewReader(text), "f")
+		require.NoError(t, err, form)
+	}
+}
+
 func TestWhatIsWrongWithAProfileIsSaidWithItsLine(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
 		{"", "f:1: the file holds no profile"},
@@ -62,9 +85,30 @@ func TestWhatIsWrongWithAProfileIsSaidWithItsLine(t *testing.T) {
 		{"x: port 80, tcp", `f:1: x: "port 80": the first item is the protocol`},
 		{"x: tcp, udp", `f:1: x: "udp": the protocol is the first item`},
 		{"x: sctp, port 80", `"sctp": the first item is the protocol`},
-		{"x: tcp, port 80,\n  500 one way,\n  bananas", `f:3: x: "bananas" is unknown; there are messages`},
+		{"x: tcp, port 80,\n  500 one way,\n  bananas", `f:3: x: "bananas" is unknown; items are like "500 bytes one way", "10k back", `},
 		{"x: tcp, port 80, 500 one way,", "f:1: x: nothing stands between two commas, or behind the last one"},
 		{"x: tcp,, port 80", "nothing stands between two commas"},
+		{"x: tcp, port 80,\n\n# the end\n", "f:1: x: nothing stands between two commas, or behind the last one; an item does"},
+		{"x: tcp, port 80,\n  loss 1%,\n  5 one way,\n\ny: tcp, port 80", "f:3: x: nothing stands"},
+		{"x: tcp, port 80,\n ,\n 5 one way", "f:1: x: nothing stands"},
+		{"x: tcp, port 80,\n  5 one way\n  9 back", `f:2: x: "5 one way 9" is no size; 500, 10k and 5M are (the item goes on behind the end of the line: is a comma missing?)`},
+		{"x: tcp, port 80,\n  3 times (1 one way,\n  2 back,\n\n", "f:2: x: a parenthesis is not closed"},
+		{"x: tcp, port 80,\n  3 times (1 one way),\n  think 1s,\n  2 times (think 1s)", "f:4: x: a repetition in which nothing is said"},
+		{"x: udp, port 53,\n  40 one way,\n  2 times (think 1s,\n  40 back), payload dns", "f:4: x: a message of 40 bytes: dns has at least 48 here"},
+		{"x: udp, port 53,\n  3 one way,\n  reset 3%", "f:3: x: reset: only tcp has resets"},
+		{"x: icmp,\n  3 one way,\n  source port 3", "f:3: x: icmp has no ports"},
+		{"x: tcp, port 80,\n  refused 60%,\n  loss 1%,\n  silent 50%", "f:4: x: refused, silent, unreachable and time exceeded are 110% together; at most 100%"},
+		{"x: tcp, port 80,\n  half open,\n  3 one way", "f:3: x: in a half open connection nothing is said"},
+		{"x: tcp, port 80,\n  loss 1%,\n  loss 2%", "f:3: x: loss is said twice, on line 2 before"},
+		{"x: tcp, port 80, packet sizes 160", `f:1: x: "packet sizes 160" is unknown; near it: "packets of 160 bytes"`},
+		{"x: tcp, port 80, teardown or reset", `"teardown or reset" is unknown; near it: "teardown by client", "teardown by server", "teardown by reset", "no teardown", "reset 2%"`},
+		{"x: tcp, port 80, handshake and nonsense or so", `"handshake and nonsense or so" is unknown; near it: "handshake", "no handshake"`},
+		{"x: tcp, port 80, latency 20ms", `near it: "rtt 20ms"`},
+		{"x: tcp, port 80, one way", `the size is missing; "500 bytes one way" and "10k back" have one`},
+		{"x: tcp, port 80, bytes back", "the size is missing"},
+		{"x: tcp, port 80, about one way", "the size is missing"},
+		{"x: tcp, port 80, 200- back", `"200-": a range has a number before and behind the hyphen`},
+		{"x: tcp, port 80, think -20ms", `think: "-20ms": a range has a number before and behind the hyphen, and none is below 0`},
 		{"x: tcp\n", `f:1: x: no port`},
 		{"x: tcp, port", `"port" is unknown`},
 		{"x: tcp, port 0", `port: "0" is no port`},
@@ -77,7 +121,7 @@ func TestWhatIsWrongWithAProfileIsSaidWithItsLine(t *testing.T) {
 		{"x: tcp, port 80, 2G one way", `"2G": a size is 1 to 1073741824`},
 		{"x: tcp, port 80, 99999999999999999999999 one way", "a size is 1 to 1073741824"},
 		{"x: tcp, port 80, 99999999999999999999G one way", "a size is 1 to 1073741824"},
-		{"x: tcp, port 80, -5 one way", `"" is no size`},
+		{"x: tcp, port 80, -5 one way", `"-5": a range has a number before and behind the hyphen, and none is below 0`},
 		{"x: tcp, port 80, +5 one way", `"+5" is no size`},
 		{"x: tcp, port 80, 9-5 one way", `"9-5": the range ends before it begins`},
 		{"x: tcp, port 80, about 5-9 one way", "a mean is one number"},
@@ -111,7 +155,7 @@ func TestWhatIsWrongWithAProfileIsSaidWithItsLine(t *testing.T) {
 		{"x: icmp, 65508 one way", "at most 65507"},
 		{"x: tcp, port 80, handshake and half open", "how the connection begins is said twice"},
 		{"x: tcp, port 80, teardown, no teardown", "how the connection ends is said twice"},
-		{"x: tcp, port 80, handshake and nonsense", `"nonsense" is unknown`},
+		{"x: tcp, port 80, handshake and nonsense", `"handshake and nonsense" is unknown; near it: "handshake"`},
 		{"x: tcp, port 80, half open, 5 one way", "in a half open connection nothing is said"},
 		{"x: tcp, port 80, loss 5", `loss: "5" is no percentage`},
 		{"x: tcp, port 80, loss 101%", "is no percentage from 0% to 100%"},

@@ -129,10 +129,10 @@ const (
 	minFragment = 68    // RFC 791: what every link carries
 )
 
-// withDefaults fills in what the text of a profile did not say; said has the
-// names of the items that it had.
-func (p *Profile) withDefaults(said map[string]bool) {
-	if !said["rtt"] {
+// withDefaults fills in what the text of a profile did not say; said has the lines
+// of the items that it had, by name.
+func (p *Profile) withDefaults(said map[string]int) {
+	if said["rtt"] == 0 {
 		p.RTT = Between(uint64(5*time.Millisecond), uint64(80*time.Millisecond))
 	}
 	if p.Speed == 0 {
@@ -155,75 +155,101 @@ func (p *Profile) withDefaults(said map[string]bool) {
 	}
 }
 
+// itemError is an error of a profile, and the item that it is about: its name,
+// or "step 3" for the third step of the script, which counts those in
+// repetitions; "" for the profile as a whole.
+type itemError struct {
+	item string
+	error
+}
+
+// Unwrap returns the error without the item.
+func (e itemError) Unwrap() error { return e.error }
+
+// Names of the items that have no word of their own.
+const (
+	itemBegin = "how the connection begins"
+	itemEnd   = "how the connection ends"
+)
+
 // Validate returns an error that says what is wrong with a profile: what no
 // generator could make packets of.
 func (p *Profile) Validate() error {
-	bad := func(format string, args ...any) error { return fmt.Errorf(format, args...) }
+	bad := func(item, format string, args ...any) error { return itemError{item, fmt.Errorf(format, args...)} }
 	switch p.Proto {
 	case ICMP:
-		if p.Ports != nil || p.SourcePorts != nil {
-			return bad("icmp has no ports")
+		switch {
+		case p.Ports != nil:
+			return bad("port", "icmp has no ports")
+		case p.SourcePorts != nil:
+			return bad("source port", "icmp has no ports")
 		}
 	case TCP, UDP:
 		if len(p.Ports) == 0 {
-			return bad("no port; \"port 80\" is one")
+			return bad("", "no port; \"port 80\" is one")
 		}
 		if len(p.SourcePorts) == 0 {
-			return bad("no source ports")
+			return bad("", "no source ports; \"source port 1024-65535\" are some")
 		}
 	default:
-		return bad("no protocol; it is the first item: tcp, udp or icmp")
+		return bad("", "no protocol; it is the first item: tcp, udp or icmp")
 	}
 	for _, r := range slices.Concat(p.Ports, p.SourcePorts) {
 		if r.Lo == 0 || r.Hi < r.Lo {
-			return bad("ports %d-%d are no range within 1-65535", r.Lo, r.Hi)
+			return bad("", "ports %d-%d are no range within 1-65535", r.Lo, r.Hi)
 		}
 	}
-	for _, s := range []struct {
+	last := "" // of the shares of connections that are not answered
+	for i, s := range []struct {
 		name  string
 		share Share
 	}{{"refused", p.Refused}, {"silent", p.Silent}, {"unreachable", p.Unreachable}, {"time exceeded", p.TimeExceeded}, {"reset", p.Reset},
 		{"loss", p.Loss}, {"fragments", p.Fragments}, {"path mtu", p.Narrow}} {
 		if !s.share.valid() {
-			return bad("%s: %v is no share from 0 to 1", s.name, float64(s.share))
+			return bad(s.name, "%s: %v is no share from 0 to 1", s.name, float64(s.share))
+		}
+		if i < 4 && s.share > 0 {
+			last = s.name
 		}
 	}
 	if all := p.Refused + p.Silent + p.Unreachable + p.TimeExceeded; all > 1+1e-9 {
-		return bad("refused, silent, unreachable and time exceeded are %.6g%% together", 100*float64(all))
+		return bad(last, "refused, silent, unreachable and time exceeded are %.6g%% together; at most 100%%", 100*float64(all))
 	}
 	if p.Proto != TCP {
 		switch {
 		case p.Reset > 0:
-			return bad("reset: only tcp has resets")
-		case p.Handshake != FullHandshake || p.Teardown != ByClient:
-			return bad("%s has no handshake and no teardown", p.Proto)
+			return bad("reset", "reset: only tcp has resets")
+		case p.Handshake != FullHandshake:
+			return bad(itemBegin, "%s has no handshake", p.Proto)
+		case p.Teardown != ByClient:
+			return bad(itemEnd, "%s has no teardown", p.Proto)
 		}
 	}
 	if p.FragmentSize != 0 && (p.FragmentSize < minFragment || p.FragmentSize > 65535) {
-		return bad("fragments of %d bytes: a fragment has %d to 65535", p.FragmentSize, minFragment)
+		return bad("fragments", "fragments of %d bytes: a fragment has %d to 65535", p.FragmentSize, minFragment)
 	}
 	if p.PathMTU != 0 && (p.PathMTU < minFragment || p.PathMTU > 65535) {
-		return bad("path mtu %d: a path carries packets of %d to 65535 bytes", p.PathMTU, minFragment)
+		return bad("path mtu", "path mtu %d: a path carries packets of %d to 65535 bytes", p.PathMTU, minFragment)
 	}
 	if p.Narrow > 0 && p.PathMTU == 0 {
-		return bad("a share of narrow paths without their MTU")
+		return bad("path mtu", "a share of narrow paths without their MTU")
 	}
 	switch {
 	case p.Window < 1 || p.Window > MaxWindow:
-		return bad("a window of %d packets: it has 1 to %d", p.Window, MaxWindow)
+		return bad("window", "a window of %d packets: it has 1 to %d", p.Window, MaxWindow)
 	case p.Tries < 1 || p.Tries > MaxTries:
-		return bad("tries %d: there are 1 to %d", p.Tries, MaxTries)
+		return bad("tries", "tries %d: there are 1 to %d", p.Tries, MaxTries)
 	case p.Timeout < time.Duration(unitTimer.lo) || p.Timeout > time.Duration(unitTimer.hi):
-		return bad("a timeout of %v: it is 1ms to 1h", p.Timeout)
+		return bad("timeout", "a timeout of %v: it is 1ms to 1h", p.Timeout)
 	case p.Speed < 1e3 || p.Speed > 1e12:
-		return bad("a speed of %d bits a second: it is 1 kbit to 1000 gbit", p.Speed)
+		return bad("speed", "a speed of %d bits a second: it is 1 kbit to 1000 gbit", p.Speed)
 	case p.PacketSize < 0 || p.PacketSize > MaxPayload:
-		return bad("packets of %d bytes: they carry 1 to %d", p.PacketSize, MaxPayload)
+		return bad("packets of", "packets of %d bytes: they carry 1 to %d", p.PacketSize, MaxPayload)
 	case p.Payload >= payloads:
-		return bad("payload %d is unknown", p.Payload)
+		return bad("payload", "payload %d is unknown", p.Payload)
 	}
 	if err := unitRTT.holds(p.RTT); err != nil {
-		return bad("rtt: %w", err)
+		return bad("rtt", "rtt: %w", err)
 	}
 	return p.validateScript()
 }
@@ -238,54 +264,65 @@ func (u unit) holds(q Quantity) error {
 
 func (p *Profile) validateScript() error {
 	if n := p.Handshake == HalfOpen || p.Handshake == HalfOpenReset; n && len(p.Script) > 0 {
-		return fmt.Errorf("in a half open connection nothing is said")
+		return itemError{stepItem(1), fmt.Errorf("in a half open connection nothing is said")}
 	}
 	if p.Proto != TCP && len(p.Script) == 0 {
-		return fmt.Errorf("nothing is said; \"100 bytes one way\" says something")
+		return itemError{"", fmt.Errorf("nothing is said; \"100 bytes one way\" says something")}
 	}
 	total := 0
 	first := true
 	var check func(steps []Step, inner bool) error
 	check = func(steps []Step, inner bool) error {
-		messages := 0
-		for _, s := range steps {
-			if total++; total > MaxSteps {
-				return fmt.Errorf("more than %d steps", MaxSteps)
+		for i := range steps {
+			s := &steps[i]
+			total++
+			number := total
+			if err := p.validateStep(s, number, first, inner); err != nil {
+				return itemError{stepItem(number), err}
 			}
 			switch s.Kind {
 			case OneWay, Back, BothWays:
-				messages++
-				if err := unitBytes.holds(s.Size); err != nil {
-					return err
-				}
-				if err := p.validateMessage(&s, first); err != nil {
-					return err
-				}
 				first = false
-			case Think:
-				if err := unitPause.holds(s.Pause); err != nil {
-					return fmt.Errorf("think: %w", err)
-				}
 			case Repeat:
-				if inner {
-					return fmt.Errorf("a repetition within a repetition")
-				}
-				if err := unitTimes.holds(s.Times); err != nil {
-					return err
-				}
 				if err := check(s.Steps, true); err != nil {
 					return err
 				}
-			default:
-				return fmt.Errorf("a step of unknown kind %d", s.Kind)
+				if !slices.ContainsFunc(s.Steps, func(t Step) bool { return t.Kind != Think }) {
+					return itemError{stepItem(number), fmt.Errorf("a repetition in which nothing is said")}
+				}
 			}
-		}
-		if inner && messages == 0 {
-			return fmt.Errorf("a repetition in which nothing is said")
 		}
 		return nil
 	}
 	return check(p.Script, false)
+}
+
+func stepItem(number int) string { return fmt.Sprintf("step %d", number) }
+
+// validateStep checks a step, but not those in it. Number counts from 1; first
+// says that nothing is said before it, inner that it is in a repetition.
+func (p *Profile) validateStep(s *Step, number int, first, inner bool) error {
+	if number > MaxSteps {
+		return fmt.Errorf("more than %d steps", MaxSteps)
+	}
+	switch s.Kind {
+	case OneWay, Back, BothWays:
+		if err := unitBytes.holds(s.Size); err != nil {
+			return err
+		}
+		return p.validateMessage(s, first)
+	case Think:
+		if err := unitPause.holds(s.Pause); err != nil {
+			return fmt.Errorf("think: %w", err)
+		}
+		return nil
+	case Repeat:
+		if inner {
+			return fmt.Errorf("a repetition within a repetition")
+		}
+		return unitTimes.holds(s.Times)
+	}
+	return fmt.Errorf("a step of unknown kind %d", s.Kind)
 }
 
 // validateMessage checks a step that sends something; first says that none

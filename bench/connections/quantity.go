@@ -63,6 +63,9 @@ func (u unit) quantity(s string) (q Quantity, err error) {
 	if q.About && ranged {
 		return q, fmt.Errorf("%q: a mean is one number", "about "+s)
 	}
+	if lo = strings.TrimSpace(lo); ranged && (lo == "" || strings.TrimSpace(hi) == "") {
+		return q, fmt.Errorf("%q: a range has a number before and behind the hyphen, and none is below 0", s)
+	}
 	if q.Lo, err = u.number(lo); err != nil {
 		return q, err
 	}
