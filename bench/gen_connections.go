@@ -19,18 +19,18 @@ import (
 type genConnectionsCmd struct {
 	Profile  string `required:"" placeholder:"NAMES" help:"What the connections are like: a profile, or several with weights (http=8,dns=2); list: print the profiles."`
 	Profiles string `placeholder:"FILE" help:"Profiles of your own, besides the ready ones and instead of those of the same name; - for standard input."`
-	Count    int64  `default:"1000" placeholder:"N" help:"Number of connections (default 1000)."`
+	Count    int64  `default:"1000" placeholder:"N" help:"Number of connections (default 1000); 10k and 1M are numbers too."`
 	From     string `default:"random" placeholder:"ADDRS" help:"Clients: random, or addresses and prefixes with commas between them (default random)."`
 	To       string `placeholder:"ADDRS" help:"Servers, as --from (default 192.0.2.7, or 2001:db8::7)."`
 	IPv6     bool   `name:"ipv6" help:"IPv6 where addresses do not say it."`
 	Seed     uint64 `default:"1" placeholder:"N" help:"Which of the runs (default 1): the same flags give the same packets on every machine."`
 
-	Out   string `short:"o" placeholder:"FILE" help:"pcap file to write; - for standard output." group:"Output"`
-	Link  string `default:"ethernet" placeholder:"LINK" help:"What the file holds: ethernet frames, or raw IP packets (default ethernet)." group:"Output"`
-	Start string `default:"2020-01-01T00:00:00Z" placeholder:"TIME" help:"When the file begins, as in RFC 3339 (default 2020-01-01T00:00:00Z)." group:"Output"`
-	TUN   string `name:"tun" placeholder:"NAME" help:"Instead of a file: send the packets into a TUN device (Linux), opened or made." group:"Output"`
-	Speed string `default:"1" placeholder:"X" help:"With --tun: how many times faster than they would come; max: as fast as possible (default 1)." group:"Output"`
-	Stats bool   `help:"Print how many there are of what, and how fast they were made; without --out and --tun nothing else is made of them." group:"Output"`
+	Out   string  `short:"o" placeholder:"FILE" help:"pcap file to write; - for standard output." group:"Output"`
+	Link  *string `placeholder:"LINK" help:"What the file holds: ethernet frames, or raw IP packets (default ethernet)." group:"Output"`
+	Start *string `placeholder:"TIME" help:"When the file begins, as in RFC 3339 (default 2020-01-01T00:00:00Z)." group:"Output"`
+	TUN   string  `name:"tun" placeholder:"NAME" help:"Instead of a file: send the packets into a TUN device (Linux), opened or made; afterwards it is as it was." group:"Output"`
+	Speed *string `placeholder:"X" help:"With --tun: how many times faster than they would come; max: as fast as possible (default 1)." group:"Output"`
+	Stats bool    `help:"Print how many there are of what, and how fast they were made; without --out and --tun nothing else is made of them." group:"Output"`
 
 	Rate     float64 `default:"1000" placeholder:"N" help:"Connections that begin in a second (default 1000)." group:"Time"`
 	Arrivals string  `default:"poisson" placeholder:"HOW" help:"How they begin: poisson, even or bursts of a hundred (default poisson)." group:"Time"`
@@ -40,7 +40,7 @@ type genConnectionsCmd struct {
 	Loss         string `placeholder:"P%" help:"Packets that are lost." group:"Instead of what the profiles say"`
 	Reset        string `placeholder:"P%" help:"TCP connections that end by a reset." group:"Instead of what the profiles say"`
 	Fragments    string `placeholder:"P%" help:"Connections whose packets come in fragments." group:"Instead of what the profiles say"`
-	FragmentSize int    `placeholder:"BYTES" help:"Size of these fragments (default 576, in IPv6 1280)." group:"Instead of what the profiles say"`
+	FragmentSize *int   `placeholder:"BYTES" help:"Size of these fragments (default 576, in IPv6 1280)." group:"Instead of what the profiles say"`
 	MTU          int    `name:"mtu" default:"1500" placeholder:"BYTES" help:"Longest IP packet; longer datagrams come in fragments (default 1500)."`
 }
 
@@ -65,9 +65,9 @@ Addresses, for --from and --to:
 
 Examples:
 
-    bench gen connections --profile http --count 10000 --from random --to 192.0.2.7 --seed 1 --out c.pcap
-    bench gen connections --profile http=8,dns=2 --count 1000000 --loss 1% --reset 2% --out - | tcpdump -nr - 'icmp or udp'
-    bench gen connections --profile synflood --count 100000 --rate 20000 --to 2001:db8::7 --out flood.pcap
+    bench gen connections --profile http --count 10k --from random --to 192.0.2.7 --seed 1 --out c.pcap
+    bench gen connections --profile http=8,dns=2 --count 1M --loss 1% --reset 2% --out - | tcpdump -nr - 'icmp or udp'
+    bench gen connections --profile synflood --count 100k --rate 20000 --to 2001:db8::7 --out flood.pcap
     bench gen connections --profile game --profiles my.txt --tun tun0 --speed 10
 
 Packets come in the order of time over all connections, both directions, as an
@@ -84,6 +84,9 @@ func (cmd *genConnectionsCmd) Run(a *app) error {
 		return err
 	}
 	if cmd.Profile == "list" {
+		if cmd.Out != "" || cmd.TUN != "" || cmd.Stats {
+			return files.BadUsage("--profile list: the profiles are printed on standard output, and no connections made: --out, --tun and --stats are not for it")
+		}
 		_, err := io.WriteString(a.stdout, text)
 		return err
 	}
@@ -92,23 +95,30 @@ func (cmd *genConnectionsCmd) Run(a *app) error {
 		return files.BadUsage("--out and --tun: one of them")
 	case cmd.Out == "" && cmd.TUN == "" && !cmd.Stats:
 		return files.BadUsage("nowhere to put the packets: --out FILE, --tun NAME, or --stats alone")
+	case cmd.Speed != nil && cmd.TUN == "":
+		return files.BadUsage("--speed: is for --tun NAME; a file has the times of the packets")
+	case cmd.Link != nil && cmd.Out == "":
+		return files.BadUsage("--link: is for --out FILE; a TUN device takes IP packets")
+	case cmd.Start != nil && cmd.Out == "":
+		return files.BadUsage("--start: is for --out FILE")
 	}
 	cfg, err := cmd.config(known)
 	if err != nil {
 		return err
 	}
-	link, err := connections.ParseLink(cmd.Link)
+	link, err := connections.ParseLink(given(cmd.Link, "ethernet"))
 	if err != nil {
 		return files.BadUsage("--link: %v", err)
 	}
-	start, err := time.Parse(time.RFC3339, cmd.Start)
+	begin := given(cmd.Start, "2020-01-01T00:00:00Z")
+	start, err := time.Parse(time.RFC3339, begin)
 	if err != nil || start.Unix() < 0 || start.Unix() > 1<<32-1 {
-		return files.BadUsage("--start %q: not a time from 1970 to 2105 such as 2020-01-01T00:00:00Z", cmd.Start)
+		return files.BadUsage("--start %q: not a time from 1970 to 2105 such as 2020-01-01T00:00:00Z", begin)
 	}
 	speed := 0.0
-	if cmd.Speed != "max" {
-		if speed, err = strconv.ParseFloat(cmd.Speed, 64); err != nil || !(speed >= 1e-3 && speed <= 1e9) {
-			return files.BadUsage("--speed %q: not max, and no number from 0.001 to 1000000000", cmd.Speed)
+	if text := given(cmd.Speed, "1"); text != "max" {
+		if speed, err = strconv.ParseFloat(text, 64); err != nil || !(speed >= 1e-3 && speed <= 1e9) {
+			return files.BadUsage("--speed %q: not max, and no number from 0.001 to 1000000000", text)
 		}
 	}
 	g, err := connections.New(cfg)
@@ -244,7 +254,7 @@ func (cmd *genConnectionsCmd) config(known map[string]connections.Profile) (cfg 
 	if cfg.To, err = connections.ParseAddresses(to); err != nil {
 		return cfg, files.BadUsage("--to: %v", err)
 	}
-	tcp := false
+	tcp, fragments := false, false
 	for word := range strings.SplitSeq(cmd.Profile, ",") {
 		name, number, weighted := strings.Cut(strings.TrimSpace(word), "=")
 		w := connections.Weighted{Weight: 1}
@@ -261,10 +271,14 @@ func (cmd *genConnectionsCmd) config(known map[string]connections.Profile) (cfg 
 			return cfg, err
 		}
 		tcp = tcp || p.Proto == connections.TCP
+		fragments = fragments || w.Fragments > 0
 		cfg.Profiles = append(cfg.Profiles, w)
 	}
 	if cmd.Reset != "" && !tcp {
 		return cfg, files.BadUsage("--reset: no profile is of tcp")
+	}
+	if cmd.FragmentSize != nil && !fragments {
+		return cfg, files.BadUsage("--fragment-size: no connections come in fragments; --fragments P%% says how many do")
 	}
 	return cfg, nil
 }
@@ -291,8 +305,11 @@ func (cmd *genConnectionsCmd) instead(p connections.Profile) (connections.Profil
 		}
 		p.RTT = rtt
 	}
-	if cmd.FragmentSize != 0 {
-		p.FragmentSize = cmd.FragmentSize
+	if size := cmd.FragmentSize; size != nil {
+		if *size < 1 {
+			return p, files.BadUsage("--fragment-size %d: at least 68", *size)
+		}
+		p.FragmentSize = *size
 	}
 	return p, nil
 }

@@ -126,14 +126,18 @@ func TestBadFlagsOfConnectionsAreRefused(t *testing.T) {
 		{"--profile http --to 10.0.0.1/8", 2, "--to: 10.0.0.1/8 has bits behind its length"},
 		{"--profile http --loss 5", 2, `--loss: "5" is no percentage`},
 		{"--profile dns --reset 5%", 2, "--reset: no profile is of tcp"},
-		{"--profile http --fragment-size 20", 2, "fragments of 20 bytes: a fragment has 68 to 65535"},
+		{"--profile http --fragments 5% --fragment-size 20", 2, "fragments of 20 bytes: a fragment has 68 to 65535"},
 		{"--profile http --rtt 1", 2, `--rtt: "1" is no time`},
 		{"--profile http --arrivals late", 2, `--arrivals: "late" is unknown`},
 		{"--profile http --link token-ring", 2, `--link: "token-ring" is unknown`},
 		{"--profile http --start yesterday", 2, `--start "yesterday": not a time`},
 		{"--profile http --start 1969-12-31T23:59:59Z", 2, "not a time from 1970"},
 		{"--profile http --start 2106-02-07T06:28:15Z --rate 1", 1, "cannot hold the time"},
-		{"--profile http --speed fast", 2, `--speed "fast": not max`},
+		{"--profile http --speed 2", 2, "--speed: is for --tun NAME"},
+		{"--profile http --fragment-size 600", 2, "--fragment-size: no connections come in fragments; --fragments P% says how many do"},
+		{"--profile http --fragments 5% --fragment-size 0", 2, "--fragment-size 0: at least 68"},
+		{"--profile list", 2, "--profile list: the profiles are printed on standard output"},
+		{"--profile http --count 1.5", 2, `--count: "1.5" is no whole number; 1000, 10k and 1M are`},
 		{"--profile http --live 0", 2, "--live 0: at least 1"},
 		{"--profile http --tun t0", 2, "--out and --tun: one of them"},
 		{"--profile http --profiles /none/such", 1, "/none/such: no such file or directory"},
@@ -152,6 +156,15 @@ func TestBadFlagsOfConnectionsAreRefused(t *testing.T) {
 	r := invoke(t, "", "gen", "connections", "--profile", "http")
 	require.Equal(t, exitUsage, r.code)
 	require.Contains(t, r.stderr, "nowhere to put the packets")
+	for flags, want := range map[string]string{
+		"--tun t0 --speed fast": `--speed "fast": not max`, "--tun t0 --link raw": "--link: is for --out FILE", "--stats --link raw": "--link: is for --out FILE",
+		"--stats --start 2021-01-01T00:00:00Z": "--start: is for --out FILE", "--stats --speed max": "--speed: is for --tun NAME",
+	} {
+		r := invoke(t, "", append(strings.Fields("gen connections --profile http"), strings.Fields(flags)...)...)
+		require.Equal(t, exitUsage, r.code, flags)
+		require.Contains(t, r.stderr, want)
+		require.Empty(t, r.stdout)
+	}
 	path := file(t, "my.txt", "x: tcp, port 80,\n  bananas\n")
 	r = invoke(t, "", "gen", "connections", "--profiles", path, "--profile", "x", "--stats")
 	require.Equal(t, exitData, r.code)

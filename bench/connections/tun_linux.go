@@ -12,12 +12,13 @@ import (
 
 // TUN is a TUN device. What is written to it comes in through the interface.
 type TUN struct {
-	fd   int
-	name string
+	fd     int
+	name   string
+	raised bool // it was down before
 }
 
 // OpenTUN opens the TUN device of a name, or makes one that lasts until Close,
-// and brings it up. It needs the capability CAP_NET_ADMIN.
+// and brings it up until then. It needs the capability CAP_NET_ADMIN.
 func OpenTUN(name string) (*TUN, error) {
 	req, err := unix.NewIfreq(name)
 	if err != nil || name == "" {
@@ -27,7 +28,7 @@ func OpenTUN(name string) (*TUN, error) {
 	if err != nil {
 		return nil, fmt.Errorf("/dev/net/tun: %w", err)
 	}
-	t := &TUN{fd, name}
+	t := &TUN{fd: fd, name: name}
 	req.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
 	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, req); err != nil {
 		t.Close()
@@ -41,31 +42,36 @@ func OpenTUN(name string) (*TUN, error) {
 		}
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if err := t.up(); err != nil {
+	if t.raised, err = t.set(true); err != nil {
 		t.Close()
 		return nil, fmt.Errorf("%s: bringing it up: %w", name, err)
 	}
 	return t, nil
 }
 
-func (t *TUN) up() error {
+// set brings the device up or down, and reports whether it was not so before.
+func (t *TUN) set(up bool) (changed bool, err error) {
 	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer unix.Close(s)
 	req, err := unix.NewIfreq(t.name)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := unix.IoctlIfreq(s, unix.SIOCGIFFLAGS, req); err != nil {
-		return err
+		return false, err
 	}
-	if req.Uint16()&unix.IFF_UP != 0 {
-		return nil
+	flags := req.Uint16()
+	if flags&unix.IFF_UP != 0 == up {
+		return false, nil
 	}
-	req.SetUint16(req.Uint16() | unix.IFF_UP)
-	return unix.IoctlIfreq(s, unix.SIOCSIFFLAGS, req)
+	req.SetUint16(flags ^ unix.IFF_UP)
+	if err := unix.IoctlIfreq(s, unix.SIOCSIFFLAGS, req); err != nil {
+		return false, err
+	}
+	return true, nil
 }
 
 // Write sends one IP packet.
@@ -82,5 +88,19 @@ func (t *TUN) Write(packet []byte) (int, error) {
 	}
 }
 
-// Close closes the device. One that OpenTUN made is gone then.
-func (t *TUN) Close() error { return unix.Close(t.fd) }
+// Close closes the device. One that OpenTUN made is gone then; one that was there
+// and down is down again. It may be called again, to no effect.
+func (t *TUN) Close() error {
+	if t.fd < 0 {
+		return nil
+	}
+	var down error
+	if t.raised {
+		if _, err := t.set(false); err != nil && !errors.Is(err, unix.ENODEV) {
+			down = fmt.Errorf("%s: bringing it down: %w", t.name, err)
+		}
+	}
+	err := unix.Close(t.fd)
+	t.fd = -1
+	return errors.Join(down, err)
+}

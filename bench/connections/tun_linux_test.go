@@ -63,6 +63,56 @@ func TestPacketsComeInThroughATUNDevice(t *testing.T) {
 	require.Equal(t, g.Stats().Packets, sent)
 }
 
+// persistent makes a TUN device that stays when it is closed.
+func persistent(t *testing.T, name string) {
+	t.Helper()
+	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Skipf("no TUN device: %v", err)
+	}
+	defer unix.Close(fd)
+	req, err := unix.NewIfreq(name)
+	require.NoError(t, err)
+	req.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, req); err != nil {
+		t.Skipf("no TUN device: %v", err)
+	}
+	require.NoError(t, unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1))
+}
+
+func isUp(t *testing.T, name string) bool {
+	t.Helper()
+	device, err := net.InterfaceByName(name)
+	require.NoError(t, err)
+	return device.Flags&net.FlagUp != 0
+}
+
+func TestADeviceIsAfterwardsAsItWasBefore(t *testing.T) {
+	ownNetwork(t)
+	persistent(t, "conn1")
+	require.False(t, isUp(t, "conn1"))
+	tun, err := OpenTUN("conn1")
+	require.NoError(t, err)
+	require.True(t, isUp(t, "conn1"))
+	require.NoError(t, tun.Close())
+	require.NoError(t, tun.Close(), "again")
+	require.False(t, isUp(t, "conn1"), "down, as it was")
+
+	_, err = (&TUN{fd: -1, name: "conn1"}).set(true)
+	require.NoError(t, err)
+	tun, err = OpenTUN("conn1")
+	require.NoError(t, err)
+	require.NoError(t, tun.Close())
+	require.True(t, isUp(t, "conn1"), "up, as it was")
+
+	tun, err = OpenTUN("conn2")
+	require.NoError(t, err)
+	require.True(t, isUp(t, "conn2"))
+	require.NoError(t, tun.Close())
+	_, err = net.InterfaceByName("conn2")
+	require.Error(t, err, "gone, as it was")
+}
+
 func TestANameThatIsNoneForADeviceIsRefused(t *testing.T) {
 	ownNetwork(t)
 	_, err := OpenTUN("")
