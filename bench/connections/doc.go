@@ -76,7 +76,8 @@
 //	timeout 1s                          before the SYN, or a question, is sent again [1s]
 //
 // "handshake and teardown by server" is two items in one. An item that is none
-// of these is an error, with file and line.
+// of these is an error, with file, line, and the items near it. The text is UTF-8,
+// with a byte order mark or without.
 //
 // # What is modelled
 //
@@ -135,6 +136,9 @@
 // only with -o tcp.reassemble_out_of_order:TRUE; without, it calls retransmissions
 // malformed. It also holds the checksum of a packet that an ICMP error quotes in
 // part against that part.
+//
+// In what tcpdump -v prints, "bad" stands in checksums and IPv6 addresses too, by
+// chance: grep -w finds the word.
 //
 // # What is not modelled
 //
