@@ -133,6 +133,7 @@ func TestBadFlagsOfConnectionsAreRefused(t *testing.T) {
 		{"--profile http --start yesterday", 2, `--start "yesterday": not a time`},
 		{"--profile http --start 1969-12-31T23:59:59Z", 2, "not a time from 1970"},
 		{"--profile http --start 2106-02-07T06:28:15Z --rate 1", 1, "cannot hold the time"},
+		{"--profile http --to=", 2, "--to: its value is empty"},
 		{"--profile http --speed 2", 2, "--speed: is for --tun NAME"},
 		{"--profile http --fragment-size 600", 2, "--fragment-size: no connections come in fragments; --fragments P% says how many do"},
 		{"--profile http --fragments 5% --fragment-size 0", 2, "--fragment-size 0: at least 68"},
