@@ -29,6 +29,26 @@ type Piece struct {
 	Unions []Union
 }
 
+// Boxes appends the disjoint boxes that the piece is made of.
+func (p *Piece) Boxes(out []Box) ([]Box, error) {
+	first := len(out)
+	out = append(out, slices.Clone(p.Hull))
+	for _, u := range p.Unions {
+		for _, b := range out[first:] {
+			for _, s := range u.Spans[1:] {
+				c := slices.Clone(b)
+				c[u.Dim] = s
+				out = append(out, c)
+			}
+			b[u.Dim] = u.Spans[0]
+		}
+		if len(out)-first > maxPieces {
+			return nil, ErrPieces
+		}
+	}
+	return out, nil
+}
+
 // bitWant is a bit of a field and its value.
 type bitWant struct {
 	bit int
