@@ -156,11 +156,10 @@ func (c *cli) exercises(a *app) (all []*drive.Exercise, skipped []string, err er
 		all = append(own, all...)
 	}
 	if c.Kernel {
-		k, reason := kernelExercise()
-		if reason != "" {
-			skipped = append(skipped, "the kernel: "+reason)
-		} else {
-			all = append(all, k)
+		ways, without := exercises.Kernel()
+		all = append(all, ways...)
+		for _, reason := range without {
+			skipped = append(skipped, "the kernel, "+reason)
 		}
 	}
 	if c.Only == "" {
@@ -211,10 +210,4 @@ func verdict(r *drive.Report, all bool) error {
 		errs = append(errs, errors.New("interrupted"))
 	}
 	return errors.Join(errs...)
-}
-
-// kernelExercise returns the comparison with the running kernel, or why there is
-// none.
-func kernelExercise() (*drive.Exercise, string) {
-	return nil, "it is compared by go test ./fuzz/kernel alone"
 }

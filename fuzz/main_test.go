@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/hipac-go/classifier/fuzz/cases"
 	"github.com/hipac-go/classifier/fuzz/drive"
+	"github.com/hipac-go/classifier/fuzz/kernel"
 	"github.com/hipac-go/classifier/fuzz/ways"
 	"github.com/hipac-go/classifier/rules"
 )
@@ -196,4 +198,14 @@ func TestTheLiveLineIsWrittenOver(t *testing.T) {
 	l.show(&drive.Report{Elapsed: 10 * time.Second, Differences: 1})
 	require.Equal(t, "1 difference; 0 cases (0/s), 0 packets, 0 cells, 0 rules, hits -, coverage 0 of 0, 59m50s left\n", out.String())
 	require.Equal(t, 3*time.Minute, l.every())
+}
+
+func TestTheKernelIsAskedWhereItCanBe(t *testing.T) {
+	r := fuzz(t, nil, "--kernel", "--only", "kernel: legacy", "--minutes", "0.03", "--seed", "5", "--out", t.TempDir())
+	if ways, skipped := kernel.Usable(); !slices.Contains(ways, "legacy") {
+		require.Equal(t, 2, r.code)
+		t.Skip(skipped)
+	}
+	require.Zero(t, r.code, r.stdout)
+	require.Regexp(t, `(?m)^kernel: legacy +[1-9]`, r.stdout)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/hipac-go/classifier/bench/workload"
 	"github.com/hipac-go/classifier/fuzz/drive"
 	"github.com/hipac-go/classifier/fuzz/histories"
+	"github.com/hipac-go/classifier/fuzz/kernel"
 	"github.com/hipac-go/classifier/fuzz/relations"
 	"github.com/hipac-go/classifier/fuzz/ways"
 	"github.com/hipac-go/classifier/hipac"
@@ -53,6 +54,7 @@ func TestCasesAreReadAsTheyWereWritten(t *testing.T) {
 		&Relation{Relation: relations.All()[0], Seed: 5, Rules: 12, From: l},
 		&Text{"native", "hipac 1\nschema ipv4\n"},
 		&Bytes{[]byte{1, 2, 255}, 40, packet.LinkEthernet},
+		&Kernel{kernel.Case{Way: "nft", Family: 4, Seed: 9, Program: "table ip\nchain PREROUTING DROP\nany => pass\n", Packets: [][]byte{{0x45, 0}, {0x46}}}},
 	} {
 		written := text(t, c)
 		again, err := Read(strings.NewReader("# a comment\n\n"+written), Options{})

@@ -16,6 +16,7 @@
 //	schema ipv4
 //	rule src=10.0.0.0/8 => 0
 //
+// A case of kind "kernel" has packets in their bytes, and rules as they are loaded.
 // A file that is read is checked in every way that there is, not only in the one
 // that differed once.
 package cases
@@ -134,8 +135,10 @@ func Read(r io.Reader, o Options) (drive.Case, error) {
 		return readText(f)
 	case "packet":
 		return readBytes(f)
+	case "kernel":
+		return readKernel(f)
 	}
-	return nil, fmt.Errorf("a case of kind %q: there are list, table, history, relation, text, packet", rules.Excerpt(f.kind))
+	return nil, fmt.Errorf("a case of kind %q: there are list, table, history, relation, text, packet, kernel", rules.Excerpt(f.kind))
 }
 
 // writeHead writes the first lines of a case.

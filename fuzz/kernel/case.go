@@ -63,19 +63,20 @@ func (d *Difference) String() string {
 func (d *Difference) Summary() string { return strings.TrimSuffix(d.String(), d.Program) }
 
 const (
-	caseHead = "hipac kernel case 1"
+	caseHead = "fuzz 1 kernel"
 	maxCase  = 1 << 26 // bytes of a file
 )
 
 // WriteTo writes the case as a text that ReadCase reads: lines of "way",
-// "family", "seed" and "packet", in hexadecimal, then "program" and the program.
+// "family", "seed" and "packet", in hexadecimal, then "text" and the program. It is
+// one of the cases of package fuzz/cases too.
 func (c *Case) WriteTo(w io.Writer) (int64, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\nway %s\nfamily %d\nseed %d\n", caseHead, c.Way, c.Family, c.Seed)
 	for _, p := range c.Packets {
 		fmt.Fprintf(&b, "packet %x\n", p)
 	}
-	fmt.Fprintf(&b, "program\n%s", c.Program)
+	fmt.Fprintf(&b, "text\n%s", c.Program)
 	n, err := io.WriteString(w, b.String())
 	return int64(n), err
 }
@@ -112,7 +113,7 @@ func ReadCase(r io.Reader) (*Case, error) {
 				err = errors.New("a packet without bytes")
 			}
 			c.Packets = append(c.Packets, p)
-		case line == "program":
+		case line == "text":
 			text, err := io.ReadAll(in)
 			if err != nil {
 				return nil, err
@@ -123,7 +124,7 @@ func ReadCase(r io.Reader) (*Case, error) {
 			c.Program = string(text)
 			return c, nil
 		default:
-			err = fmt.Errorf("%q is none of: way, family, seed, packet, program, or the first line %q", word, caseHead)
+			err = fmt.Errorf("%q is none of: way, family, seed, packet, text, or the first line %q", word, caseHead)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)

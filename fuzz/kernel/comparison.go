@@ -24,7 +24,10 @@ import (
 )
 
 // lab is a namespace with a device. It belongs to the goroutine that made it.
-type lab struct{ tun int }
+type lab struct {
+	tun  int
+	last *Case // that was loaded
+}
 
 // newLab moves the goroutine to a new namespace with a device.
 func newLab() (*lab, error) {
@@ -35,7 +38,7 @@ func newLab() (*lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lab{fd}, nil
+	return &lab{tun: fd}, nil
 }
 
 func (l *lab) close() { syscall.Close(l.tun) }
@@ -89,7 +92,11 @@ type evaluation struct {
 // before are emptied first, so that nothing is remembered of them.
 func (l *lab) load(ctx context.Context, c *Case) (*comparison, error) {
 	t := &comparison{lab: l, c: c}
-	var err error
+	err := l.clear(ctx, c)
+	l.last = c
+	if err != nil {
+		return nil, err
+	}
 	if c.Way == wayNFT {
 		err = t.loadNFT(ctx)
 	} else {
@@ -103,6 +110,19 @@ func (l *lab) load(ctx context.Context, c *Case) (*comparison, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// clear empties what was loaded before in another way, or for the other family:
+// lists that matches remember things in are shared by name.
+func (l *lab) clear(ctx context.Context, c *Case) (err error) {
+	switch last := l.last; {
+	case last == nil || last.Way == c.Way && (last.Family == c.Family || c.Way == wayNFT):
+	case last.Way == wayNFT:
+		_, err = runTool(ctx, "flush ruleset\n", "nft", "-f", "-")
+	default:
+		_, err = runTool(ctx, emptyTables, restoreTool(last.Way, last.Family))
+	}
+	return err
 }
 
 func (t *comparison) close() {
@@ -123,7 +143,7 @@ func restoreTool(way string, family int) string {
 	return name + "nft-restore"
 }
 
-const emptyTables = "*raw\nCOMMIT\n*mangle\nCOMMIT\n"
+const emptyTables = "*raw\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n*mangle\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n"
 
 // errRefused says that one of the sides does not take a program.
 var errRefused = errors.New("refused")

@@ -71,5 +71,6 @@
 // outside their mask, negated networks of all addresses, large bursts of match
 // limit, and negated chunk types and DCCP options, which drop a packet before its
 // rule counts it. Of nft 1.0.6, named sets of dscp and ecn of IPv6 are left out,
-// which it fills in the wrong order of bytes.
+// which it asks in the wrong order of bytes, and two "!=" side by side, of which it
+// makes one of both fields together.
 package kernel

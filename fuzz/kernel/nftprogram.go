@@ -180,7 +180,9 @@ type nftWriter struct {
 	style  uint32
 	proto  string // the protocol whose name stands in front of its fields
 	parts  []string
-	done   map[int]bool // conditions that are written
+	// negated says that there is a comparison with "!=" already.
+	negated bool
+	done    map[int]bool // conditions that are written
 }
 
 // protocols that nft knows fields of by name.
@@ -341,6 +343,14 @@ func (w *nftWriter) cond(c *rules.Cond, number int) (string, error) {
 		return fmt.Sprintf("%s & %#x %s %#x", left, mask.Lo, is, want.Lo), nil
 	case len(list) == 1:
 		right := w.interval(c.Field(), list[0])
+		// nft 1.0.6 makes one "!=" of two about fields side by side, which is another
+		// condition. It does not so with ranges.
+		if c.Negated() && list[0].Lo == list[0].Hi && f.Kind != rules.Name && f.Name != "pkttype" {
+			if w.negated {
+				right += "-" + right
+			}
+			w.negated = true
+		}
 		return fmt.Sprintf("%s %s %s", left, is, right), nil
 	}
 	var elements []string

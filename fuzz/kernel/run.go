@@ -96,5 +96,9 @@ func Run(ctx context.Context, o Options, progress func(Report)) (Report, error) 
 // reason why not: it takes Linux, root, /dev/net/tun and the tools. It tries.
 func Available() error { return available() }
 
+// Usable returns the ways in which Run can compare, and of the others why it cannot.
+// It tries, once in a process.
+func Usable() (ways, skipped []string) { return usableWays(context.Background(), Ways()) }
+
 // Replay compares one case, and returns nil where nothing differs.
 func Replay(ctx context.Context, c *Case) (*Difference, error) { return replay(ctx, c) }

@@ -46,9 +46,20 @@ func trivial(way string, family int) *Case {
 	return &Case{Way: way, Family: family, Program: "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING\nCOMMIT\n"}
 }
 
+// tried are the ways that were tried, with what came of it.
+var tried sync.Map // of outcome, by way
+
+type outcome struct{ err error }
+
 // usable returns nil when rules can be loaded in a way.
 func usable(ctx context.Context, way string) error {
-	return inNamespace(func(l *lab) error {
+	if os.Geteuid() != 0 {
+		return errNotRoot
+	}
+	if r, ok := tried.Load(way); ok {
+		return r.(outcome).err
+	}
+	err := inNamespace(func(l *lab) error {
 		for _, family := range []int{4, 6} {
 			t, err := l.load(ctx, trivial(way, family))
 			if err != nil {
@@ -58,7 +69,13 @@ func usable(ctx context.Context, way string) error {
 		}
 		return nil
 	})
+	if ctx.Err() == nil {
+		tried.Store(way, outcome{err})
+	}
+	return err
 }
+
+var errNotRoot = errors.New("it takes root to make a network namespace")
 
 func available() error {
 	_, skipped := usableWays(context.Background(), Ways())
@@ -71,12 +88,7 @@ func available() error {
 // usableWays are those of the ways that the machine has.
 func usableWays(ctx context.Context, ways []string) (list, skipped []string) {
 	for _, way := range ways {
-		err := error(nil)
-		if os.Geteuid() != 0 {
-			err = errors.New("it takes root to make a network namespace")
-		} else {
-			err = usable(ctx, way)
-		}
+		err := usable(ctx, way)
 		if err == nil {
 			list = append(list, way)
 			continue
@@ -211,7 +223,7 @@ func (r *runner) set(ctx context.Context, l *lab, i int64) error {
 
 func replay(ctx context.Context, c *Case) (d *Difference, err error) {
 	if os.Geteuid() != 0 {
-		return nil, errors.New("it takes root to make a network namespace")
+		return nil, errNotRoot
 	}
 	err = inNamespace(func(l *lab) error {
 		d, _, err = l.try(ctx, c)
