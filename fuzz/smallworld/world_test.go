@@ -80,3 +80,24 @@ func TestWorldsHaveAsManyListsAsTheySay(t *testing.T) {
 		require.Equal(t, want, lists)
 	}
 }
+
+func TestListsOfWholeWorldsAreDrawnAtRandom(t *testing.T) {
+	all := ways.All()[1:]
+	for i, w := range Whole() {
+		t.Run(w.Name, func(t *testing.T) {
+			t.Parallel()
+			require.Greater(t, w.Lists(), 10_000_000)
+			r, err := w.RunSome(context.Background(), all, 200, 1)
+			require.NoError(t, err)
+			require.Equal(t, 200, r.Lists)
+			require.Greater(t, r.Matched, r.Packets/20)
+			require.Less(t, r.Matched, r.Packets*19/20)
+			_, err = w.RunSome(context.Background(), []ways.Way{ways.Altered(all[0], ways.ShortOfTheEnd)}, 400, 1)
+			if i < 3 { // there are no intervals among masks
+				require.Error(t, err)
+			}
+			_, err = w.RunSome(context.Background(), []ways.Way{ways.Forgetful(20000)(all[0])}, 400, 1)
+			require.Error(t, err)
+		})
+	}
+}

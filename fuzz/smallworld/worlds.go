@@ -69,7 +69,14 @@ func join(parts ...[]*rules.Cond) (out []*rules.Cond) {
 	return out
 }
 
-// Worlds returns worlds of a size: those of size 0 are for tests and have 39,225
+// Worlds returns worlds whose lists can all be gone through. Lists are enumerated as
+// sequences of rules, the same one twice too, with no symmetry taken out: every list
+// of up to so many rules of the world's conditions is there once.
+//
+// Worlds of two fields have every list of up to three rules of intervals over them,
+// and worlds of three fields every list of up to two rules; those of three rules over
+// three fields have some intervals of each (nested, overlapping, adjacent, points),
+// and Whole has all of them. Worlds are of a size: those of size 0 are for tests and have 39,225
 // lists, which take some ten seconds of a core; those of size 1 have 4,720,103,
 // and would take about two hours, by the time that parts of them take. Sizes below
 // 0 are 0, and above 1 they are 1.

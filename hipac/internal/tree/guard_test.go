@@ -220,3 +220,29 @@ func TestGuardedTreesStayTheSame(t *testing.T) {
 	f := newForest(forestPlans()[0], 1)
 	require.Equal(t, fmt.Sprint(*f.Tree), fmt.Sprint(*guard(t, f.Tree, behind)))
 }
+
+// Every length of keys that the vector walk takes, and two more, by every number of
+// keys up to a batch.
+func TestWalksOfEveryLengthAndNumberOfKeysReadNothingOutside(t *testing.T) {
+	r := rand.New(rand.NewPCG(12, 1))
+	for words := 2; words <= vectorWords+2; words++ {
+		s := schemaOf(r, words)
+		conds := mixedRules(r, s, 60, 0)
+		tree, root := compile(t, s, conds, Config{LeafRows: 2, Replication: 8})
+		var all []uint32
+		for _, k := range keys(s, conds, BatchSize) {
+			all = append(all, k...)
+		}
+		for _, where := range []side{behind, before} {
+			g := guard(t, tree, where)
+			for n := 1; n <= BatchSize; n++ {
+				some := all[:n*words]
+				want, got := make([]int32, n), guarded(t, make([]int32, n), where)
+				tree.FirstBatch(some, words, []Ref{root}, want, false)
+				some = guarded(t, some, where)
+				requireNoFault(t, func() { g.FirstBatch(some, words, []Ref{root}, got, true) })
+				require.Equal(t, want, got, "%d words, %d keys, %v", words, n, where)
+			}
+		}
+	}
+}
