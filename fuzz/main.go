@@ -32,7 +32,6 @@ import (
 
 	"github.com/hipac-go/classifier/fuzz/drive"
 	"github.com/hipac-go/classifier/fuzz/exercises"
-	"github.com/hipac-go/classifier/fuzz/ways"
 	"github.com/hipac-go/classifier/rules/files"
 	"github.com/hipac-go/classifier/rules/files/commandline"
 )
@@ -79,9 +78,8 @@ type app struct {
 	terminal       bool       // stderr is one
 	width          func() int // of it
 	now            func() time.Time
-	// wrap makes ways to look up wrong, for tests.
-	wrap func(ways.Way) ways.Way
-	line *liveLine
+	wrong          drive.Wrong
+	line           *liveLine
 }
 
 func main() {
@@ -125,7 +123,7 @@ func (c *cli) Run(a *app) error {
 	if c.Seed == 0 {
 		c.Seed = uint64(a.now().UnixNano()) % 1_000_000_000
 	}
-	o := drive.Options{Exercises: all, Time: time.Duration(c.Minutes * float64(time.Minute)), Seed: c.Seed, Workers: c.Workers, First: c.First, Wrap: a.wrap}
+	o := drive.Options{Exercises: all, Time: time.Duration(c.Minutes * float64(time.Minute)), Seed: c.Seed, Workers: c.Workers, First: c.First, Wrong: a.wrong}
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -188,7 +186,7 @@ func (a *app) own(f *files.RuleFlags) ([]*drive.Exercise, error) {
 	if err != nil {
 		return nil, err
 	}
-	return exercises.Own(a.ctx, set)
+	return exercises.Own(set)
 }
 
 // whole is the time from which a run must have exercised everything.

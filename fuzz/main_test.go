@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hipac-go/classifier/fuzz/cases"
+	"github.com/hipac-go/classifier/fuzz/chains"
 	"github.com/hipac-go/classifier/fuzz/drive"
 	"github.com/hipac-go/classifier/fuzz/kernel"
 	"github.com/hipac-go/classifier/fuzz/ways"
@@ -26,10 +27,10 @@ type outcome struct {
 }
 
 // fuzz runs the program.
-func fuzz(t *testing.T, wrap func(ways.Way) ways.Way, args ...string) outcome {
+func fuzz(t *testing.T, wrong drive.Wrong, args ...string) outcome {
 	t.Helper()
 	var out, complaints bytes.Buffer
-	a := &app{ctx: context.Background(), stdin: strings.NewReader(""), stdout: &out, stderr: &complaints, now: time.Now, wrap: wrap}
+	a := &app{ctx: context.Background(), stdin: strings.NewReader(""), stdout: &out, stderr: &complaints, now: time.Now, wrong: wrong}
 	code := a.run(args)
 	return outcome{code, out.String(), complaints.String()}
 }
@@ -74,7 +75,7 @@ func TestFaultsAreFoundShrunkenAndKept(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			r := fuzz(t, c.wrap, "--minutes", "0.5", "--first", "--only", c.only, "--seed", "1", "--out", dir)
+			r := fuzz(t, drive.Wrong{Lists: c.wrap}, "--minutes", "0.5", "--first", "--only", c.only, "--seed", "1", "--out", dir)
 			require.Equal(t, 1, r.code, r.stdout)
 			require.Regexp(t, `^fuzz: \d+ differences?\n$`, r.stderr[strings.LastIndex(r.stderr, "fuzz:"):])
 			require.Regexp(t, `^\d+ differences? in `, lastLine(r.stdout))
@@ -87,24 +88,48 @@ func TestFaultsAreFoundShrunkenAndKept(t *testing.T) {
 			f, err := os.Open(names[0])
 			require.NoError(t, err)
 			defer f.Close()
-			found, err := cases.Read(f, cases.Options{Wrap: c.wrap})
+			found, err := cases.Read(f, cases.Options{Wrong: drive.Wrong{Lists: c.wrap}})
 			require.NoError(t, err)
 			l, ok := found.(*cases.List)
 			require.True(t, ok)
 			require.LessOrEqual(t, l.Rules.Len(), c.rules)
 			require.Len(t, l.Keys, l.Rules.Schema().KeyLen(), "one packet")
 			require.Error(t, found.Check(), "the file finds the fault again")
-			require.Equal(t, outcome{code: 0, stdout: names[0] + ": no difference\n"}, fuzz(t, nil, "--replay", names[0]), "and passes without it")
-			again := fuzz(t, c.wrap, "--replay", names[0])
+			require.Equal(t, outcome{code: 0, stdout: names[0] + ": no difference\n"}, fuzz(t, drive.Wrong{}, "--replay", names[0]), "and passes without it")
+			again := fuzz(t, drive.Wrong{Lists: c.wrap}, "--replay", names[0])
 			require.Equal(t, 1, again.code)
 			require.Equal(t, "fuzz: "+names[0]+": still differs\n", again.stderr)
 		})
 	}
 }
 
+func TestAFaultInTablesIsFoundShrunkenAndKept(t *testing.T) {
+	wrong := drive.Wrong{Tables: func(w chains.Way) chains.Way {
+		if w.Name != "live, edited" {
+			return w
+		}
+		return chains.Altered(w, func(_ *rules.Table, _ int, r *rules.Rule[rules.Action]) {
+			if r.Value.Kind == rules.Return {
+				r.Value.Kind, r.Continue = rules.Pass, true
+			}
+		})
+	}}
+	dir := t.TempDir()
+	r := fuzz(t, wrong, "--minutes", "0.5", "--first", "--only", "random tables", "--seed", "1", "--out", dir)
+	require.Equal(t, 1, r.code, r.stdout)
+	require.Contains(t, r.stdout, "the walk over the chains: ")
+	require.Contains(t, r.stdout, "=> return: matches")
+	names, err := filepath.Glob(filepath.Join(dir, "*"))
+	require.NoError(t, err)
+	require.Len(t, names, 1)
+	require.Regexp(t, `shrunken from \d+ rules? in .* to [1-4] rules? in [1-4] chains?, 1 packet\n`, r.stdout)
+	require.Equal(t, outcome{code: 0, stdout: names[0] + ": no difference\n"}, fuzz(t, drive.Wrong{}, "--replay", names[0]))
+	require.Equal(t, 1, fuzz(t, wrong, "--replay", names[0]).code)
+}
+
 func TestARunEndsInItsTimeAndNamesWhatItDidNotExercise(t *testing.T) {
 	start := time.Now()
-	r := fuzz(t, nil, "--minutes", "0.05", "--seed", "9", "--out", t.TempDir())
+	r := fuzz(t, drive.Wrong{}, "--minutes", "0.05", "--seed", "9", "--out", t.TempDir())
 	require.Less(t, time.Since(start), 8*time.Second)
 	require.Equal(t, 0, r.code, r.stderr)
 	require.Regexp(t, `^no difference in .*s: \d+ cases, .* hits .*%, coverage \d+ of \d+, seed 9$`, lastLine(r.stdout))
@@ -135,7 +160,7 @@ func TestBadUsage(t *testing.T) {
 		"--rules-format tables": `--rules-format must be one of "auto","native","classbench","iptables" but got "tables" ("fuzz --help" tells more)`,
 		"more":                  `unexpected argument more ("fuzz --help" tells more)`,
 	} {
-		require.Equal(t, outcome{code: 2, stderr: "fuzz: " + want + "\n"}, fuzz(t, nil, strings.Fields(args)...), args)
+		require.Equal(t, outcome{code: 2, stderr: "fuzz: " + want + "\n"}, fuzz(t, drive.Wrong{}, strings.Fields(args)...), args)
 	}
 }
 
@@ -150,20 +175,20 @@ func TestBadFilesAreErrors(t *testing.T) {
 		"":                "no line \"fuzz 1 KIND\"",
 		"something\n":     `"something": want "fuzz 1 KIND"`,
 		"fuzz 2 list\n":   `"fuzz 2 list": want "fuzz 1 KIND"`,
-		"fuzz 1 circle\n": `a case of kind "circle": there are list, table, history, relation, text, packet`,
+		"fuzz 1 circle\n": `a case of kind "circle": there are list, table, history, relation, chains, text, packet, kernel`,
 		"fuzz 1 list\npacket 0 z\nrules\nhipac 1\nschema ipv4\nrule any\n": `packet: "z" is no word of a key in hexadecimal`,
 		"fuzz 1 list\npacket 0\nrules\nhipac 1\nschema ipv4\nrule any\n":   "packet: ",
 		"fuzz 1 list\nrules\nhipac 1\nschema ipv4\nrule b=1\n":             "rules:3:",
 	} {
 		name := write(text)
-		r := fuzz(t, nil, "--replay", name)
+		r := fuzz(t, drive.Wrong{}, "--replay", name)
 		require.Equal(t, 1, r.code, text)
 		require.Contains(t, r.stderr, "fuzz: "+name+": ")
 		require.Contains(t, r.stderr, want)
 	}
-	r := fuzz(t, nil, "--replay", filepath.Join(dir, "none"))
+	r := fuzz(t, drive.Wrong{}, "--replay", filepath.Join(dir, "none"))
 	require.Equal(t, 1, r.code)
-	r = fuzz(t, nil, "--rules", filepath.Join(dir, "none"))
+	r = fuzz(t, drive.Wrong{}, "--rules", filepath.Join(dir, "none"))
 	require.Equal(t, outcome{code: 1, stderr: "fuzz: " + filepath.Join(dir, "none") + ": no such file or directory\n"}, r)
 }
 
@@ -201,7 +226,7 @@ func TestTheLiveLineIsWrittenOver(t *testing.T) {
 }
 
 func TestTheKernelIsAskedWhereItCanBe(t *testing.T) {
-	r := fuzz(t, nil, "--kernel", "--only", "kernel: legacy", "--minutes", "0.03", "--seed", "5", "--out", t.TempDir())
+	r := fuzz(t, drive.Wrong{}, "--kernel", "--only", "kernel: legacy", "--minutes", "0.03", "--seed", "5", "--out", t.TempDir())
 	if ways, skipped := kernel.Usable(); !slices.Contains(ways, "legacy") {
 		require.Equal(t, 2, r.code)
 		t.Skip(skipped)

@@ -234,7 +234,7 @@ func (a *app) replay(names []string) error {
 		if err != nil {
 			return err
 		}
-		c, err := cases.Read(r, cases.Options{Wrap: a.wrap})
+		c, err := cases.Read(r, cases.Options{Wrong: a.wrong})
 		done()
 		if err != nil {
 			return files.Error(name, err)

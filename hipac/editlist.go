@@ -54,6 +54,7 @@ type setting[T any] struct {
 	vector   bool          // batches by vectors, where there is a way
 	lean     bool          // nobody asks for values by key
 	counters *counters.Set // nil: off
+	did      *doings
 
 	passes func(r *rules.Rule[T]) bool            // the rule only counts; nil: those with Continue
 	counts func(r *rules.Rule[T]) counters.Counts // what a new rule has counted; nil: nothing
@@ -65,7 +66,7 @@ func newSetting[T any](s *rules.Schema, family int, o *Options) *setting[T] {
 	cfg := o.config(s, true)
 	cfg.Live = true
 	f := familiesOf(s)
-	return &setting[T]{schema: s, frame: lower.NewFrame(s), families: f, fixed: f.fixed(), family: family, cfg: cfg, pace: usualPace, limit: o.MemoryLimit, vector: o.Batch == BatchAVX512}
+	return &setting[T]{schema: s, frame: lower.NewFrame(s), families: f, fixed: f.fixed(), family: family, cfg: cfg, pace: usualPace, limit: o.MemoryLimit, vector: o.Batch == BatchAVX512, did: &doings{}}
 }
 
 // newMember lowers a rule.
@@ -535,6 +536,7 @@ func (w *editList[T]) commit() {
 		w.since = 0
 	}
 	w.total += w.edits
+	w.note()
 	if w.rebuild != nil {
 		w.rebuild.changes = append(w.rebuild.changes, w.changes...)
 		w.rebuild.steps = append(w.rebuild.steps, w.steps...)

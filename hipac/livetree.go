@@ -157,10 +157,12 @@ func (t *liveTree[T]) edit(root *tree.Ref, fixed []tree.Fixed, e tree.Entry, ins
 
 // compactTables is compact for the tables alone.
 func (t *liveTree[T]) compactTables() {
+	t.did.copiedTables.Add(1)
 	t.roots = rootsOf(t.ed.CompactTables(t.roots.list()))
 }
 
 // compact frees what versions before the newest alone reach.
 func (t *liveTree[T]) compact(room tree.Room) {
+	t.did.copied.Add(1)
 	t.roots = rootsOf(t.ed.Compact(t.roots.list(), room))
 }

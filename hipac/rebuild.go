@@ -229,6 +229,7 @@ func (w *editList[T]) copy(r *rebuild[T], from *sequence[T]) {
 		t.ed.Succeed(w.live.ed)
 		t.member = w.member
 		w.live = t
+		w.did.copiedAside.Add(1)
 	})
 }
 
@@ -268,6 +269,7 @@ func (w *editList[T]) renew(r *rebuild[T], from *sequence[T]) {
 			w.since = 0
 			return
 		}
+		w.did.renewed.Add(1)
 		was := w.live
 		n.ids.next = max(n.ids.next, w.ids.next)
 		w.order, w.basics, w.ids, w.live = n.order, n.basics, n.ids, n.live

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hipac-go/classifier/bench/workload"
+	"github.com/hipac-go/classifier/fuzz/chains"
 	"github.com/hipac-go/classifier/fuzz/drive"
 	"github.com/hipac-go/classifier/fuzz/histories"
 	"github.com/hipac-go/classifier/fuzz/kernel"
@@ -48,10 +49,12 @@ func TestCasesAreReadAsTheyWereWritten(t *testing.T) {
 	require.NoError(t, err)
 	for _, c := range []drive.Case{
 		&List{Rules: l, Keys: keys.Words(), Ways: ways.All()[1:2]},
-		&Table{Table: chains(t), Keys: []uint32{0, 10 << 24, 0, 0, 80, 6}, Ways: ways.Tables()[1:2]},
+		&Table{Table: jumps(t), Keys: []uint32{0, 10 << 24, 0, 0, 80, 6}, Ways: chains.All()[1:2]},
 		&History{h, hipac.LiveOptions{LeafRows: 2, NoBackground: true}},
 		&Relation{Relation: relations.All()[0], Seed: 5, Rules: 12},
 		&Relation{Relation: relations.All()[0], Seed: 5, Rules: 12, From: l},
+		&Seeded{ChainHistory, 3, 10},
+		&Seeded{chains.Relations()[0].Name, 3, 10},
 		&Text{"native", "hipac 1\nschema ipv4\n"},
 		&Bytes{[]byte{1, 2, 255}, 40, packet.LinkEthernet},
 		&Kernel{kernel.Case{Way: "nft", Family: 4, Seed: 9, Program: "table ip\nchain PREROUTING DROP\nany => pass\n", Packets: [][]byte{{0x45, 0}, {0x46}}}},
@@ -77,8 +80,8 @@ func TestCasesAreReadAsTheyWereWritten(t *testing.T) {
 	}
 }
 
-// chains returns a table with a jump, a goto and a return.
-func chains(t *testing.T) *rules.Table {
+// jumps returns a table with a jump, a goto and a return.
+func jumps(t *testing.T) *rules.Table {
 	f, err := os.Open("../testdata/regress/example-table.txt")
 	require.NoError(t, err)
 	defer f.Close()
@@ -88,7 +91,7 @@ func chains(t *testing.T) *rules.Table {
 }
 
 // confused is a way to evaluate tables that takes a goto for a jump.
-var confused = ways.TableWay{Name: "confused", Build: func(t *rules.Table) (ways.Evaluator, error) {
+var confused = chains.Way{Name: "confused", Build: func(t *rules.Table) (*chains.Answerer, error) {
 	c := *t
 	c.Chains = append([]rules.Chain(nil), t.Chains...)
 	for i := range c.Chains {
@@ -104,7 +107,7 @@ var confused = ways.TableWay{Name: "confused", Build: func(t *rules.Table) (ways
 		}
 		c.Chains[i].Rules = b.List()
 	}
-	return c.Evaluate, nil
+	return &chains.Answerer{Run: c.Run}, nil
 }}
 
 func TestTablesAreShrunken(t *testing.T) {
@@ -129,7 +132,7 @@ func TestTablesAreShrunken(t *testing.T) {
 	for i := range keys.Len() {
 		keys.At(i)[1] = 10 << 24
 	}
-	c := &Table{Table: table, Keys: keys.Words(), Ways: append(ways.Tables()[1:], confused)}
+	c := &Table{Table: table, Keys: keys.Words(), Ways: append(chains.All()[1:], confused)}
 	require.Error(t, c.Check())
 	less := c.Shrink(small(t)).(*Table)
 	require.Error(t, less.Check())
@@ -170,7 +173,7 @@ func TestListsAreShrunkenToTheRuleThePacketAndTheWay(t *testing.T) {
 func TestWhatDoesNotComeAgainStaysAsItIs(t *testing.T) {
 	l, err := rules.NewList(rules.IPv4Tuple, rules.Rule[int]{})
 	require.NoError(t, err)
-	for _, c := range []drive.Case{&List{Rules: l, Ways: ways.All()[1:]}, &Text{"native", "x"}, &Bytes{Data: []byte{1}}, &Table{Table: chains(t)}} {
+	for _, c := range []drive.Case{&List{Rules: l, Ways: ways.All()[1:]}, &Text{"native", "x"}, &Bytes{Data: []byte{1}}, &Table{Table: jumps(t)}} {
 		require.NoError(t, c.Check())
 		require.Equal(t, c, c.Shrink(small(t)))
 	}

@@ -29,7 +29,6 @@ import (
 	"strings"
 
 	"github.com/hipac-go/classifier/fuzz/drive"
-	"github.com/hipac-go/classifier/fuzz/ways"
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/native"
 )
@@ -39,8 +38,7 @@ const mostBytes = 64 << 20
 
 // Options say how cases are checked.
 type Options struct {
-	// Wrap makes ways to look up wrong, for tests; nil: not.
-	Wrap func(ways.Way) ways.Way
+	Wrong drive.Wrong
 }
 
 // file is a case as text.
@@ -119,18 +117,17 @@ func Read(r io.Reader, o Options) (drive.Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Wrap == nil {
-		o.Wrap = func(w ways.Way) ways.Way { return w }
-	}
 	switch f.kind {
 	case "list":
 		return readList(f, o)
 	case "table":
-		return readTable(f)
+		return readTable(f, o)
 	case "history":
 		return readHistory(f)
 	case "relation":
 		return readRelation(f, o)
+	case "chains":
+		return readSeeded(f)
 	case "text":
 		return readText(f)
 	case "packet":
@@ -138,7 +135,7 @@ func Read(r io.Reader, o Options) (drive.Case, error) {
 	case "kernel":
 		return readKernel(f)
 	}
-	return nil, fmt.Errorf("a case of kind %q: there are list, table, history, relation, text, packet, kernel", rules.Excerpt(f.kind))
+	return nil, fmt.Errorf("a case of kind %q: there are list, table, history, relation, chains, text, packet, kernel", rules.Excerpt(f.kind))
 }
 
 // writeHead writes the first lines of a case.

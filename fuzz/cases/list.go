@@ -206,7 +206,7 @@ func readList(f *file, o Options) (*List, error) {
 		return nil, err
 	}
 	for _, w := range ways.All()[1:] {
-		c.Ways = append(c.Ways, o.Wrap(w))
+		c.Ways = append(c.Ways, o.Wrong.List(w))
 	}
 	c.Keys, err = readPackets(f, l.Schema())
 	return c, err

@@ -129,7 +129,7 @@ func (c *Relation) Write(w io.Writer) error {
 }
 
 func readRelation(f *file, o Options) (*Relation, error) {
-	c := &Relation{Wrap: o.Wrap}
+	c := &Relation{Wrap: o.Wrong.List}
 	for _, r := range relations.All() {
 		if r.Name == f.last("relation") {
 			c.Relation = r

@@ -12,9 +12,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hipac-go/classifier/fuzz/chains"
 	"github.com/hipac-go/classifier/fuzz/compare"
 	"github.com/hipac-go/classifier/fuzz/drive"
-	"github.com/hipac-go/classifier/fuzz/ways"
 	"github.com/hipac-go/classifier/rules"
 )
 
@@ -23,7 +23,7 @@ type Table struct {
 	Table *rules.Table
 	Entry int
 	Keys  []uint32
-	Ways  []ways.TableWay
+	Ways  []chains.Way
 }
 
 // Kind says what is alike.
@@ -61,53 +61,42 @@ type TableReport struct {
 }
 
 // CheckTable evaluates packets in all ways, and compares with the walk.
-func CheckTable(t *rules.Table, entry int, keys []uint32, all []ways.TableWay) (report TableReport, err error) {
+func CheckTable(t *rules.Table, entry int, keys []uint32, all []chains.Way) (report TableReport, err error) {
 	w := t.Schema.KeyLen()
-	type outcome struct {
-		result   rules.Result
-		executed []rules.Place
-	}
-	var want []outcome
+	q := &chains.Inquiry{Entries: []int{entry}}
 	met := map[rules.Place]bool{}
 	for at := 0; at+w <= len(keys); at += w {
-		var o outcome
-		o.result = t.Evaluate(rules.Key(keys[at:at+w]), entry, func(p rules.Place) {
-			o.executed = append(o.executed, p)
+		k := rules.Key(keys[at:][:w:w])
+		q.Keys = append(q.Keys, k)
+		r := t.Evaluate(k, entry, func(p rules.Place) {
 			if !met[p] {
 				met[p] = true
 				report.Executed = append(report.Executed, p)
 			}
 		})
-		want = append(want, o)
 		report.Packets++
-		if o.result.By.Rule >= 0 {
+		if r.By.Rule >= 0 {
 			report.Decided++
 		}
 	}
-	for _, way := range all {
+	var want *chains.Answers
+	for _, way := range append([]chains.Way{chains.Walk()}, all...) {
 		if err := guarded(func() error {
-			evaluate, err := way.Build(t)
+			a, err := way.Build(t)
+			if err != nil {
+				return fmt.Errorf("%s: %w", way.Name, err)
+			}
+			got, err := chains.Ask(way.Name, t, a, q)
 			if err != nil {
 				return err
 			}
-			for i, o := range want {
-				k := rules.Key(keys[i*w:][:w:w])
-				differ := func(question string, got, want any) error {
-					return &compare.Difference{Engine: way.Name, Question: question, Key: k, Got: fmt.Sprint(got), Want: fmt.Sprint(want)}
-				}
-				report.Answers += 3
-				if got := evaluate(k, entry, nil); got != o.result {
-					return differ("verdict", got, o.result)
-				}
-				var executed []rules.Place
-				if got := evaluate(k, entry, func(p rules.Place) { executed = append(executed, p) }); got != o.result {
-					return differ("verdict of a trace", got, o.result)
-				}
-				if !slices.Equal(executed, o.executed) {
-					return differ("rules executed", executed, o.executed)
-				}
+			if want == nil {
+				want = got
+				return nil
 			}
-			return nil
+			n, err := got.Compare(way.Name, t, q, want)
+			report.Answers += n
+			return err
 		}); err != nil {
 			return report, err
 		}
@@ -182,7 +171,7 @@ func (c *Table) Shrink(ctx context.Context) drive.Case {
 		return c
 	}
 	for _, w := range c.Ways {
-		if one := (Table{c.Table, c.Entry, c.Keys, []ways.TableWay{w}}); len(c.Ways) > 1 && one.Check() != nil {
+		if one := (Table{c.Table, c.Entry, c.Keys, []chains.Way{w}}); len(c.Ways) > 1 && one.Check() != nil {
 			out.Ways = one.Ways
 			break
 		}
@@ -226,6 +215,15 @@ func (c *Table) Shrink(ctx context.Context) drive.Case {
 			t, err := withRules(out.Table, keep)
 			return err == nil && take(t, out.Entry)
 		})
+		for i := range all {
+			keep := slices.Clone(flat())
+			if i < len(keep) && keep[i].rule.Value.Ext != nil {
+				keep[i].rule.Value.Ext = nil
+				if t, err := withRules(out.Table, keep); err == nil {
+					take(t, out.Entry)
+				}
+			}
+		}
 		for chain := len(out.Table.Chains) - 1; chain >= 0 && ctx.Err() == nil; chain-- {
 			if t, entry, ok := without(out.Table, out.Entry, chain); ok {
 				take(t, entry)
@@ -314,7 +312,7 @@ func (c *Table) Write(w io.Writer) error {
 	return writeRules(w, b.List(), func(_ int, r *rules.Rule[string]) string { return r.Value })
 }
 
-func readTable(f *file) (*Table, error) {
+func readTable(f *file, o Options) (*Table, error) {
 	l, err := readRules(f.body)
 	if err != nil {
 		return nil, err
@@ -327,7 +325,10 @@ func readTable(f *file) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Table{Table: &rules.Table{Name: "table", Family: int(family), Schema: l.Schema()}, Entry: int(entry), Ways: ways.Tables()[1:]}
+	c := &Table{Table: &rules.Table{Name: "table", Family: int(family), Schema: l.Schema()}, Entry: int(entry)}
+	for _, w := range chains.All()[1:] {
+		c.Ways = append(c.Ways, o.Wrong.Table(w))
+	}
 	for i, text := range f.each("chain") {
 		policy := rules.NoVerdict
 		if text != "-" {

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/hipac-go/classifier/fuzz/ways"
 )
 
 const (
@@ -34,8 +32,7 @@ type Options struct {
 	Seed      uint64
 	Workers   int  // 1 or more
 	First     bool // the first difference ends the run
-	// Wrap makes ways wrong, for tests; nil: not.
-	Wrap func(ways.Way) ways.Way
+	Wrong     Wrong
 	// Found is called with each difference that is kept, one at a time; nil: not.
 	Found func(*Difference)
 	// Progress is called so often with what was done; nil: not.
@@ -193,7 +190,7 @@ func (d *driver) weight(i int) float64 {
 func (d *driver) one(ctx context.Context) {
 	r := d.choose()
 	e := d.o.Exercises[r.exercise]
-	t := NewTrial(e.Name, d.o.Seed, r.number, d.o.Wrap)
+	t := NewTrial(e.Name, d.o.Seed, r.number, d.o.Wrong)
 	err := guarded(func() error { return e.Run(ctx, t) })
 	took := time.Since(r.since)
 	cut := err != nil && ended(err)

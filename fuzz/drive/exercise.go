@@ -18,6 +18,7 @@ import (
 	"io"
 	"math/rand/v2"
 
+	"github.com/hipac-go/classifier/fuzz/chains"
 	"github.com/hipac-go/classifier/fuzz/ways"
 	"github.com/hipac-go/classifier/rules"
 )
@@ -26,7 +27,7 @@ import (
 type Counts struct {
 	Cases        int64
 	Rules        int64 // of lists and tables, or lines of files
-	Packets      int64 // of which Hits are decided by a rule, and Misses by none
+	Packets      int64 // of which Hits are decided by a rule, and Misses by none, or by one for every packet
 	Hits, Misses int64
 	Cells        int64
 	Answers      int64 // compared
@@ -77,18 +78,39 @@ type Trial struct {
 	Rand   *rand.Rand
 	Counts Counts
 
-	wrap    func(ways.Way) ways.Way
+	wrong   Wrong
 	reached map[string]bool
 }
 
-// NewTrial returns the trial of a number of an exercise in a run of a seed. wrap
-// is what is made of each way; nil for nothing.
-func NewTrial(exercise string, seed uint64, number int64, wrap func(ways.Way) ways.Way) *Trial {
+// Wrong makes ways wrong, for tests; nil functions do not.
+type Wrong struct {
+	Lists  func(ways.Way) ways.Way
+	Tables func(chains.Way) chains.Way
+}
+
+// List returns what becomes of a way to look up in lists.
+func (x Wrong) List(w ways.Way) ways.Way {
+	if x.Lists != nil {
+		return x.Lists(w)
+	}
+	return w
+}
+
+// Table returns what becomes of a way to evaluate tables.
+func (x Wrong) Table(w chains.Way) chains.Way {
+	if x.Tables != nil {
+		return x.Tables(w)
+	}
+	return w
+}
+
+// NewTrial returns the trial of a number of an exercise in a run of a seed.
+func NewTrial(exercise string, seed uint64, number int64, wrong Wrong) *Trial {
 	h := fnv.New64a()
 	io.WriteString(h, exercise)
 	r := rand.New(rand.NewPCG(seed^h.Sum64(), uint64(number)))
 	s := r.Uint64()
-	return &Trial{Seed: s, Number: number, Rand: rand.New(rand.NewPCG(s, 0xd217e)), wrap: wrap, reached: map[string]bool{}}
+	return &Trial{Seed: s, Number: number, Rand: rand.New(rand.NewPCG(s, 0xd217e)), wrong: wrong, reached: map[string]bool{}}
 }
 
 // Reach says that points of coverage were reached.
@@ -108,25 +130,36 @@ func (t *Trial) ReachIf(something bool, point string) {
 // Wrap returns a way that reaches "way: NAME" when it is asked, and is as wrong as
 // the run wants it to be.
 func (t *Trial) Wrap(w ways.Way) ways.Way {
-	name, build := w.Name, w.Build
-	if t.wrap != nil {
-		w = t.wrap(w)
-		build = w.Build
-	}
+	name := w.Name
+	w = t.wrong.List(w)
+	build := w.Build
 	w.Build = func(l *rules.List[int]) (*ways.Answerer, error) {
 		a, err := build(l)
-		if err == nil {
-			first := a.First
-			c := *a
-			c.First = func(keys []uint32, out []int) {
-				t.reached["way: "+name] = true
-				first(keys, out)
-			}
-			a = &c
+		if err != nil {
+			return nil, err
 		}
-		return a, err
+		return t.Asked(name, a), nil
 	}
 	return w
+}
+
+// Wrong returns a way that is as wrong as the run wants it to be, and that other
+// trials may use too.
+func (t *Trial) Wrong(w ways.Way) ways.Way {
+	return t.wrong.List(w)
+}
+
+// WrongTable is Wrong for ways to evaluate tables.
+func (t *Trial) WrongTable(w chains.Way) chains.Way { return t.wrong.Table(w) }
+
+// Asked returns an Answerer that reaches "way: NAME" when it is asked.
+func (t *Trial) Asked(name string, a *ways.Answerer) *ways.Answerer {
+	c := *a
+	c.First = func(keys []uint32, out []int) {
+		t.reached["way: "+name] = true
+		a.First(keys, out)
+	}
+	return &c
 }
 
 // Failure is a difference with the case that it is of.

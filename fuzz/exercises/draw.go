@@ -10,12 +10,14 @@ import (
 )
 
 // keysFor draws up to n packets for a list: at corners, in overlaps, inside, and
-// anywhere; as many hits as misses where there are enough of both.
+// anywhere; as many hits as misses where there are enough of both. Packets that a
+// rule without conditions decides, such as the last one of many lists, are misses
+// here.
 func keysFor[T any](t *drive.Trial, l *rules.List[T], n int) ([]uint32, error) {
 	s := l.Schema()
 	var hits, misses []rules.Key
 	sort := func(k rules.Key) {
-		if _, ok := l.First(k); ok {
+		if p, ok := l.First(k); ok && len(l.At(p).Conds) > 0 {
 			hits = append(hits, k)
 		} else {
 			misses = append(misses, k)

@@ -7,10 +7,10 @@
 //	reach.go      which kinds of nodes and paths a list leads to
 //	draw.go       lists and packets, half of which are misses
 //	lists.go      random lists; sets.go generated ones, and their cells
-//	tables.go     chains
+//	tables.go     chains; chains.go worlds, relations and edits of them
 //	worlds.go     small worlds; relations.go relations; histories.go edits
 //	texts.go      formats; packets.go the decoder; analysis.go what is hidden
-//	own.go        a user's own rules
+//	own.go        a user's own rules; kernel.go the running kernel
 package exercises
 
 import (
@@ -26,7 +26,7 @@ import (
 // All returns all exercises that need nothing but the library.
 func All() []*drive.Exercise {
 	var all []*drive.Exercise
-	for _, part := range [][]*drive.Exercise{lists(), sets(), cells(), tables(), worlds(), relationsHold(), edits(), texts(), packets(), analyses()} {
+	for _, part := range [][]*drive.Exercise{lists(), sets(), cells(), tables(), chainWorlds(), chainRelations(), worlds(), relationsHold(), edits(), texts(), packets(), analyses()} {
 		all = append(all, part...)
 	}
 	return all

@@ -20,7 +20,7 @@ func editPoints() (out []string) {
 	for end := histories.Commit; end < histories.Rest; end++ {
 		out = append(out, "transaction: "+end.String())
 	}
-	return out
+	return append(out, "live: edited in place", "live: built anew", "live: too few rules for a tree", "live: arrays grow", "live: copied", "live: tables copied")
 }
 
 // liveOptions draws the options of a live list.
@@ -59,6 +59,14 @@ func checkHistory(t *drive.Trial, h *histories.History) error {
 	if err != nil {
 		return &drive.Failure{Err: fmt.Errorf("live list: %w", err), Case: &cases.History{History: h, Options: o}}
 	}
+	live := report.Live
+	t.ReachIf(live.InPlace > 0, "live: edited in place")
+	t.ReachIf(live.Rebuilt > 0, "live: built anew")
+	t.ReachIf(live.Few > 0, "live: too few rules for a tree")
+	t.ReachIf(live.Grown > 0, "live: arrays grow")
+	t.ReachIf(live.Copied > 0, "live: copied")
+	t.ReachIf(live.CopiedTables > 0, "live: tables copied")
+	t.ReachIf(live.Renewed > 0, "live: built anew in the background")
 	for i := range h.Steps {
 		t.Reach("transaction: " + h.Steps[i].End.String())
 		for _, e := range h.Steps[i].Edits {

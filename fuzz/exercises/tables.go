@@ -9,8 +9,8 @@ import (
 
 	"github.com/hipac-go/classifier/bench/workload"
 	"github.com/hipac-go/classifier/fuzz/cases"
+	"github.com/hipac-go/classifier/fuzz/chains"
 	"github.com/hipac-go/classifier/fuzz/drive"
-	"github.com/hipac-go/classifier/fuzz/ways"
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/iptables"
@@ -20,7 +20,7 @@ import (
 func tablePoints() []string {
 	out := []string{"chain: decides", "chain: jump", "chain: goto", "chain: return", "chain: counts", "chain: policy", "chain: left without a policy", "chain: unknown",
 		"chain: copied into its callers", "chain: called", "chain: of one family"}
-	for _, w := range ways.Tables()[1:] {
+	for _, w := range chains.All()[1:] {
 		out = append(out, "table: "+w.Name)
 	}
 	return out
@@ -34,8 +34,8 @@ func randomTable(t *drive.Trial) (*rules.Table, error) {
 	if s.schema == rules.IPTuple || s.schema == rules.Firewall {
 		table.Family = []int{0, 4, 6}[r.IntN(3)]
 	}
-	chains := 1 + r.IntN(7)
-	for chain := range chains {
+	number := 1 + r.IntN(7)
+	for chain := range number {
 		c := workload.RandomConfig{Rules: r.IntN(1 + 4<<r.IntN(4)), Seed: r.Uint64(), Pool: 2 + r.IntN(30),
 			Constrain: min(0.9, s.asks*(0.2+0.9*r.Float64())/float64(s.schema.Len()))}
 		if r.IntN(3) > 0 {
@@ -52,8 +52,8 @@ func randomTable(t *drive.Trial) (*rules.Table, error) {
 			switch p := r.IntN(20); {
 			case p < 7 && len(x.Conds) > 0:
 				a.Kind, a.Verdict = rules.Decide, []rules.Verdict{rules.Accept, rules.Drop, rules.Reject}[r.IntN(3)]
-			case p < 14 && chain+1 < chains:
-				a.Kind, a.Chain = rules.Jump, chain+1+r.IntN(chains-chain-1)
+			case p < 14 && chain+1 < number:
+				a.Kind, a.Chain = rules.Jump, chain+1+r.IntN(number-chain-1)
 				if r.IntN(4) == 0 {
 					a.Kind = rules.Goto
 				}
@@ -143,7 +143,7 @@ func generatedTables(name, kind string, most int) *drive.Exercise {
 
 // checkTable evaluates packets in a number of ways, and counts.
 func checkTable(ctx context.Context, t *drive.Trial, table *rules.Table, entry int, keys []uint32, most int) error {
-	all := ways.Tables()[1:]
+	all := chains.All()[1:]
 	if most < len(all) {
 		t.Rand.Shuffle(len(all)-1, func(i, j int) { all[i+1], all[j+1] = all[j+1], all[i+1] })
 		all = all[:most]
@@ -155,7 +155,7 @@ func checkTable(ctx context.Context, t *drive.Trial, table *rules.Table, entry i
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		some := []ways.TableWay{w}
+		some := []chains.Way{t.WrongTable(w)}
 		r, err := cases.CheckTable(table, entry, keys, some)
 		t.Counts.Answers += int64(r.Answers)
 		if err != nil {

@@ -140,7 +140,21 @@ func generate(c Config, d draws) (*History, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &History{Config: c, Schema: k.schema, Pool: pool}
+	return generateOf(c, d, k.schema, pool), nil
+}
+
+// GenerateOf returns a history over rules that are given, at least one: the first
+// c.Rules of them are the first list, all of them what edits bring. c.Kind does not
+// count.
+func GenerateOf(c Config, s *rules.Schema, pool []rules.Rule[int]) (*History, error) {
+	if len(pool) == 0 || c.Rules > len(pool) {
+		return nil, fmt.Errorf("histories: %d rules of %d", c.Rules, len(pool))
+	}
+	return generateOf(c, seeded{rand.New(rand.NewPCG(c.Seed, 0x6869))}, s, pool), nil
+}
+
+func generateOf(c Config, d draws, s *rules.Schema, pool []rules.Rule[int]) *History {
+	h := &History{Config: c, Schema: s, Pool: pool}
 	for i := range c.Rules {
 		h.First = append(h.First, i)
 	}
@@ -155,7 +169,7 @@ func generate(c Config, d draws) (*History, error) {
 		}
 		h.Steps = append(h.Steps, g.step())
 	}
-	return h, nil
+	return h
 }
 
 func (g *generator) step() Step {

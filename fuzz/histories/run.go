@@ -22,6 +22,7 @@ type Report struct {
 	Packets, Matched            int
 	Versions                    int // held for a while and looked up again
 	OverLimit                   int // transactions that failed for a limit
+	Live                        hipac.LiveStats
 }
 
 // Difference is a history whose list answered otherwise than the model.
@@ -93,6 +94,7 @@ func RunWith(h *History, o hipac.LiveOptions, check func(*hipac.Live[int]) error
 			return x.report, &Difference{h, o, i, err.Error(), check}
 		}
 	}
+	x.report.Live = x.live.Stats()
 	if err := x.guarded(x.end); err != nil {
 		return x.report, &Difference{h, o, len(h.Steps), err.Error(), check}
 	}

@@ -74,6 +74,7 @@ type Editor struct {
 	dead    []uint32 // labels of the rows of buckets that are deleted, ascending
 	wasDead []uint32 // at the last version
 	kept    mark     // of the arrays as they were written last
+	caps    [3]int   // room of the arrays, at the last version
 	peak    mark     // what a version took beyond the last, at most of late
 
 	// Misfits is the number of rules that had no place since the last build,
@@ -120,6 +121,7 @@ func (e *Editor) seal() {
 		t.rows = append(t.rows, row{}) // vectors load pairs
 	}
 	e.version = e.b.mark()
+	e.caps = e.capacities()
 	e.wasDead = e.dead
 	if len(t.classes) != e.sealed || t.perms == nil {
 		t.vectorize()
@@ -166,6 +168,15 @@ func (e *Editor) Full() (tables, rows bool) {
 
 // Spare returns the bytes of room behind the arrays.
 func (e *Editor) Spare() int64 { return int64(e.b.tree.Bytes()) - e.b.tree.used() }
+
+// Grew reports whether the arrays had to grow since the last version, for lack of
+// room.
+func (e *Editor) Grew() bool { return e.caps != e.capacities() }
+
+func (e *Editor) capacities() [3]int {
+	t := &e.b.tree
+	return [3]int{cap(t.slots), cap(t.lines), cap(t.rows)}
+}
 
 // Crowded reports whether buckets have so many rows that are deleted that the tree
 // should be built anew before there are too many.
