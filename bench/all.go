@@ -64,7 +64,8 @@ Examples:
 It takes about an hour, more with peers, and --quick, which allows 256 MB where
 --memory does not say otherwise, about a minute. When the time
 of --minutes is over, or at an interrupt, it ends with what it has, and says what
-is missing. The file of --out appears when it is whole.
+is missing; after an interrupt, or without anything measured, the exit code is 1.
+The file of --out appears in the end, when there is something in it.
 
 `, strings.Join(allFamilies, ", "), strings.Join(hardFamilies, ", "), hardRules) + contestHelp + `
 Printed are lines of Go's benchmark format, as the commands print them. With --json,

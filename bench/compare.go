@@ -17,7 +17,7 @@ type compareCmd struct {
 	engineFlags `group:"Contestants"`
 	Traffic     []string `default:"uniform" placeholder:"LIST" help:"Packets to look up, with commas between them: uniform (the default), zipf, misses, worst."`
 	Packets     *int     `placeholder:"N" help:"Number of packets (default 100000)."`
-	Edits       int      `placeholder:"N" help:"Time so many edits of each kind, too, of contestants whose rules can be edited."`
+	Edits       int      `placeholder:"N" help:"Time so many edits of each kind, too, of contestants whose rules can be edited (default 0: none)."`
 	JSON        bool     `name:"json" help:"Print one JSON object."`
 }
 

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/hipac-go/classifier/bench/compare"
 )
@@ -75,7 +76,7 @@ func (s *scratch) add(path string) {
 func (s *scratch) drop(path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	os.RemoveAll(path)
+	removeAll(path)
 	delete(s.paths, path)
 }
 
@@ -83,6 +84,17 @@ func (s *scratch) drop(path string) {
 func (s *scratch) remove() {
 	s.mu.Lock()
 	for path := range s.paths {
-		os.RemoveAll(path)
+		removeAll(path)
+	}
+}
+
+// removeAll removes a file or a folder, into which what was just ended may have
+// written once more.
+func removeAll(path string) {
+	for range 10 {
+		if os.RemoveAll(path) == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }

@@ -51,6 +51,8 @@ elements of a set of address and port that may hold intervals (pipapo). Ours is 
 of the packet to its verdict. That a packet passes all rules is checked first: one
 that only the last rule is about is dropped.
 
+At an interrupt what was measured by then is printed, and the exit code is 1.
+
 Examples:
 
     bench iptables

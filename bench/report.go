@@ -20,8 +20,8 @@ type reportCmd struct {
 	Out     string   `short:"o" required:"" placeholder:"DIR" help:"Folder for the page and its plots; it is made when there is none."`
 	Results []string `placeholder:"FILE" sep:"none" help:"Results to draw, - for standard input; again for more of them."`
 	Quick   bool     `help:"Without --results: measure small sets in short rounds."`
-	Plots   []string `placeholder:"NAME,..." help:"Only these plots, and no page."`
-	Sets    []string `placeholder:"NAME,..." help:"Only these rule sets."`
+	Plots   []string `placeholder:"NAME" help:"Only these plots, with commas between them, and no page."`
+	Sets    []string `placeholder:"NAME" help:"Only these rule sets, with commas between them."`
 }
 
 // resultsFile is the file of results that the command measures by itself.
@@ -45,7 +45,7 @@ Examples:
 
     bench report --out report
     bench report --results all.json --out report
-    bench report --results lookup.json --results iptables.json --out report
+    bench report --results compare.json --results iptables.json --out report
     bench report --results all.json --plots lookup,memory --sets fw1 --out plots`
 }
 

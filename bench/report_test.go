@@ -61,6 +61,9 @@ func TestReportSaysWhatIsWrong(t *testing.T) {
 }
 
 func TestReportMeasuresWhenThereAreNoResults(t *testing.T) {
+	families, sizes, scale := quickFamilies, quickSizes, quickScale
+	t.Cleanup(func() { quickFamilies, quickSizes, quickScale = families, sizes, scale })
+	quickFamilies, quickSizes, quickScale = []string{"fw1"}, []int{100, 300}, []int{100, 300}
 	dir := t.TempDir()
 	got := invoke(t, "", "report", "--quick", "--out", dir)
 	require.Equal(t, exitOK, got.code, got.stderr)

@@ -60,14 +60,16 @@ second. Times of lookups after the edits are medians of nine passes over the
 packets in random order, in CPU time of the thread, the three in turn in each
 pass. Memory is what the heap grows by, with the list of rules, without their
 conditions. Where time runs out there are fewer edits, which is said. The exit
-code is 1 when an answer is wrong.
+code is 1 when an answer is wrong. At an interrupt what was measured by then is
+printed, and the exit code is 1.
 
 With --json: insert_us_p50, insert_us_p99, insert_us_max, delete_us_p50,
 delete_us_p99, delete_us_max, edits_per_second, lookup_slowdown_during,
 lookup_slowdown_after, memory_growth_after (these two by hipac.NewLive),
 rebuild_us, lookup_slowdown_after_build and memory_growth_after_build (by
 hipac.Build), edits_per_second_during (that lookup_slowdown_during was measured
-beside) and cpu_slowdown_during. 1.25 means a quarter slower or larger.
+beside) and cpu_slowdown_during. 1.25 means a quarter slower or larger. After an
+interrupt figures may be null, and missing is an object with the reason by key.
 
 --kernel adds what iptables-legacy -A, nft add rule and nft add element take from
 their start to their end with as many rules, or elements of a set, there: simple

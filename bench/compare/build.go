@@ -4,6 +4,7 @@ package compare
 // source, and built with the go command, since it is a module of its own.
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -94,6 +95,19 @@ func BuildPeers(ctx context.Context, source, out string) (*Peers, error) {
 	return p, nil
 }
 
+// combinedOutput is the method of a command that KillAll knows of.
+func combinedOutput(c *exec.Cmd) ([]byte, error) {
+	var said bytes.Buffer
+	c.Stdout, c.Stderr = &said, &said
+	if err := c.Start(); err != nil {
+		return nil, err
+	}
+	running.Store(c, nil)
+	defer running.Delete(c)
+	err := c.Wait()
+	return said.Bytes(), err
+}
+
 // noDPDK says why DPDK cannot be linked, or "".
 func noDPDK(ctx context.Context) string {
 	config, err := exec.LookPath("pkg-config")
@@ -125,12 +139,15 @@ func goBuild(ctx context.Context, command, source, path string, dpdk bool) error
 	}
 	c := exec.CommandContext(ctx, command, append(args, ".")...)
 	c.Dir = source
-	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) } // it removes what it has in work
-	c.WaitDelay = 5 * time.Second
+	// What it has in work goes with the folder of the program.
+	c.Env = append(os.Environ(), "GOTMPDIR="+filepath.Dir(path))
 	if dpdk {
-		c.Env = append(os.Environ(), "CGO_ENABLED=1")
+		c.Env = append(c.Env, "CGO_ENABLED=1")
 	}
-	said, err := c.CombinedOutput()
+	apart(c)
+	c.Cancel = func() error { return killGroup(c) }
+	c.WaitDelay = 5 * time.Second
+	said, err := combinedOutput(c)
 	switch {
 	case err == nil:
 		return nil

@@ -83,25 +83,25 @@ func startProcess(name string, command []string) (*process, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	w.Close()
-	running.Store(p, nil)
+	running.Store(cmd, nil)
 	p.in, p.out = in, bufio.NewReaderSize(r, maxLine)
 	p.wait = sync.OnceValue(func() error {
 		err := cmd.Wait()
 		r.Close()
-		running.Delete(p)
+		running.Delete(cmd)
 		return err
 	})
 	return p, nil
 }
 
-// running are the processes that have not been waited for.
+// running are the processes, each a *exec.Cmd, that have not been waited for.
 var running sync.Map
 
-// KillAll ends the processes of all peers, for a program that is about to end
-// without closing its contestants. It may be called at any time.
+// KillAll ends the processes of all peers, and of what builds them, for a program
+// that is about to end without closing its contestants. It may be called at any time.
 func KillAll() {
-	running.Range(func(p, _ any) bool {
-		p.(*process).cmd.Process.Kill()
+	running.Range(func(c, _ any) bool {
+		killGroup(c.(*exec.Cmd))
 		return true
 	})
 }
