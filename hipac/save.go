@@ -74,11 +74,16 @@ func (c *Classifier[T]) Save(w io.Writer, codec Codec[T]) error {
 	addWords(out, sectionUnknown, unknown)
 	addWords(out, sectionNever, c.never)
 	addWords(out, sectionDrawn, c.drawn)
-	c.tree.Save(out, instanceFirst)
+	n := uint32(c.rules.n)
+	if err := saveTree(out, instanceFirst, c.tree, c.schema, n, savedRoot{c.decide, 0, n}); err != nil {
+		return err
+	}
 	var all *allMatches
 	if c.opts.AllMatches {
 		all = c.all.Load()
-		all.tree.Save(out, instanceAll)
+		if err := saveTree(out, instanceAll, all.tree, c.schema, n, savedRoot{all.every, 0, n}, savedRoot{all.continues, 0, n}); err != nil {
+			return err
+		}
 	}
 	out.Add(sectionMeta, instanceFirst, c.saveMeta(all))
 	_, err := out.WriteTo(w)
@@ -139,7 +144,26 @@ func (c *Classifier[T]) List() (*rules.List[T], bool) {
 	return l, l != nil
 }
 
-// checkRoots checks the roots of rules of ranks from lo up to hi.
+// savedRoot is the roots of the rules of ranks from lo up to hi.
+type savedRoot struct {
+	roots
+	lo, hi uint32
+}
+
+// saveTree adds the sections of a tree of n ranks, once it is sure that they can
+// be loaded: a tree that is deeper than a loader allows cannot.
+func saveTree(w *saved.Writer, instance int, t *tree.Tree, s *rules.Schema, n uint32, all ...savedRoot) error {
+	l := t.Checked(s, int(n))
+	for i := range all {
+		if err := all[i].check(l, all[i].lo, all[i].hi); err != nil {
+			return fmt.Errorf("%w: the tree cannot be saved: %v", rules.ErrLimit, err)
+		}
+	}
+	t.Save(w, instance)
+	return nil
+}
+
+// check checks the roots of rules of ranks from lo up to hi.
 func (r *roots) check(l *tree.Loaded, lo, hi uint32) error {
 	if err := l.Check(r.general, lo, hi); err != nil {
 		return err

@@ -55,6 +55,15 @@ func BenchmarkOpen(b *testing.B) {
 				require.NoError(b, c.Close())
 			}
 		})
+		b.Run("set="+family+"/n=100k/list", func(b *testing.B) {
+			for b.Loop() {
+				c, err := hipac.Open(path, text, nil)
+				require.NoError(b, err)
+				_, ok := c.List()
+				require.True(b, ok)
+				require.NoError(b, c.Close())
+			}
+		})
 		b.Run("set="+family+"/n=100k/checksums", func(b *testing.B) {
 			data, err := saved.Read(bytes.NewReader(file))
 			require.NoError(b, err)

@@ -29,7 +29,7 @@ func changed(t testing.TB, file, edits []byte) []byte {
 	sections := slices.DeleteFunc(slices.Clone(f.Sections()), func(s saved.Section) bool { return len(s.Data) == 0 })
 	for ; len(edits) >= 7; edits = edits[7:] {
 		data := sections[int(edits[0])%len(sections)].Data
-		at, number := int(binary.LittleEndian.Uint32(edits[2:]))%len(data), edits[6]
+		at, number := int(binary.LittleEndian.Uint32(edits[2:])%uint32(len(data))), edits[6]
 		switch edits[1] % 6 {
 		case 0:
 			data[at] ^= 1 << (number % 8)

@@ -42,6 +42,7 @@ func (t *Tables) AddTo(w *saved.Writer) error {
 			return fmt.Errorf("table %s: %w", c.source.Name, err)
 		}
 		var n saved.Numbers
+		var all []savedRoot
 		n.PutText(c.source.Name)
 		n.PutText(string(sum))
 		n.PutInt(c.stats.Inexact)
@@ -55,11 +56,14 @@ func (t *Tables) AddTo(w *saved.Writer) error {
 				for _, r := range []*roots{&u.decide, &u.pass} {
 					n.Put(uint64(r.general))
 					n.Put(uint64(r.ipv4))
+					all = append(all, savedRoot{*r, u.from, u.to})
 				}
 			}
 		}
 		w.Add(sectionTable, i, n.Bytes())
-		c.tree.Save(w, i)
+		if err := saveTree(w, i, c.tree, c.source.Schema, uint32(len(c.entries)), all...); err != nil {
+			return fmt.Errorf("table %s: %w", c.source.Name, err)
+		}
 	}
 	return nil
 }

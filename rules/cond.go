@@ -49,6 +49,12 @@ func In(i int, intervals ...Interval) Cond {
 	return Cond{field: fieldIndex(i), ranged: true, ranges: normalize(intervals)}
 }
 
+// InOrder is In for intervals that are ascending, disjoint and not adjacent. The
+// slice is kept, and must not be changed.
+func InOrder(i int, intervals []Interval) Cond {
+	return Cond{field: fieldIndex(i), ranged: true, ranges: intervals}
+}
+
 // fieldIndex returns i as Cond keeps it; one that no schema has stays so.
 func fieldIndex(i int) uint8 {
 	if i < 0 || i > 255 {

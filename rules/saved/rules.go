@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/hipac-go/classifier/rules"
 )
@@ -358,33 +359,52 @@ func (r *Rules) size(head uint32) int {
 	return n
 }
 
-// appendConds appends the conditions of a rule.
-func (r *Rules) appendConds(dst []rules.Cond, x *Rule) []rules.Cond {
+// maker makes conditions, in slabs.
+type maker struct {
+	*Rules
+	conds  []rules.Cond
+	ranges []rules.Interval
+}
+
+// slab is the number of conditions, and of intervals, that are allocated at a time.
+const slab = 1 << 12
+
+// room returns s with room for n more, in new memory where there is none.
+func room[E any](s []E, n int) []E {
+	if cap(s)-len(s) < n {
+		return make([]E, 0, max(n, slab))
+	}
+	return s
+}
+
+// of returns the conditions of a rule.
+func (m *maker) of(x *Rule) []rules.Cond {
+	m.conds = room(m.conds, x.count)
+	from := len(m.conds)
 	words := x.conds
-	var ranges []rules.Interval
 	for range x.count {
 		head := words[0]
 		field, flags := int(head&0xff), head>>8&15
-		_, w := r.schema.FieldWords(field)
-		body := words[1:r.size(head)]
-		words = words[r.size(head):]
+		_, w := m.schema.FieldWords(field)
+		size := m.size(head)
+		body := words[1:size]
+		words = words[size:]
 		var want, mask rules.Value
 		if flags&flagMasked != 0 {
 			want, mask = value(body[:w]), value(body[w:2*w])
 			body = body[2*w:]
 		}
-		ranges = ranges[:0]
+		m.ranges = room(m.ranges, int(head>>12))
+		first := len(m.ranges)
 		for ; len(body) > 0; body = body[2*w:] {
-			ranges = append(ranges, rules.Interval{Lo: value(body[:w]), Hi: value(body[w : 2*w])})
+			m.ranges = append(m.ranges, rules.Interval{Lo: value(body[:w]), Hi: value(body[w : 2*w])})
 		}
-		var c rules.Cond
-		switch {
-		case flags&flagRanged == 0:
-			c = rules.Masked(field, want, mask)
-		case flags&flagMasked == 0:
-			c = rules.In(field, ranges...)
-		default:
-			c = rules.In(field, ranges...).AndMasked(want, mask)
+		c := rules.Masked(field, want, mask)
+		if flags&flagRanged != 0 {
+			c = rules.InOrder(field, slices.Clip(m.ranges[first:]))
+			if flags&flagMasked != 0 {
+				c = c.AndMasked(want, mask)
+			}
 		}
 		if flags&flagNot != 0 {
 			c = c.Negate()
@@ -392,26 +412,25 @@ func (r *Rules) appendConds(dst []rules.Cond, x *Rule) []rules.Cond {
 		if flags&flagOrAbsent != 0 {
 			c = c.OrAbsent()
 		}
-		dst = append(dst, c)
+		m.conds = append(m.conds, c)
 	}
-	return dst
+	return slices.Clip(m.conds[from:])
 }
 
 // ListOf makes the list of checked rules and their values: what AddRules was
-// given. It takes about as long as adding the rules to a builder. The error is
-// that of the limits.
+// given. The error is that of the limits.
 func ListOf[T any](r *Rules, values []T, limits rules.Limits) (*rules.List[T], error) {
 	if len(values) != r.n {
 		return nil, errors.New("there are not as many values as rules")
 	}
 	b := rules.NewBuilder[T](r.schema)
 	b.SetLimits(limits)
+	b.Own()
 	b.Grow(min(r.n, limits.OrDefault().MaxRules))
-	var conds []rules.Cond
+	m := maker{Rules: r}
 	var err error
 	r.Each(func(x *Rule) bool {
-		conds = r.appendConds(conds[:0], x)
-		_, err = b.Add(rules.Rule[T]{ID: x.ID, Conds: conds, Value: values[x.Position], Comment: string(x.Comment), Continue: x.Continue, Unknown: string(x.Unknown)})
+		_, err = b.Add(rules.Rule[T]{ID: x.ID, Conds: m.of(x), Value: values[x.Position], Comment: string(x.Comment), Continue: x.Continue, Unknown: string(x.Unknown)})
 		return err == nil
 	})
 	if err != nil {

@@ -92,7 +92,7 @@ func TestAHeaderAloneAsksForNoMemory(t *testing.T) {
 	head := make([]byte, headerSize)
 	copy(head, Magic)
 	binary.LittleEndian.PutUint32(head[8:], Version)
-	binary.LittleEndian.PutUint64(head[16:], 1<<40)
+	binary.LittleEndian.PutUint64(head[16:], 1<<30)
 	binary.LittleEndian.PutUint32(head[60:], checksum(head[:60]))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -200,5 +200,15 @@ func (t *Tree) loadClasses(section *saved.Section, keyWords int) error {
 	return nil
 }
 
+// Checked returns the tree as if it came from a file, for keys of the schema and
+// ranks below n: its roots can be checked before it is saved.
+func (t *Tree) Checked(s *rules.Schema, n int) *Loaded {
+	words := s.KeyLen()
+	if t.plain {
+		words = PlainKey
+	}
+	return &Loaded{t, newChecker(t, words, n, &saved.Section{Name: sectionSlots}, &saved.Section{Name: sectionLines}, &saved.Section{Name: sectionRows})}
+}
+
 // Empty returns a tree without nodes.
 func Empty() *Tree { return &Tree{wants: []uint16{}} }
