@@ -1,0 +1,139 @@
+package tree
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hipac-go/classifier/rules"
+)
+
+func TestUndoTakesBackWhatWasDoneSinceTheLastVersion(t *testing.T) {
+	for _, cfg := range []Config{{Plain: true}, {Plain: true, bucketRows: 14}, {Plain: true, LeafRows: 1}} {
+		r := rand.New(rand.NewPCG(uint64(cfg.bucketRows), 11))
+		p := newRuleSource(r, rules.IPv4Tuple, 8, true)
+		var list [][]rules.Cond
+		for range 200 {
+			list = append(list, p.rule())
+		}
+		e := newEdited(t, rules.IPv4Tuple, list, cfg, nil)
+		edit := func() {
+			if r.IntN(2) == 0 && len(e.labels) > 50 {
+				e.delete(e.labels[r.IntN(len(e.labels))])
+			} else if label := uint32(r.IntN(300<<12)) + 1; e.conds[label] == nil {
+				e.insert(label, p.rule())
+			}
+		}
+		for step := range 60 {
+			v := e.version()
+			before := [2]any{e.ed.Bytes(), slices.Clone(e.ed.dead)}
+			built := e.rebuilt
+			for range r.IntN(12) {
+				edit()
+			}
+			if e.rebuilt > built {
+				continue // there is another editor now
+			}
+			if r.IntN(3) > 0 {
+				if r.IntN(2) == 0 {
+					e.ed.fail(ErrRebuild) // as an edit that has no room
+				}
+				e.ed.Undo()
+				for _, l := range e.labels {
+					if !slices.Contains(v.labels, l) {
+						delete(e.conds, l)
+					}
+				}
+				e.root, e.labels = v.root, slices.Clone(v.labels)
+				require.NoError(t, e.ed.error())
+				require.Equal(t, before, [2]any{e.ed.Bytes(), slices.Clone(e.ed.dead)})
+			}
+			e.requireNoRest("after undo")
+			for range 8 {
+				e.check(e.version(), p.key(), fmt.Sprintf("step %d", step))
+			}
+		}
+		require.Greater(t, e.edits, 100)
+	}
+}
+
+func TestAnEditorCountsWhatItWrites(t *testing.T) {
+	r := rand.New(rand.NewPCG(12, 11))
+	p := newRuleSource(r, rules.IPv4Tuple, 60, false)
+	var list [][]rules.Cond
+	for range 400 {
+		list = append(list, p.rule())
+	}
+	e := newEdited(t, rules.IPv4Tuple, list, Config{Plain: true}, nil)
+	tree := &e.ed.b.tree
+	slots, lines, rows := len(tree.slots), len(tree.lines), len(tree.rows)
+	require.True(t, slots > 0 && lines > 0 && rows > 0)
+	all, tables := e.ed.Written()
+	require.EqualValues(t, 8*slots+64*lines, tables)
+	require.EqualValues(t, 8*slots+64*lines+32*rows, all)
+	require.Zero(t, e.ed.Rubbish())
+	at := e.ed.Bytes()
+	for i := range 50 {
+		e.insert(uint32(i)<<5|1, p.rule())
+		require.Equal(t, e.ed.Bytes()-at, e.ed.Rubbish())
+		require.EqualValues(t, 8*cap(tree.slots)+64*cap(tree.lines)+32*cap(tree.rows)-8*len(tree.slots)-64*len(tree.lines)-32*len(tree.rows),
+			e.ed.Spare()-int64(classBytes*cap(tree.classes)+permBytes*cap(tree.perms)))
+	}
+	require.Greater(t, e.ed.Rubbish(), int64(1000))
+	again, _ := e.ed.Written()
+	require.Equal(t, all, again, "edits are not what was written")
+}
+
+func TestAnEditorIsFullWhenTheNextVersionMayNotFit(t *testing.T) {
+	e := newEdited(t, rules.IPv4Tuple, [][]rules.Cond{{is(0, 1)}}, Config{Plain: true}, nil)
+	tree := &e.ed.b.tree
+	for _, c := range []struct {
+		room, peak int
+		want       bool
+	}{{20, 10, false}, {19, 10, true}, {21, 10, false}, {0, 0, false}, {1, 1, true}, {100, 3, false}} {
+		e.ed.peak.slots, e.ed.peak.rows = c.peak, 0
+		tree.slots = make([]uint64, 5, 5+c.room)
+		tables, rows := e.ed.Full()
+		require.Equal(t, []bool{c.want, false}, []bool{tables, rows}, "tables: %+v", c)
+		e.ed.peak.slots, e.ed.peak.rows = 0, c.peak
+		tree.rows = make([]row, 5, 5+c.room)
+		tables, rows = e.ed.Full()
+		require.Equal(t, []bool{false, c.want}, []bool{tables, rows}, "rows: %+v", c)
+		e.ed.peak = mark{}
+	}
+	// The peak is what a version took, and is forgotten slowly.
+	e.ed.peak, e.ed.version = mark{slots: 640, rows: 1280}, mark{slots: 5, rows: 4}
+	tree.rows = make([]row, 6)
+	e.ed.seal()
+	require.Equal(t, []int{630, 1260}, []int{e.ed.peak.slots, e.ed.peak.rows})
+	tree.slots, tree.rows = make([]uint64, 1005), make([]row, 2006)
+	e.ed.seal()
+	require.Equal(t, []int{1000, 2000}, []int{e.ed.peak.slots, e.ed.peak.rows})
+
+	e.ed.dead = make([]uint32, maxDead/4)
+	require.False(t, e.ed.Crowded())
+	e.ed.dead = make([]uint32, maxDead/4+1)
+	require.True(t, e.ed.Crowded())
+	e.ed.dead = []uint32{3, 5, 9}
+	for label := range uint32(11) {
+		require.Equal(t, label == 3 || label == 5 || label == 9, e.ed.Dead(label))
+		require.Equal(t, e.ed.Dead(label), (&Tree{dead: e.ed.dead}).isDead(label))
+	}
+	require.False(t, (&Tree{}).isDead(0))
+}
+
+func TestAnEditBeyondTheMemoryFails(t *testing.T) {
+	e := newEdited(t, rules.IPv4Tuple, [][]rules.Cond{{is(0, 1)}, {is(0, 2)}}, Config{Plain: true}, nil)
+	e.ed.b.cfg.MaxBytes = e.ed.b.tree.used()
+	require.NoError(t, e.ed.error(), "all of the memory may be used")
+	e.ed.b.cfg.MaxBytes--
+	require.Error(t, e.ed.error())
+	e.ed.Undo()
+	require.Error(t, e.ed.error(), "it is still too much")
+	e.ed.Undo()
+	e.ed.b.cfg.MaxBytes++
+	require.NoError(t, e.ed.error())
+}
