@@ -27,6 +27,7 @@ type runCmd struct {
 	Again      bool          `help:"Run again what survived or was not covered, and nothing else."`
 	Equivalent string        `placeholder:"FILE" help:"List of mutants that make no difference (default fuzz/mutate/equivalent.txt)."`
 	All        bool          `help:"Run also the mutants of that list."`
+	Own        bool          `help:"Run the own tests of the packages alone: quick, and survivors are run with the others by --again."`
 	List       bool          `help:"Print the mutants, and run nothing."`
 	Report     bool          `help:"Print the report of the results, and run nothing."`
 	Budget     time.Duration `default:"10s" placeholder:"TIME" help:"Time for the own tests of a mutant, and again for the differential ones (default 10s)."`
@@ -293,7 +294,11 @@ func (r *runner) target(ctx context.Context, t *target, due []*Mutation, work st
 
 // suites returns the tests that look at a package, its own first.
 func (r *runner) suites(t *target) (suites []*suite, err error) {
-	for i, pattern := range append([]string{"./" + t.pkg}, t.suites...) {
+	others := t.suites
+	if r.cmd.Own {
+		others = nil
+	}
+	for i, pattern := range append([]string{"./" + t.pkg}, others...) {
 		packages, err := r.module.list(false, pattern)
 		if err != nil {
 			return nil, err
