@@ -133,7 +133,7 @@ func (b *build) command(path string) (*program, error) {
 	if p := b.programs["main "+path]; p != nil {
 		return p, nil
 	}
-	p := &program{path: filepath.Join(b.dir, "driver.exe"), dir: b.module.root}
+	p := &program{path: filepath.Join(b.dir, "driver.exe"), dir: b.module.root, checked: map[string]bool{}}
 	if _, err := b.module.goTool("build", "-overlay", filepath.Join(b.dir, "overlay.json"), "-o", p.path, path); err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ type area struct {
 	suites  []string
 }
 
-var differential = []string{"./hipac", "./fuzz/smallworld", "./fuzz/relations", "./fuzz", "./fuzz/histories", "./fuzz/compare", "./fuzz/ways", "./fuzz/chains"}
+var differential = []string{"./hipac", "./fuzz/smallworld", "./fuzz/relations", "./fuzz", "./fuzz/histories", "./fuzz/compare", "./fuzz/ways", "./fuzz/chains", "./fuzz/exercises"}
 
 // engine is the default.
 var engine = []area{

@@ -150,22 +150,46 @@ func (j *judge) judge(ctx context.Context, m *Mutation) (verdict, error) {
 		}
 	}
 	if j.driver != "" && j.minutes > 0 {
-		p, err := j.build.command(j.driver)
+		how, err := j.drive(ctx, number)
 		if err != nil {
 			return v, err
 		}
-		took := time.Duration(j.minutes * float64(time.Minute))
-		ran := limits{timeout: took + 15*time.Second, memory: j.memory}.run(ctx, p.path, p.dir,
-			[]string{"--minutes", fmt.Sprint(j.minutes), "--seed", "1"}, j.environment(number))
-		if err := ctx.Err(); err != nil {
-			return v, err
-		}
-		if ran.failed {
-			v.Outcome, v.By, v.How, v.Unrun = caught, "driver", ran.how(), 0
+		if how != "" {
+			v.Outcome, v.By, v.How, v.Unrun = caught, "driver", how, 0
 		}
 	}
 	v.Seconds = time.Since(began).Seconds()
 	return v, nil
+}
+
+// drive runs the driver with a mutant. Once in each program it runs without one: what
+// it finds then is no catch.
+func (j *judge) drive(ctx context.Context, number int) (how string, err error) {
+	p, err := j.build.command(j.driver)
+	if err != nil {
+		return "", err
+	}
+	took := time.Duration(j.minutes * float64(time.Minute))
+	run := func(number int) (outcome, error) {
+		o := limits{timeout: took + 20*time.Second, memory: j.memory}.run(ctx, p.path, p.dir,
+			[]string{"--minutes", fmt.Sprint(j.minutes), "--seed", "1", "--first", "--out", j.temp}, j.environment(number))
+		return o, ctx.Err()
+	}
+	o, err := run(number)
+	if err != nil || !o.failed {
+		return "", err
+	}
+	if _, known := p.checked[j.driver]; !known {
+		without, err := run(0)
+		if err != nil {
+			return "", err
+		}
+		p.checked[j.driver] = !without.failed
+	}
+	if !p.checked[j.driver] {
+		return "", nil
+	}
+	return o.how(), nil
 }
 
 // environment chooses a mutant. What a test that was ended leaves is in a folder

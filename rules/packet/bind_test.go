@@ -113,6 +113,7 @@ func TestKeyOfOtherSchemas(t *testing.T) {
 		{"ClassBench flags of ICMP", []rules.Field{f("flags", 16)}, icmp, "flags=768"},
 		{"ClassBench flags of ICMPv6", []rules.Field{f("flags", 16)}, icmp6, "flags=-"},
 		{"flags of another width", []rules.Field{f("flags", 8)}, tcp, "flags=-"},
+		{"flags of a wider field", []rules.Field{f("flags", 32)}, tcp, "flags=-"},
 		{"tos, family, dmac", []rules.Field{f("tos", 8), f("family", 8), {Name: "dmac", Kind: rules.MAC}}, tcp, "tos=184 family=4 dmac=-"},
 		{"addresses as numbers", []rules.Field{f("dst", 32), f("src", 128)}, tcp, "dst=3221225991 src=281470849515521"},
 		{"IPv6 and a 32-bit number", []rules.Field{f("dst", 32)}, icmp6, "outside"},
