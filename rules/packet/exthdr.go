@@ -308,20 +308,30 @@ const (
 // SID returns a segment of r: PreviousSID, NextSID or LastSID. There is no
 // previous one at the beginning and no next one at the end.
 func (p *Packet) SID(r SegmentRouting, which int) (a [4]uint32, ok bool) {
+	at, ok := r.segment(which)
+	if !ok {
+		return a, false
+	}
+	return p.addrAt(at)
+}
+
+// segment returns the offset of a segment from the IP header. Nothing keeps it
+// within the length that the header says it has, as in the kernel's match.
+func (r *SegmentRouting) segment(which int) (at int, ok bool) {
 	i := 0
 	switch which {
 	case PreviousSID:
 		if r.SegsLeft == r.Last {
-			return a, false
+			return 0, false
 		}
 		i = int(r.SegsLeft) + 1
 	case NextSID:
 		if r.SegsLeft == 0 {
-			return a, false
+			return 0, false
 		}
 		i = int(r.SegsLeft) - 1
 	}
-	return p.addrAt(r.At + 8 + 16*i)
+	return r.At + 8 + 16*i, true
 }
 
 // EUI64 reports whether the lower half of an IPv6 packet's source address is

@@ -118,9 +118,10 @@ func (p *Packet) lostIPv6(from source) bool {
 	switch from {
 	case fromFragID:
 		return p.extLost(Fragment)
-	case fromRTType, fromRTSegs, fromRTLen, fromSRHNext, fromSRHLen, fromSRHSegs, fromSRHLast, fromSRHTag,
-		fromSRHPrevious, fromSRHNextSID, fromSRHLastSID:
+	case fromRTType, fromRTSegs, fromRTLen, fromSRHNext, fromSRHLen, fromSRHSegs, fromSRHLast, fromSRHTag:
 		return p.extLost(Routing)
+	case fromSRHPrevious, fromSRHNextSID, fromSRHLastSID:
+		return p.extLost(Routing) || p.segmentLost(int(from-fromSRHPrevious))
 	case fromHBHLen:
 		return p.extLost(HopByHop)
 	case fromDstLen:
@@ -130,6 +131,22 @@ func (p *Packet) lostIPv6(from source) bool {
 		return s == Uncaptured
 	}
 	return false
+}
+
+// segmentLost reports whether a segment, which may lie behind the routing header,
+// was not captured.
+func (p *Packet) segmentLost(which int) bool {
+	r, ok := p.SegmentRouting()
+	if !ok {
+		return false
+	}
+	at, ok := r.segment(which)
+	if !ok {
+		return false
+	}
+	var buf scratch
+	_, s := p.read(at, 16, &buf)
+	return s == Uncaptured
 }
 
 // ecnLost reports whether the byte of ECNFlags was not captured.

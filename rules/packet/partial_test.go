@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,7 +29,7 @@ func TestAPartOfAPacketHasLostWhatItSaysAndHasTheRest(t *testing.T) {
 		if whole.DecodeWire(data, len(data), link) != nil || whole.Notes&Cut != 0 || whole.Has&HasLength == 0 {
 			continue
 		}
-		for _, s := range everyField() {
+		for _, s := range append(everyField(), rules.Firewall, rules.MustSchema(rules.Field{Name: "flags", Bits: 16})) {
 			b := NewBinder(s)
 			full, part := s.NewKey(), s.NewKey()
 			require.True(t, b.Key(&whole, full))
@@ -44,6 +45,9 @@ func TestAPartOfAPacketHasLostWhatItSaysAndHasTheRest(t *testing.T) {
 				}
 				require.True(t, b.Key(&p, part))
 				fields := b.Lost(&p)
+				if set, ok := p.ExtHeaderSet(); !ok {
+					require.Zero(t, set)
+				}
 				for i := range s.Len() {
 					got, gotOK := s.Get(part, i)
 					want, wantOK := s.Get(full, i)
@@ -57,9 +61,10 @@ func TestAPartOfAPacketHasLostWhatItSaysAndHasTheRest(t *testing.T) {
 					case name == "hotdrop":
 						require.Zero(t, (got.Lo^want.Lo)&^uint64(p.MaybeBroken()), "%d bytes of %x", n, data)
 					default:
-						// The length of an options header is known before all of it is.
+						// The length of an options header is known before all of it is, and
+						// what has no fragment header yet is no fragment.
 						lost++
-						require.True(t, !gotOK || got == want, "%s is lost and another, in %d bytes of %x", name, n, data)
+						require.True(t, !gotOK || got == want || name == "frag", "%s is lost and another, in %d bytes of %x", name, n, data)
 					}
 				}
 			}
@@ -75,7 +80,8 @@ func TestWhatAPacketCannotHaveIsNotLost(t *testing.T) {
 		rules.Field{Name: "flags", Bits: 16}, rules.Field{Name: "dccptype", Bits: 4}, rules.Field{Name: "espspi", Bits: 32}, rules.Field{Name: "cpi", Bits: 16},
 		rules.Field{Name: "mhtype", Bits: 8}, rules.Field{Name: "ahspi", Bits: 32}, rules.Field{Name: "mss", Bits: 16}, rules.Field{Name: "frag", Bits: 1},
 		rules.Field{Name: "fragid", Bits: 32}, rules.Field{Name: "rttype", Bits: 8}, rules.Field{Name: "proto", Bits: 8}, rules.Field{Name: "ecnflags", Bits: 8},
-		rules.Field{Name: "hbhlen", Bits: 16}, rules.Field{Name: "dstlen", Bits: 16}, rules.Field{Name: "exthdrs", Bits: 8})
+		rules.Field{Name: "hbhlen", Bits: 16}, rules.Field{Name: "dstlen", Bits: 16}, rules.Field{Name: "exthdrs", Bits: 8},
+		rules.Field{Name: "eui64", Bits: 1}, rules.Field{Name: "ctmark", Bits: 32})
 	b := NewBinder(s)
 	for _, c := range []struct {
 		family, proto uint8
@@ -126,35 +132,37 @@ func TestEveryBitOfAFragmentHeader(t *testing.T) {
 }
 
 func TestOneBitMoreMakesAnotherAddressOfAnInterface(t *testing.T) {
-	mac := uint64(0x0a1b2c3d4e5f)
-	ip := raw(t, ip6("0014", "06")+tcp20)
-	binary.BigEndian.PutUint64(ip[16:], 0x081b2cfffe3d4e5f) // the bit of 02 in the first byte is flipped
-	frame := func() []byte {
-		var b [8]byte
-		binary.BigEndian.PutUint64(b[:], mac)
-		return append(append(append(raw(t, "0a0000000002"), b[2:]...), 0x86, 0xdd), ip...)
+	r := rand.New(rand.NewPCG(85, 86))
+	for range 30 {
+		mac := r.Uint64() >> 16
+		ip := raw(t, ip6("0014", "06")+tcp20)
+		binary.BigEndian.PutUint64(ip[16:], (mac>>24^0x020000)<<40|0xfffe<<24|mac&0xffffff)
+		eui := func() (is, ok bool) {
+			var b [8]byte
+			binary.BigEndian.PutUint64(b[:], mac)
+			var p Packet
+			require.NoError(t, p.DecodeEthernet(append(append(append(raw(t, "0a0000000002"), b[2:]...), 0x86, 0xdd), ip...)))
+			return p.EUI64()
+		}
+		is, ok := eui()
+		require.True(t, is && ok)
+		for bit := range 64 {
+			ip[16+bit/8] ^= 1 << (bit % 8)
+			is, ok = eui()
+			require.True(t, !is && ok, "bit %d of the address", bit)
+			ip[16+bit/8] ^= 1 << (bit % 8)
+		}
+		for bit := range 48 {
+			mac ^= 1 << bit
+			is, ok = eui()
+			require.True(t, !is && ok, "bit %d of the Ethernet address", bit)
+			mac ^= 1 << bit
+		}
+		var p Packet
+		require.NoError(t, p.DecodeIP(ip))
+		_, ok = p.EUI64()
+		require.False(t, ok, "no Ethernet address")
 	}
-	var p Packet
-	require.NoError(t, p.DecodeEthernet(frame()))
-	is, ok := p.EUI64()
-	require.True(t, is && ok)
-	for bit := range 64 {
-		ip[16+bit/8] ^= 1 << (bit % 8)
-		require.NoError(t, p.DecodeEthernet(frame()))
-		is, ok = p.EUI64()
-		require.True(t, !is && ok, "bit %d of the address", bit)
-		ip[16+bit/8] ^= 1 << (bit % 8)
-	}
-	for bit := range 48 {
-		mac ^= 1 << bit
-		require.NoError(t, p.DecodeEthernet(frame()))
-		is, ok = p.EUI64()
-		require.True(t, !is && ok, "bit %d of the Ethernet address", bit)
-		mac ^= 1 << bit
-	}
-	require.NoError(t, p.DecodeIP(ip))
-	_, ok = p.EUI64()
-	require.False(t, ok, "no Ethernet address")
 }
 
 func TestOptionsAreWalkedToTheirEnd(t *testing.T) {
@@ -257,5 +265,88 @@ func TestEveryFlagOfGREAddsAWord(t *testing.T) {
 		}
 		require.NoError(t, err, fmt.Sprintf("flags %x", flags))
 		require.EqualValues(t, 6, inner.DstPort)
+	}
+}
+
+func TestFlagsOfLaterFragmentsAreWhatStandsInTheirPlace(t *testing.T) {
+	b := NewBinder(rules.MustSchema(rules.Field{Name: "ecnflags", Bits: 8}))
+	for _, offset := range []string{"0001", "0002", "1fff"} {
+		for total := 13; total < 30; total++ {
+			data := append(raw(t, ip4("0028", offset, "06")+tcp20), make([]byte, 10)...)[:20+total]
+			data[3] = byte(len(data))
+			for n := 20; n <= len(data); n++ {
+				var p Packet
+				require.NoError(t, p.DecodeWire(data[:n], len(data), LinkRaw))
+				flags, ok := p.ECNFlags()
+				require.Equal(t, total >= 20 && n >= 34, ok, "%d bytes, %d captured", total, n)
+				if ok {
+					require.EqualValues(t, 0x12, flags)
+				}
+				require.Equal(t, total >= 20 && n < 34, b.Lost(&p) != 0, "%d bytes, %d captured", total, n)
+			}
+		}
+	}
+}
+
+func TestHeadersThatAreNotThere(t *testing.T) {
+	var p Packet
+	require.NoError(t, p.DecodeWire(raw(t, ip4("0028", "0000", "06")), 40, LinkRaw))
+	for _, number := range []uint8{HopByHop, Routing, Fragment, AuthHeader, DestOptions} {
+		at, length, s := p.ExtHeader(number)
+		require.Equal(t, []any{0, 0, Absent}, []any{at, length, s}, "IPv4")
+	}
+	p = Packet{Family: 6}
+	set, ok := p.ExtHeaderSet()
+	require.True(t, set == 0 && !ok, "a packet without bytes")
+	require.NoError(t, p.DecodeIP(raw(t, ip6("0002", "3c")+"3b00")))
+	set, ok = p.ExtHeaderSet()
+	require.True(t, set == ExtDst && ok, "a header of two bytes, which says that it has eight")
+	p.SetAddrs(netip.Addr{}, netip.Addr{})
+	require.Zero(t, p.Src)
+
+	require.NoError(t, p.DecodeIP(raw(t, ip6("0010", "2b")+"3b01 02 07 0000*6")))
+	r, ok := p.RoutingHeader()
+	require.True(t, ok)
+	require.Equal(t, RoutingHeader{At: 40, Length: 16, Next: noNext, Type: 2, SegsLeft: 7}, r)
+
+	m := Packet{Family: 6, Proto: Mobility}
+	data := m.AppendIPWith(nil, &Extras{})
+	for n := 40; n < len(data); n++ {
+		require.NoError(t, p.DecodeWire(data[:n], len(data), LinkRaw))
+		require.Equal(t, n < 46, p.MaybeBroken() == BrokenMH, "%d bytes", n)
+	}
+}
+
+func TestBytesThatLieInOnePieceAreNotCopied(t *testing.T) {
+	data := raw(t, ip4("0028", "0000", "06")+tcp20)
+	var p Packet
+	require.NoError(t, p.DecodeSegments(Segments{data[:20], data[20:30], data[30:]}, LinkRaw))
+	for _, c := range [][2]int{{0, 20}, {20, 10}, {20, 1}, {30, 10}, {25, 5}, {39, 1}} {
+		require.Equal(t, data[c[0]:c[0]+c[1]], p.Bytes(c[0], c[1], nil), "%v", c)
+	}
+	require.Nil(t, p.Bytes(19, 2, nil))
+	require.Equal(t, data[19:31], p.Bytes(19, 12, make([]byte, 12)))
+}
+
+// A segment routing header may be shorter than its segments: the match reads on.
+func TestSegmentsBehindTheirHeaderAreLostWithTheirBytes(t *testing.T) {
+	s := rules.MustSchema(rules.Field{Name: "srhlsid", Bits: 128}, rules.Field{Name: "srhtag", Bits: 16})
+	data := raw(t, ip6("0018", "2b")+"3b00 0400 0300 0007 20010db8 0000*5 000a")
+	b := NewBinder(s)
+	for n := 40; n <= len(data); n++ {
+		var p Packet
+		require.NoError(t, p.DecodeWire(data[:n], len(data), LinkRaw))
+		want := uint32(0)
+		if n < 64 {
+			want = 1
+		}
+		if n < 48 {
+			want = 3
+		}
+		require.Equal(t, want, b.Lost(&p), "%d bytes", n)
+		k := s.NewKey()
+		require.True(t, b.Key(&p, k))
+		_, ok := s.Get(k, 0)
+		require.Equal(t, n == 64, ok)
 	}
 }

@@ -114,10 +114,12 @@ func TestTheLongestPacketThatFragmentsMake(t *testing.T) {
 
 func TestOffsetsOfFragmentsAreNoFlags(t *testing.T) {
 	for _, at := range []int{2048, 4096, 8192, 16384} { // bits of the byte that has "don't fragment"
-		p, fate := addAll(t, 4, nil, at, 2*at-8)
-		require.Equal(t, Reassembled, fate)
-		require.Zero(t, p.Bytes(6, 1, nil)[0])
-		p, fate = addAll(t, 4, []bool{true, false}, at, 2*at-8)
+		for _, end := range []int{2*at - 8, 2*at + 8} { // the one is longer or the other
+			p, fate := addAll(t, 4, nil, at, end)
+			require.Equal(t, Reassembled, fate)
+			require.Zero(t, p.Bytes(6, 1, nil)[0])
+		}
+		p, fate := addAll(t, 4, []bool{true, false}, at, 2*at-8)
 		require.Equal(t, Reassembled, fate)
 		require.EqualValues(t, 0x40, p.Bytes(6, 1, nil)[0], "the longest fragment had it")
 		p, fate = addAll(t, 4, []bool{false, true}, at, 2*at-8)
@@ -149,4 +151,49 @@ func TestFirstFragmentsOfEveryLengthBelowTheirHeaders(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestFragmentsOfIPv6ThatCannotBeReadFarEnough(t *testing.T) {
+	fate := func(d *Defragmenter, data []byte) Fate {
+		var p Packet
+		require.NoError(t, p.DecodeIP(data))
+		return d.Add(&p)
+	}
+	d := NewDefragmenter(DefragOptions{})
+	for n := 4; n < 8; n++ { // of the fragment header
+		data := append(raw(t, ip6("0000", "2c")), []byte{99, 0, 0, 9, 0, 0, 0, 1}[:n]...)
+		data[5] = byte(n)
+		require.Equal(t, Discarded, fate(d, data))
+	}
+	require.Equal(t, NotFragment, fate(d, raw(t, ip6("0000", "00")+"2c00 c204 00010000 6300 0001 00000001 0000*4")), "a jumbogram")
+	require.Zero(t, d.Waiting())
+	// A chain that goes on beyond the first fragment is not looked at further.
+	require.Equal(t, Held, fate(d, raw(t, ip6("0010", "2c")+"3c00 0001 00000001 3c01 000000000000")))
+	require.Equal(t, 1, d.Waiting())
+
+	// What would end beyond 65535 is thrown away alone; the others wait.
+	d = NewDefragmenter(DefragOptions{})
+	first := Packet{Family: 6, Proto: 99, MoreFragments: true, Length: 48 + 32768}
+	require.Equal(t, Held, fate(d, first.AppendIP(nil)))
+	last := Packet{Family: 6, Proto: 99, FragOffset: 32768 / 8, Length: 48 + 32768}
+	require.Equal(t, Discarded, fate(d, last.AppendIP(nil)))
+	require.Equal(t, 1, d.Waiting())
+
+	// A whole that has more extension headers than a packet may.
+	d = NewDefragmenter(DefragOptions{})
+	var chain []byte
+	for range MaxExtHeaders + 1 {
+		chain = append(chain, DestOptions, 0, 0, 0, 0, 0, 0, 0)
+	}
+	for at := 0; at < len(chain); at += 264 {
+		more, want := byte(1), Held
+		if at+264 >= len(chain) {
+			more, want = 0, Discarded
+		}
+		data := append(raw(t, ip6("0000", "2c")), DestOptions, 0, byte(at>>8), byte(at)|more, 0, 0, 0, 5)
+		data = append(data, chain[at:min(at+264, len(chain))]...)
+		data[4], data[5] = byte((len(data)-40)>>8), byte(len(data)-40)
+		require.Equal(t, want, fate(d, data), "at %d", at)
+	}
+	require.Zero(t, d.Waiting())
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hipac-go/classifier/rules"
 )
 
 // outline is what the slow decoder finds.
@@ -212,7 +214,7 @@ func TestDecodingAgreesWithASlowDecoderForEveryPartOfAPacket(t *testing.T) {
 				refused++
 				require.Error(t, err)
 				require.Error(t, reused.DecodeIP(data))
-				require.Zero(t, reused.Broken(), "what could not be decoded has no bytes")
+				require.Zero(t, reused.Captured(), "what could not be decoded has no bytes")
 				continue
 			}
 			require.NoError(t, err)
@@ -259,6 +261,40 @@ func TestChainsHaveAtMostSoManyHeaders(t *testing.T) {
 		}
 		require.NoError(t, err)
 		require.EqualValues(t, noNext, p.Proto)
+		set, ok := p.ExtHeaderSet()
+		require.True(t, ok)
+		require.EqualValues(t, ExtDst|ExtNone, set)
+	}
+}
+
+func TestPartsOfJumbograms(t *testing.T) {
+	// A hop-by-hop header, destination options, and TCP.
+	data := raw(t, ip6("0000", "00")+"3c00 c204 00010000 0600 010400000000 "+tcp20)
+	b := NewBinder(rules.IPv6Tuple)
+	for n := 40; n <= len(data); n++ {
+		want, ok := reference(data[:n])
+		require.True(t, ok)
+		var p Packet
+		require.NoError(t, p.DecodeIP(data[:n]))
+		require.Equal(t, want, outlineOf(&p), "%d bytes", n)
+		require.Equal(t, p.Has&HasPorts == 0, b.Lost(&p) != 0, "%d bytes", n)
+	}
+}
+
+// In pieces, only the first 256 bytes are looked at as one.
+func TestTransportHeadersAcrossTheEndOfTheHead(t *testing.T) {
+	for length := 216; length <= 264; length += 8 {
+		for more := range 40 {
+			data := raw(t, ip6("0000", "3c"))
+			data = append(data, append([]byte{TCP, byte((length-40)/8 - 1)}, make([]byte, length-42)...)...)
+			data = append(data, append(raw(t, tcp20), make([]byte, more)...)...)
+			binary.BigEndian.PutUint16(data[4:], uint16(len(data)-40))
+			var whole, pieces Packet
+			require.NoError(t, whole.DecodeIP(data))
+			require.NoError(t, pieces.DecodeSegments(Segments{data[:100], data[100:230], data[230:]}, LinkRaw))
+			require.Equal(t, outlineOf(&whole), outlineOf(&pieces))
+			require.NotZero(t, pieces.Has&HasTCPFlags)
+		}
 	}
 }
 
