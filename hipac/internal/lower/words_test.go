@@ -2,6 +2,7 @@ package lower
 
 import (
 	"context"
+	mathbits "math/bits"
 	"math/rand/v2"
 	"testing"
 
@@ -80,4 +81,47 @@ func TestWordTestsHoldForTheKeysOfTheRuleAndWhenWholeForNoOthers(t *testing.T) {
 	require.Greater(t, matched, 300)
 	require.Greater(t, refused, 300)
 	require.Greater(t, whole, 10)
+}
+
+func TestWordsOfFieldsHaveTheBitsOfTheField(t *testing.T) {
+	for bits := 1; bits <= 128; bits++ {
+		s := rules.MustSchema(rules.Field{Name: "x", Bits: bits})
+		f := NewFrame(s)
+		first, n := s.FieldWords(0)
+		box := make([]Span, s.KeyLen())
+		f.Full(box)
+		sum := 0
+		for j := range n {
+			full := fullWord(s.Field(0), n, j)
+			require.Zero(t, full.Lo)
+			require.Equal(t, full, box[first+j])
+			width := mathbits.Len32(full.Hi)
+			require.EqualValues(t, uint64(1)<<width-1, full.Hi)
+			if j > 0 {
+				require.Equal(t, 32, width, "only the first word is short")
+			}
+			sum += width
+		}
+		require.Equal(t, bits, sum)
+	}
+}
+
+func TestSpansCoverAndOverlapAtTheirEnds(t *testing.T) {
+	for a := range uint32(5) {
+		for b := a; b < 5; b++ {
+			for c := range uint32(5) {
+				for d := c; d < 5; d++ {
+					inside := 0
+					for x := c; x <= d; x++ {
+						if a <= x && x <= b {
+							inside++
+						}
+					}
+					s, u := Span{Lo: a, Hi: b}, Span{Lo: c, Hi: d}
+					require.Equal(t, inside == int(d-c)+1, s.Covers(u))
+					require.Equal(t, inside > 0, s.Overlaps(u))
+				}
+			}
+		}
+	}
 }

@@ -105,13 +105,13 @@ func TestAnEditorIsFullWhenTheNextVersionMayNotFit(t *testing.T) {
 		e.ed.peak = mark{}
 	}
 	// The peak is what a version took, and is forgotten slowly.
-	e.ed.peak, e.ed.version = mark{slots: 640, rows: 1280}, mark{slots: 5, rows: 4}
+	e.ed.peak, e.ed.version = mark{slots: 6400, rows: 12800}, mark{slots: 5, rows: 4}
 	tree.rows = make([]row, 6)
 	e.ed.seal()
-	require.Equal(t, []int{630, 1260}, []int{e.ed.peak.slots, e.ed.peak.rows})
-	tree.slots, tree.rows = make([]uint64, 1005), make([]row, 2006)
+	require.Equal(t, []int{6300, 12600}, []int{e.ed.peak.slots, e.ed.peak.rows})
+	tree.slots, tree.rows = make([]uint64, 10005), make([]row, 20006)
 	e.ed.seal()
-	require.Equal(t, []int{1000, 2000}, []int{e.ed.peak.slots, e.ed.peak.rows})
+	require.Equal(t, []int{10000, 20000}, []int{e.ed.peak.slots, e.ed.peak.rows})
 
 	e.ed.dead = make([]uint32, maxDead/4)
 	require.False(t, e.ed.Crowded())
