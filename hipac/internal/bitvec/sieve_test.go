@@ -105,7 +105,7 @@ func (s *sieved) key(r *rand.Rand) []uint32 {
 }
 
 func TestSievedEntriesAreFoundAndFewOthers(t *testing.T) {
-	for _, n := range []int{1, 63, 512, 700, 4096, 5000} { // 512 fill the last word of a bitmap, 4096 that of a summary
+	for _, n := range []int{1, 63, 512, 700, 4096, 4097, 5000} { // 512 fill the last word of a bitmap, 4096 that of a summary
 		r := rand.New(rand.NewPCG(17, uint64(n)))
 		s := newSieved(r, n, 9)
 		p, ok := New(s.dims, nil, s.entries, &s.sieve, math.MaxInt64)
@@ -194,4 +194,70 @@ func requireNoGaps(t *testing.T, b []uint64) {
 	require.Equal(t, h.rows+h.n*h.columns, h.tags)
 	require.Equal(t, h.tags+(h.n+1)/2+slack, h.size)
 	require.EqualValues(t, h.size, len(b))
+}
+
+func TestIndexesOfBlocksAreOfEights(t *testing.T) {
+	for count, want := range map[int][3]int{1: {0, 0, 8}, 8: {0, 0, 8}, 9: {0, 8, 16}, 64: {0, 8, 64}, 65: {8, 16, 72}, 128: {8, 16, 128}, 129: {8, 24, 136}, 512: {8, 64, 512}} {
+		top, middle, blocks := indexWords(count)
+		require.Equal(t, want, [3]int{top, middle, blocks}, "%d blocks", count)
+	}
+}
+
+func TestABucketTellsWhatItHolds(t *testing.T) {
+	r := rand.New(rand.NewPCG(21, 1))
+	for _, n := range []int{1, 2, 65, 300} {
+		s := newSieved(r, n, 3)
+		s.sieve.Doubtful = n / 2
+		p, ok := New(s.dims, nil, s.entries, &s.sieve, math.MaxInt64)
+		require.True(t, ok)
+		b := p.Append(make([]uint64, 3), tagOf)
+		require.Equal(t, n, Len(b, 3))
+		require.Equal(t, len(b)-3, Words(b, 3))
+		require.Equal(t, n/2, Doubtful(b, 3))
+		for pos := range n {
+			require.Equal(t, tagOf(pos), Tag(b, 3, uint32(pos)))
+			require.EqualValues(t, pos, Position(b, 3, tagOf(pos)))
+			require.EqualValues(t, pos+1, Position(b, 3, tagOf(pos)+1))
+		}
+		require.Zero(t, Position(b, 3, 0))
+	}
+	// Words are those of every dimension, the last one too.
+	tops := []uint32{1 << 20, 1 << 20, 1 << 20}
+	s := newSet(50, tops, func(_, _ int, top uint32) lower.Span { return randomSpan(r, top, top/3, top) })
+	p, ok := New(s.dims, nil, s.entries, nil, math.MaxInt64)
+	require.True(t, ok)
+	words := []int{}
+	for _, d := range s.dims {
+		if d.Word > 0 {
+			words = append(words, d.Word)
+		}
+	}
+	require.ElementsMatch(t, words, KeyWords(p.Append(nil, tagOf), 0))
+}
+
+func TestACursorThatWasUsedIsOpenedAnew(t *testing.T) {
+	r := rand.New(rand.NewPCG(23, 1))
+	s := newSieved(r, 9000, 9)
+	p, ok := New(s.dims, nil, s.entries, &s.sieve, math.MaxInt64)
+	require.True(t, ok)
+	b := p.Append(nil, tagOf)
+	var used Cursor
+	for range 300 {
+		key, from := s.key(r), uint32(r.IntN(9000))
+		if r.IntN(3) > 0 {
+			from = 0
+		}
+		var fresh Cursor
+		fresh.Open(b, 0, key, from)
+		used.Open(b, 0, key, from)
+		for steps := r.IntN(6); steps > 0; steps-- {
+			tag, pos, ok := fresh.Next(NoTag)
+			gotTag, gotPos, gotOK := used.Next(NoTag)
+			require.Equal(t, []any{tag, pos, ok}, []any{gotTag, gotPos, gotOK})
+			require.Equal(t, fresh.Work, used.Work)
+			if !ok {
+				break
+			}
+		}
+	}
 }
