@@ -205,3 +205,16 @@ func TestOneWideRuleBesideManyNarrowOnes(t *testing.T) {
 type everything struct{}
 
 func (everything) Holds(uint32, bool, []uint32) bool { return true }
+
+func TestATreeOfNoRulesMatchesNothing(t *testing.T) {
+	for _, s := range []*rules.Schema{rules.IPv4Tuple, rules.IPv6Tuple, rules.Firewall, rules.MustSchema(rules.Field{Name: "a", Bits: 3})} {
+		tree, root := compile(t, s, nil, Config{KeepHidden: true})
+		require.Empty(t, tree.classes)
+		key := s.NewKey()
+		require.Equal(t, NoMatch, tree.First(root, key))
+		require.Equal(t, NoMatch, tree.FirstFrom(root, key, 0))
+		require.Empty(t, tree.All(root, key, nil))
+		require.Equal(t, Work{}, tree.Bound(root))
+		require.Equal(t, s == rules.IPv4Tuple, tree.Plain())
+	}
+}

@@ -87,6 +87,7 @@ func TestThePlanOfSeparateRulesIsATableOfTheirBits(t *testing.T) {
 	tree := b.Tree()
 	require.Len(t, tree.slots, 64)
 	require.Len(t, tree.rows, 64)
+	require.Len(t, tree.classes, 1)
 	require.Equal(t, Work{Steps: 1, Leaves: 1, Rows: 1}, tree.Bound(ref))
 }
 
