@@ -137,3 +137,55 @@ func TestAnEditBeyondTheMemoryFails(t *testing.T) {
 	e.ed.b.cfg.MaxBytes++
 	require.NoError(t, e.ed.error())
 }
+
+// Rules that fit nowhere go into the span of one link above the root, however many
+// there are.
+func TestMisfitsShareOneLink(t *testing.T) {
+	s := rules.IPv4Tuple
+	var list [][]rules.Cond
+	for i := range 300 {
+		list = append(list, []rules.Cond{rules.In(0, rules.Span(uint64(i)<<8, uint64(i)<<8+255))})
+	}
+	e := newEdited(t, s, list, Config{Plain: true, LeafRows: 1}, nil)
+	require.False(t, e.root.hasSpan())
+	r := rand.New(rand.NewPCG(13, 11))
+	check := func() {
+		v := e.version()
+		for range 30 {
+			key := s.NewKey()
+			s.Set(key, 0, rules.U64(r.Uint64N(301<<8)))
+			s.Set(key, 1, rules.U64(r.Uint64N(501<<8)))
+			e.check(v, key, "misfits")
+		}
+	}
+	var wide []uint32
+	for i := range 520 {
+		label := uint32(r.IntN(300<<12)) + 1
+		if e.conds[label] != nil {
+			continue
+		}
+		lo := r.Uint64N(100 << 8)
+		conds := []rules.Cond{rules.In(0, rules.Span(lo, lo+150<<8))}
+		if i < 500 { // apart from one another in the other address; the rest fits nowhere among these either
+			conds = append(conds, rules.In(1, rules.Span(uint64(i)<<8, uint64(i)<<8+255)))
+		}
+		e.insert(label, conds)
+		wide = append(wide, label)
+		if i%16 == 0 || i >= 500 {
+			check()
+		}
+	}
+	require.Greater(t, e.ed.Misfits, 10)
+	require.Zero(t, e.rebuilt)
+	tree := &e.ed.b.tree
+	require.True(t, e.root.isTable() && e.root.hasSpan() && e.root.bits() == 0)
+	require.False(t, Ref(tree.slots[e.root.offset()]).hasSpan(), "below the link is the tree as it was")
+	require.Equal(t, slices.Min(wide), uint32(tree.slots[e.root.offset()-2])>>1, "the link has the lowest of them")
+	for _, label := range wide {
+		e.delete(label)
+		if label%16 == 0 {
+			check()
+		}
+	}
+	e.requireNoRest("without misfits")
+}
