@@ -189,3 +189,46 @@ func TestMisfitsShareOneLink(t *testing.T) {
 	}
 	e.requireNoRest("without misfits")
 }
+
+// Tables skip leading bits that all rules share. A rule with other leading bits goes
+// into the same slots, and keys of the others get to it.
+func TestRulesOutsideOfWhatATableSkipsAreTested(t *testing.T) {
+	for _, s := range []*rules.Schema{rules.MustSchema(rules.Field{Name: "a", Bits: 32}),
+		rules.MustSchema(rules.Field{Name: "a", Bits: 32}, rules.Field{Name: "b", Bits: 32}, rules.Field{Name: "c", Bits: 32})} {
+		for _, base := range []uint64{10 << 24, 0, 255 << 24} {
+			r := rand.New(rand.NewPCG(base, 17))
+			var list [][]rules.Cond
+			for i := range 100 {
+				list = append(list, []rules.Cond{rules.In(0, rules.Span(base+uint64(i)<<8, base+uint64(i)<<8+255))})
+			}
+			e := newEdited(t, s, list, Config{LeafRows: 1}, nil)
+			require.True(t, e.root.isTable())
+			check := func() {
+				v := e.version()
+				for range 20 {
+					key := s.NewKey()
+					window := []uint64{base, 0, 10 << 24, 11 << 24, 255 << 24}[r.IntN(5)]
+					s.Set(key, 0, rules.U64(window+r.Uint64N(101)<<8+[3]uint64{0, 128, 255}[r.IntN(3)]))
+					e.check(v, key, "windows")
+				}
+			}
+			for range 60 { // slots that nothing of the window is in
+				e.delete(e.labels[r.IntN(len(e.labels))])
+			}
+			for range 80 {
+				label := uint32(r.IntN(100<<12)) + 1
+				if e.conds[label] != nil {
+					continue
+				}
+				lo := []uint64{0, 10 << 24, 11 << 24, 255 << 24}[r.IntN(4)] + r.Uint64N(100)<<8
+				e.insert(label, []rules.Cond{rules.In(0, rules.Span(lo, lo+255))})
+				check()
+			}
+			for len(e.labels) > 50 {
+				e.delete(e.labels[r.IntN(len(e.labels))])
+				check()
+			}
+			e.requireNoRest("windows")
+		}
+	}
+}
