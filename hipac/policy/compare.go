@@ -4,6 +4,7 @@ package policy
 // where they say different things.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/hipac-go/classifier/hipac/internal/region"
 	"github.com/hipac-go/classifier/rules"
@@ -25,19 +27,28 @@ type Options struct {
 	// Steps is the number of boxes that are looked at before the result is
 	// partial. A million take about a second.
 	Steps int64
-	// Regions is the number of regions that are kept before the result is partial.
+	// Time is how long it may take before the result is partial; 0 is as long as
+	// the context lasts.
+	Time time.Duration
+	// Regions is the number of regions that are kept, the largest ones. The others
+	// are counted: see Difference.Left.
 	Regions int
-	// Memory is the number of bytes that the walk and the regions may take.
+	// Memory is the number of bytes that the walk may take before the result is
+	// partial.
 	Memory int64
-	// Complete says that packets have all fields of the schema. Otherwise a packet
-	// may be without any field but addresses and protocol.
+	// Join makes one region of neighbours in which the same change of verdict is
+	// made by other rules: see Region.Olds.
+	Join bool
+	// Complete says that packets have all fields of the schema. Otherwise they have
+	// ports, TCP flags and ICMP types by their protocol, unless they are fragments,
+	// and may be without any other field but addresses and protocol.
 	Complete bool
 }
 
 // What Options are when they do not say.
 const (
 	DefaultSteps   int64 = 200_000_000
-	DefaultRegions       = 2_000_000
+	DefaultRegions       = 50_000
 	DefaultMemory  int64 = 1 << 30
 )
 
@@ -53,12 +64,17 @@ type Decision struct {
 	At rules.Place
 }
 
-// Region is a box of packets of which two functions say different things.
+// Region is a set of packets of which two functions say different things: a product
+// of sets of values.
 type Region struct {
-	// Conds are the conditions that the packets of the region meet, and no others,
-	// of Difference.Schema.
-	Conds    []rules.Cond
+	// Conds are the conditions that the packets of the region meet, and no others
+	// that are compared, of Difference.Schema.
+	Conds []rules.Cond
+	// Old and New are what is decided, and by which rules: of the witness.
 	Old, New Decision
+	// Olds and News are all rules that decide there, in order: up to 64 pairs of
+	// them. Without Options.Join it is one on each side.
+	Olds, News []rules.Place
 	// Tests are matches on which it depends besides: they hold, or do not where
 	// the text begins with "not ".
 	Tests []string
@@ -70,16 +86,15 @@ type Region struct {
 	Packets *big.Int
 	// Witness is a packet of the region.
 	Witness rules.Key
-
-	box  region.Box
-	a, b int32
 }
 
 // Change is a change of verdict, and how many packets it is about.
 type Change struct {
 	Old, New string
 	Regions  int
-	Packets  *big.Int
+	// Packets is the number of packets, and Perhaps that in regions which depend on
+	// tests.
+	Packets, Perhaps *big.Int
 }
 
 // Difference is how two functions differ.
@@ -88,8 +103,13 @@ type Difference struct {
 	Schema *rules.Schema
 	// Regions are disjoint, the largest first.
 	Regions []Region
+	// Left is the number of further regions that were not kept. They are in
+	// Changes.
+	Left int
 	// Changes sums the regions by what changes, the largest first.
 	Changes []Change
+	// Packets is the number of packets that were compared.
+	Packets *big.Int
 	// Partial is not nil when there may be more: the limit that was reached.
 	Partial error
 	// Boxes is the number of boxes that were looked at.
@@ -97,7 +117,7 @@ type Difference struct {
 }
 
 // Same reports whether the functions say the same of every packet.
-func (d *Difference) Same() bool { return len(d.Regions) == 0 && d.Partial == nil }
+func (d *Difference) Same() bool { return len(d.Changes) == 0 && d.Partial == nil }
 
 // Compare returns where two functions differ. It fails with ErrSchema, and with
 // the context's error; where a limit is reached the difference is Partial.
@@ -109,42 +129,78 @@ func Compare(ctx context.Context, old, new *Function, o Options) (*Difference, e
 	if err != nil {
 		return nil, err
 	}
-	d := &Difference{Schema: p.schema}
-	err = p.walk(ctx, &o, func(r Region) bool {
-		d.Regions = append(d.Regions, r)
-		return len(d.Regions) < o.Regions
+	d, _, err := p.difference(ctx, &o, nil)
+	return d, err
+}
+
+// difference walks all packets and keeps what differs, of the steps that visit
+// does not refuse. space is the number of packets in what was kept, with what is
+// opaque.
+func (p *pair) difference(ctx context.Context, o *Options, visit func(by pairOf) bool) (d *Difference, space *big.Int, err error) {
+	d = &Difference{Schema: p.schema, Packets: new(big.Int)}
+	c := newCells(p, o.Join, o.Regions)
+	err = p.walk(ctx, o, func(b region.Box, i, j int32) bool {
+		if by := p.steps(i, j); visit == nil || visit(by) {
+			c.add(b, by)
+		}
+		return true
 	}, &d.Boxes)
-	switch {
-	case errors.Is(err, region.ErrLimit):
-		d.Partial = fmt.Errorf("%w after %d boxes", rules.ErrLimit, d.Boxes)
-	case err != nil:
-		return nil, err
-	case len(d.Regions) >= o.Regions:
-		d.Partial = fmt.Errorf("%w: %d regions", rules.ErrLimit, o.Regions)
+	if d.Partial, err = p.limit(ctx, err, o, d.Boxes); err != nil {
+		return nil, nil, err
 	}
-	d.Regions = p.join(d.Regions)
-	p.finish(d)
-	return d, nil
+	c.finish()
+	for i := range c.list {
+		d.Regions = append(d.Regions, p.region(c.setsOf(&c.list[i]), c.list[i].who, c.count(&c.list[i])))
+	}
+	sort.SliceStable(d.Regions, func(i, j int) bool { return d.Regions[i].Packets.Cmp(d.Regions[j].Packets) > 0 })
+	d.Left, d.Changes = c.left, c.changes()
+	for i := range p.within {
+		sets := p.within[i].Sets()
+		ids := make([]int32, len(sets))
+		for k := range sets {
+			ids[k] = c.id(k, sets[k])
+		}
+		d.Packets.Add(d.Packets, p.made.count(sets, ids))
+	}
+	return d, c.space, nil
+}
+
+// limit tells limits, which make a result partial, from errors.
+func (p *pair) limit(ctx context.Context, err error, o *Options, boxes int64) (partial, failed error) {
+	switch {
+	case err == nil:
+		return nil, nil
+	case errors.Is(err, region.ErrLimit) && boxes > o.Steps:
+		return fmt.Errorf("%w: %d boxes", rules.ErrLimit, o.Steps), nil
+	case errors.Is(err, region.ErrLimit):
+		return fmt.Errorf("%w: %d bytes", rules.ErrLimit, o.Memory), nil
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+		return fmt.Errorf("%w: %v", rules.ErrLimit, o.Time), nil
+	}
+	return nil, err
 }
 
 // Each hands the regions of difference to visit as they are found: disjoint, and
-// neither merged nor in order. It returns nil when visit returns false, and
+// neither joined nor in order. It returns nil when visit returns false, and
 // rules.ErrLimit when a limit is reached. Conditions, packets and witness are
-// those of the schema that it returns.
+// those of the schema s.
 func Each(ctx context.Context, old, new *Function, o Options, visit func(s *rules.Schema, r Region) bool) error {
 	p, err := merge(old, new, &o)
 	if err != nil {
 		return err
 	}
+	c := newCells(p, false, o.Regions)
 	var boxes int64
-	err = p.walk(ctx, &o, func(r Region) bool {
-		p.describe(&r)
-		return visit(p.schema, r)
+	err = p.walk(ctx, &o, func(b region.Box, i, j int32) bool {
+		sets := b.Sets()
+		ids := make([]int32, len(sets))
+		for d := range sets {
+			ids[d] = c.id(d, sets[d])
+		}
+		return visit(p.schema, p.region(sets, []pairOf{p.steps(i, j)}, p.made.count(sets, ids)))
 	}, &boxes)
-	if errors.Is(err, region.ErrLimit) {
-		return fmt.Errorf("%w after %d boxes", rules.ErrLimit, boxes)
-	}
-	return err
+	partial, err := p.limit(ctx, err, &o, boxes)
+	return cmp.Or(err, partial)
 }
 
 // Constant returns the function that says the same of every packet of a schema.
@@ -158,12 +214,24 @@ type pair struct {
 	old, new *Function
 	seq      *region.Sequence
 	within   []region.Box
+	all      region.Box // what all packets that are compared have in common
+	made     *makeup
 	// steps of the items: of the old function and of the new one, -1: of the other
 	oldStep, newStep []int
+
+	// A query is about one verdict: all others are alike, and none.
+	about, none string
+
+	numbers  map[string]int32 // of verdicts
+	verdicts []string
 }
 
 // merge merges two functions.
-func merge(old, new *Function, o *Options) (*pair, error) {
+func merge(old, new *Function, o *Options) (*pair, error) { return mergeAbout(old, new, o, "", "") }
+
+// mergeAbout merges two functions for a question about one verdict; all others are
+// none.
+func mergeAbout(old, new *Function, o *Options, about, none string) (*pair, error) {
 	if o.Steps <= 0 {
 		o.Steps = DefaultSteps
 	}
@@ -177,11 +245,13 @@ func merge(old, new *Function, o *Options) (*pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pair{schema: s, old: old, new: new}
+	p := &pair{schema: s, old: old, new: new, about: about, none: none}
+	p.numbers = map[string]int32{}
 	oldConds, within := old.on(s)
 	newConds, more := new.on(s)
 	_, asked := (&Function{schema: old.schema, within: o.Within}).on(s)
-	within = slices.Concat(within, more, asked)
+	both := slices.Concat(within, more)
+	within = slices.Concat(both, asked)
 
 	x := region.NewSpace(s, func(field int) bool { return !o.Complete && mayLack(s.Field(field)) })
 	x.Note(within)
@@ -197,8 +267,15 @@ func merge(old, new *Function, o *Options) (*pair, error) {
 		return out
 	}
 	pairs := align(contents(old, oldConds), contents(new, newConds))
+	headers := !o.Complete && noteHeaders(x)
 	x.Freeze()
+	p.made = newMakeup(x, headers)
+	p.made.complete = o.Complete
 	p.seq = region.NewSequence(x)
+	p.all = x.All()
+	if pieces, err := x.Pieces(both); err == nil && len(pieces) == 1 && pieces[0].Unions == nil {
+		p.all = pieces[0].Hull
+	}
 	pieces, err := x.Pieces(within)
 	if err != nil {
 		return nil, err
@@ -257,14 +334,11 @@ func common(a, b *rules.Schema) (*rules.Schema, error) {
 // the old function the same one of the new, or -1.
 func (p *pair) lay(pairs []int, oldConds, newConds [][]rules.Cond) error {
 	x := p.seq.Space
-	values := map[string]int32{}
 	value := func(v string) int32 {
-		n, ok := values[v]
-		if !ok {
-			n = int32(len(values))
-			values[v] = n
+		if p.about != "" && v != p.about {
+			v = p.none
 		}
-		return n
+		return p.number(v)
 	}
 	p.seq.EndA, p.seq.EndB = value(p.old.end), value(p.new.end)
 	// The order first: steps of the new function alone in front of the next shared one.
@@ -344,34 +418,101 @@ func (p *pair) lay(pairs []int, oldConds, newConds [][]rules.Cond) error {
 	return nil
 }
 
+// number numbers a verdict.
+func (p *pair) number(v string) int32 {
+	n, ok := p.numbers[v]
+	if !ok {
+		n = int32(len(p.verdicts))
+		p.numbers[v] = n
+		p.verdicts = append(p.verdicts, v)
+	}
+	return n
+}
+
 // walk walks all packets that the comparison is about.
-func (p *pair) walk(ctx context.Context, o *Options, visit func(Region) bool, boxes *int64) error {
-	x := p.seq.Space
+func (p *pair) walk(ctx context.Context, o *Options, leaf region.Leaf, boxes *int64) error {
+	if o.Time > 0 {
+		var done context.CancelFunc
+		ctx, done = context.WithTimeout(ctx, o.Time)
+		defer done()
+	}
+	on := true
 	for _, w := range p.within {
 		meeting := p.seq.Meeting(w, 0, len(p.seq.Items))
-		n, err := p.seq.Walk(ctx, w, meeting, region.Question{Limits: region.Limits{Steps: o.Steps, Held: o.Memory / 8}}, func(b region.Box, i, j int32) bool {
-			if !x.Feasible(b) {
-				return true
+		n, err := p.seq.Walk(ctx, w, meeting, region.Question{Limits: region.Limits{Steps: max(1, o.Steps-*boxes), Held: o.Memory / 8}}, func(b region.Box, i, j int32) bool {
+			if p.made.some(b) {
+				on = leaf(b, i, j)
 			}
-			return visit(Region{box: slices.Clone(b), a: i, b: j})
+			return on
 		})
 		*boxes += n
-		if err != nil {
+		if err != nil || !on {
 			return err
 		}
 	}
 	return nil
 }
 
-// describe fills in a region from its box and the items that decide.
-func (p *pair) describe(r *Region) {
+// steps returns the steps of the items that decide.
+func (p *pair) steps(i, j int32) pairOf {
+	by := pairOf{-1, -1}
+	if i >= 0 {
+		by.a = int32(p.oldStep[i])
+	}
+	if j >= 0 {
+		by.b = int32(p.newStep[j])
+	}
+	return by
+}
+
+// sizeOf tells sets of a dimension apart by size: about the number of values.
+func (p *pair) sizeOf(d int, set []region.Span) float64 {
 	x := p.seq.Space
-	r.Conds = x.Conds(r.box)
-	r.Packets = x.Count(r.box)
-	r.Witness, _ = x.Witness(r.box)
-	r.Old = decision(p.old, p.oldStep, r.a)
-	r.New = decision(p.new, p.newStep, r.b)
-	texts, holds := x.Opaques(r.box)
+	if _, ok := x.Kind(d); !ok {
+		return float64(len(set))
+	}
+	n := 0.0
+	for _, s := range set {
+		n += x.Width(d, s)
+	}
+	return max(n, 1)
+}
+
+// joinOrder returns the dimensions in the order in which regions are joined: what
+// reads best as a union first.
+func (p *pair) joinOrder() []int {
+	x := p.seq.Space
+	rank := func(d int) int {
+		switch kind, ok := x.Kind(d); {
+		case !ok:
+			return 0
+		case kind == rules.IPv4 || kind == rules.IPv6 || kind == rules.IP:
+			return 2
+		}
+		return 1
+	}
+	dims := make([]int, x.Dims())
+	for d := range dims {
+		dims[d] = d
+	}
+	slices.SortStableFunc(dims, func(a, b int) int { return cmp.Compare(rank(a), rank(b)) })
+	return dims
+}
+
+// region describes the sets in which the steps decide.
+func (p *pair) region(sets region.Sets, who []pairOf, packets *big.Int) Region {
+	x := p.seq.Space
+	r := Region{Conds: x.SetConds(sets, p.all), Packets: packets, Witness: p.made.witness(sets)}
+	by := who[0]
+	if len(who) > 1 {
+		by = p.steps(p.seq.Decide(x.PointOf(r.Witness, func(d int) uint32 { return sets[d][0].Lo })))
+	}
+	r.Old, r.New = p.old.decision(by.a), p.new.decision(by.b)
+	for _, w := range who {
+		r.Olds, r.News = append(r.Olds, p.old.decision(w.a).At), append(r.News, p.new.decision(w.b).At)
+	}
+	r.Olds, r.News = distinct(r.Olds), distinct(r.News)
+	texts, holds := x.OpaqueSets(sets)
 	for i, t := range texts {
 		text, isVague := strings.CutPrefix(t, vague)
 		r.Unknown = r.Unknown || isVague
@@ -380,40 +521,30 @@ func (p *pair) describe(r *Region) {
 		}
 		r.Tests = append(r.Tests, text)
 	}
+	return r
 }
 
-func decision(f *Function, steps []int, item int32) Decision {
-	if item < 0 {
+// distinct returns the places in order, each once; policies last.
+func distinct(in []rules.Place) []rules.Place {
+	slices.SortFunc(in, func(a, b rules.Place) int {
+		return cmp.Or(cmp.Compare(btoi(a.Rule < 0), btoi(b.Rule < 0)), cmp.Compare(a.Chain, b.Chain), cmp.Compare(a.Rule, b.Rule))
+	})
+	return slices.Compact(in)
+}
+
+// says returns the verdict of a step, or that of none.
+func (f *Function) says(step int32) string {
+	if step < 0 {
+		return f.end
+	}
+	return f.steps[step].verdict
+}
+
+// decision returns what a step decides.
+func (f *Function) decision(step int32) Decision {
+	if step < 0 {
 		return Decision{f.end, rules.Place{Rule: -1}}
 	}
-	s := &f.steps[steps[item]]
+	s := &f.steps[step]
 	return Decision{s.verdict, s.at}
-}
-
-// finish fills in the regions, puts them in order and sums them up.
-func (p *pair) finish(d *Difference) {
-	sums := map[[2]string]*Change{}
-	for i := range d.Regions {
-		r := &d.Regions[i]
-		p.describe(r)
-		key := [2]string{r.Old.Verdict, r.New.Verdict}
-		c := sums[key]
-		if c == nil {
-			c = &Change{Old: key[0], New: key[1], Packets: new(big.Int)}
-			sums[key] = c
-		}
-		c.Regions++
-		c.Packets.Add(c.Packets, r.Packets)
-	}
-	sort.SliceStable(d.Regions, func(i, j int) bool { return d.Regions[i].Packets.Cmp(d.Regions[j].Packets) > 0 })
-	for _, c := range sums {
-		d.Changes = append(d.Changes, *c)
-	}
-	sort.Slice(d.Changes, func(i, j int) bool {
-		a, b := d.Changes[i], d.Changes[j]
-		if c := a.Packets.Cmp(b.Packets); c != 0 {
-			return c > 0
-		}
-		return a.Old+"\x00"+a.New < b.Old+"\x00"+b.New
-	})
 }

@@ -1,0 +1,353 @@
+package policy
+
+// Keeping the boxes of a walk: joined as they come, so that a million of them are
+// as many regions as one wants to read. What is not kept is still counted.
+
+import (
+	"cmp"
+	"math"
+	"math/big"
+	"slices"
+	"sort"
+
+	"github.com/hipac-go/classifier/hipac/internal/region"
+)
+
+const (
+	// maxSpans bounds the spans of a set that joining makes: more are not read.
+	maxSpans = 64
+	// maxPairs bounds the pairs of rules that a region names.
+	maxPairs = 64
+)
+
+// pairOf is the two steps that decide somewhere, -1 where none does; or the numbers
+// of what they decide.
+type pairOf struct{ a, b int32 }
+
+// cell is a product of sets in which the same class of decisions is made.
+type cell struct {
+	class int32
+	sets  []int32 // by dimension, see cells.sets
+	who   []pairOf
+}
+
+// cells keeps cells.
+type cells struct {
+	p       *pair
+	byValue bool // what is decided is a class, whoever does
+	keep    int
+	list    []cell
+
+	classes map[pairOf]int32
+	values  []pairOf // of classes: what is decided on both sides
+
+	ids  []map[string]int32 // by dimension: numbers of sets
+	sets [][][]region.Span
+	size [][]float64 // by dimension and set, about how many packets
+
+	last  region.Box // the box that grows, not in list yet
+	by    pairOf
+	any   bool
+	sums  map[pairOf]*Change // by value: of cells that are not in list any more
+	space *big.Int           // opaque and all, of what is not in list any more
+	left  int
+}
+
+func newCells(p *pair, byValue bool, keep int) *cells {
+	dims := p.seq.Space.Dims()
+	c := &cells{p: p, byValue: byValue, keep: keep, classes: map[pairOf]int32{}, sums: map[pairOf]*Change{}, space: new(big.Int)}
+	c.ids, c.sets, c.size = make([]map[string]int32, dims), make([][][]region.Span, dims), make([][]float64, dims)
+	for d := range dims {
+		c.ids[d] = map[string]int32{}
+	}
+	return c
+}
+
+// value is what the steps decide.
+func (c *cells) value(by pairOf) pairOf {
+	return pairOf{c.p.number(c.p.old.says(by.a)), c.p.number(c.p.new.says(by.b))}
+}
+
+// class numbers what is decided, and unless that is enough who does.
+func (c *cells) class(by pairOf) int32 {
+	key, v := by, c.value(by)
+	if c.byValue {
+		key = v
+	}
+	n, ok := c.classes[key]
+	if !ok {
+		n = int32(len(c.values))
+		c.classes[key] = n
+		c.values = append(c.values, v)
+	}
+	return n
+}
+
+// id numbers a set of a dimension.
+func (c *cells) id(d int, set []region.Span) int32 {
+	var room [64]byte
+	key := room[:0]
+	for _, s := range set {
+		key = append(key, byte(s.Lo), byte(s.Lo>>8), byte(s.Lo>>16), byte(s.Lo>>24), byte(s.Hi), byte(s.Hi>>8), byte(s.Hi>>16), byte(s.Hi>>24))
+	}
+	n, ok := c.ids[d][string(key)]
+	if !ok {
+		n = int32(len(c.sets[d]))
+		c.ids[d][string(key)] = n
+		c.sets[d] = append(c.sets[d], slices.Clone(set))
+		c.size[d] = append(c.size[d], c.p.sizeOf(d, set))
+	}
+	return n
+}
+
+// add takes a box. Boxes that are cut apart come one after the other, and are
+// joined at once.
+func (c *cells) add(b region.Box, by pairOf) {
+	if c.any && by == c.by && c.grow(b) {
+		return
+	}
+	c.flush()
+	c.last, c.by, c.any = append(c.last[:0], b...), by, true
+}
+
+// grow makes the last box one with b, if they are one.
+func (c *cells) grow(b region.Box) bool {
+	at := -1
+	for d := range b {
+		if c.last[d] == b[d] {
+			continue
+		}
+		if at >= 0 || c.last[d].Hi+1 != b[d].Lo {
+			return false
+		}
+		at = d
+	}
+	if at >= 0 {
+		c.last[at].Hi = b[at].Hi
+	}
+	return true
+}
+
+// flush puts the box that grew into the list.
+func (c *cells) flush() {
+	if !c.any {
+		return
+	}
+	c.any = false
+	x := cell{class: c.class(c.by), sets: make([]int32, len(c.last)), who: []pairOf{c.by}}
+	for d, s := range c.last {
+		x.sets[d] = c.id(d, []region.Span{s})
+	}
+	c.list = append(c.list, x)
+	if len(c.list) >= 2*c.keep+1<<12 {
+		c.join(false)
+		c.trim(c.keep + c.keep/2)
+	}
+}
+
+// finish ends the taking of boxes.
+func (c *cells) finish() {
+	c.flush()
+	c.join(true)
+	c.trim(c.keep)
+}
+
+// trim keeps the n largest cells, and counts the others.
+func (c *cells) trim(n int) {
+	if len(c.list) <= n {
+		return
+	}
+	weights := make([]float64, len(c.list))
+	order := make([]int32, len(c.list))
+	for i := range c.list {
+		order[i] = int32(i)
+		for d, id := range c.list[i].sets {
+			weights[i] += math.Log2(c.size[d][id])
+		}
+	}
+	slices.SortFunc(order, func(i, j int32) int {
+		return cmp.Or(cmp.Compare(weights[j], weights[i]), cmp.Compare(i, j))
+	})
+	kept := make([]cell, n)
+	for k, i := range order[:n] {
+		kept[k] = c.list[i]
+	}
+	for _, i := range order[n:] {
+		c.count(&c.list[i])
+		c.left++
+	}
+	c.list = kept
+	// Sets that nobody has any more.
+	for d := range c.ids {
+		if len(c.sets[d]) > 4*n+1024 {
+			c.renumber(d)
+		}
+	}
+}
+
+// renumber forgets the sets of a dimension that no cell has.
+func (c *cells) renumber(d int) {
+	old := c.sets[d]
+	c.ids[d], c.sets[d], c.size[d] = map[string]int32{}, nil, nil
+	for i := range c.list {
+		c.list[i].sets[d] = c.id(d, old[c.list[i].sets[d]])
+	}
+	clear(c.p.made.memo)
+	clear(c.p.made.single)
+}
+
+// setsOf returns the sets of a cell.
+func (c *cells) setsOf(x *cell) region.Sets {
+	out := make(region.Sets, len(x.sets))
+	for d, id := range x.sets {
+		out[d] = c.sets[d][id]
+	}
+	return out
+}
+
+// count adds a cell to the sums, and returns its packets.
+func (c *cells) count(x *cell) *big.Int {
+	sets := c.setsOf(x)
+	n := c.p.made.count(sets, x.sets)
+	v := c.values[x.class]
+	sum := c.sums[v]
+	if sum == nil {
+		sum = &Change{Packets: new(big.Int), Perhaps: new(big.Int)}
+		c.sums[v] = sum
+	}
+	sum.Regions++
+	free, tested := 0, false
+	for d, set := range sets {
+		if c.p.seq.Space.IsOpaque(d) {
+			if len(set) == 1 && set[0].Lo == set[0].Hi {
+				tested = true
+			} else {
+				free++
+			}
+		}
+	}
+	if tested {
+		sum.Perhaps.Add(sum.Perhaps, n)
+	} else {
+		sum.Packets.Add(sum.Packets, n)
+	}
+	c.space.Add(c.space, new(big.Int).Lsh(n, uint(free)))
+	return n
+}
+
+// join joins cells: those that touch, and in the end all that are alike but for
+// one dimension, up to maxSpans. It takes O(n log n) for each dimension of a few
+// rounds.
+func (c *cells) join(all bool) {
+	dims := c.p.joinOrder()
+	for touching := true; ; {
+		before := len(c.list)
+		for _, d := range dims {
+			c.joinAlong(d, touching)
+		}
+		switch {
+		case len(c.list) < before-before/100:
+		case touching && all:
+			touching = false
+		default:
+			return
+		}
+		if !all {
+			return
+		}
+	}
+}
+
+// joinAlong joins the cells that are alike but for dimension d.
+func (c *cells) joinAlong(d int, touching bool) {
+	type entry struct {
+		hash uint64
+		lo   uint32
+		i    int32
+	}
+	order := make([]entry, len(c.list))
+	for i := range c.list {
+		x := &c.list[i]
+		h := mix(uint64(x.class) + 1)
+		for e, id := range x.sets {
+			if e != d {
+				h = mix(h ^ uint64(id))
+			}
+		}
+		order[i] = entry{h, c.sets[d][x.sets[d]][0].Lo, int32(i)}
+	}
+	slices.SortFunc(order, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.lo, b.lo), cmp.Compare(a.i, b.i))
+	})
+	gone := make([]bool, len(c.list))
+	for k := 0; k < len(order); {
+		head := k
+		x := &c.list[order[head].i]
+		set := c.sets[d][x.sets[d]]
+		k++
+		for ; k < len(order) && order[k].hash == order[head].hash; k++ {
+			y := &c.list[order[k].i]
+			if !c.alike(x, y, d) {
+				break
+			}
+			more := c.sets[d][y.sets[d]]
+			if touching && (len(set) > 1 || len(more) > 1 || set[0].Hi+1 != more[0].Lo) {
+				break
+			}
+			if len(set)+len(more) > maxSpans {
+				break
+			}
+			set = normal(slices.Concat(set, more))
+			for _, w := range y.who {
+				if len(x.who) < maxPairs && !slices.Contains(x.who, w) {
+					x.who = append(x.who[:len(x.who):len(x.who)], w)
+				}
+			}
+			gone[order[k].i] = true
+		}
+		if k > head+1 {
+			x.sets[d] = c.id(d, set)
+		}
+	}
+	kept := c.list[:0]
+	for i := range c.list {
+		if !gone[i] {
+			kept = append(kept, c.list[i])
+		}
+	}
+	c.list = kept
+}
+
+func (c *cells) alike(x, y *cell, d int) bool {
+	if x.class != y.class {
+		return false
+	}
+	for e := range x.sets {
+		if e != d && x.sets[e] != y.sets[e] {
+			return false
+		}
+	}
+	return true
+}
+
+// mix is the finalizer of splitmix64 (G. Steele, D. Lea, C. Flood: Fast Splittable
+// Pseudorandom Number Generators, OOPSLA 2014).
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// changes returns the sums of what changes, the largest first.
+func (c *cells) changes() (out []Change) {
+	for v, sum := range c.sums {
+		sum.Old, sum.New = c.p.verdicts[v.a], c.p.verdicts[v.b]
+		out = append(out, *sum)
+	}
+	sort.Slice(out, func(i, j int) bool {
+		a, b := &out[i], &out[j]
+		return cmp.Or(b.Packets.Cmp(a.Packets), b.Perhaps.Cmp(a.Perhaps), cmp.Compare(a.Old, b.Old), cmp.Compare(a.New, b.New)) < 0
+	})
+	return out
+}
