@@ -8,11 +8,13 @@
 package chains
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/saved"
 )
 
 // Answerer answers about one table. It is for one goroutine.
@@ -55,6 +57,7 @@ func All() []Way {
 		Compiled("compiled, index", hipac.Options{Engine: hipac.Index}),
 		{"compiled, along a path", alongPath},
 		{"compiled, traced", traced},
+		{"compiled, saved and loaded", stored},
 		{"live", func(t *rules.Table) (*Answerer, error) {
 			v, err := newLive(t, false)
 			return fromLive(v, t, err)
@@ -74,12 +77,17 @@ func Compiled(name string, o hipac.Options) Way {
 		if err != nil {
 			return nil, err
 		}
-		return &Answerer{Run: c.Run, Alone: func(p rules.Subject, chain int) rules.Result {
-			if _, more := p.(*Packet); more {
-				return c.Run(p, chain, nil)
-			}
-			return c.Evaluate(p.Key(), chain)
-		}}, nil
+		return fromTable(c), nil
+	}}
+}
+
+// fromTable returns a compiled table as an Answerer.
+func fromTable(c *hipac.Table) *Answerer {
+	return &Answerer{Run: c.Run, Alone: func(p rules.Subject, chain int) rules.Result {
+		if _, more := p.(*Packet); more {
+			return c.Run(p, chain, nil)
+		}
+		return c.Evaluate(p.Key(), chain)
 	}}
 }
 
@@ -100,6 +108,31 @@ func alongPath(t *rules.Table) (*Answerer, error) {
 	return &Answerer{Run: func(p rules.Subject, chain int, executed func(rules.Place)) rules.Result {
 		return outcome(func(o *rules.Observer) { c.Run(p, rules.Path{{Table: t, Chain: chain}}, o) }, executed)
 	}}, nil
+}
+
+// stored saves the compiled table and loads it.
+func stored(t *rules.Table) (*Answerer, error) {
+	c, err := hipac.BuildTables(context.Background(), []*rules.Table{t}, nil)
+	if err != nil {
+		return nil, err
+	}
+	w := saved.NewWriter(saved.KindTables)
+	if err := c.AddTo(w); err != nil {
+		return nil, err
+	}
+	var file bytes.Buffer
+	if _, err := w.WriteTo(&file); err != nil {
+		return nil, err
+	}
+	f, err := saved.Parse(file.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	again, err := hipac.LoadTables(f, []*rules.Table{t})
+	if err != nil {
+		return nil, err
+	}
+	return fromTable(again.Table(t)), nil
 }
 
 // traced takes the rules executed and the result from a trace that tells all.
