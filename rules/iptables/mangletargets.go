@@ -116,7 +116,7 @@ var mangleTargets = []module{
 		{name: "set-dscp-class", words: 1, help: "class", form: Form{Kind: "enum", Syntax: "CLASS", Symbols: dscpClassNames}, parse: parseSetDSCPClass},
 	}},
 	{kind: "target", name: "ECN", summary: "change the bits of congestion notification", mayDrop: true, family: 4, modelled: true, tables: mangleTables, needs: needAny,
-		writes: []string{"ecn", "tos", "tcpflags"}, finish: finishECNTarget, options: []option{
+		writes: []string{"ecn", "tos", "tcpflags", "ecnflags"}, finish: finishECNTarget, options: []option{
 			{name: "ecn-tcp-remove", protos: []uint8{protoTCP}, excludes: []string{"ecn-tcp-ece", "ecn-tcp-cwr"}, help: "clear ECE and CWR of the TCP header", parse: func(a *argument) error {
 				dataOf[ecn](a.m).ECN = xt.ECN{TCPMask: 0xc0}
 				return nil
