@@ -23,6 +23,23 @@ type Function struct {
 	end    string
 	within []rules.Cond // the packets that it is asked about
 	rules  int          // rules that may decide
+	ways   []way        // every rule, for each way to come to it, in order; of a list, or marked
+	table  *rules.Table // nil: of a list
+	entry  int          // the chain of the table
+	plain  bool         // the verdicts are the rules' contents
+	// unmodelled are the texts of what rules ask that nobody knows.
+	unmodelled map[string]bool
+}
+
+// way is a rule, where it is come to in one of the ways.
+type way struct {
+	at       rules.Place
+	from, to int32 // its steps, and those of the chains that it calls
+	kind     rules.ActionKind
+	effect   bool // it does something besides, or what it calls does
+	unsure   bool // it asks for something with a memory, or not modelled
+	conds    []rules.Cond
+	tests    []string
 }
 
 // step is a rule, or one way to come to it.
@@ -41,15 +58,21 @@ type step struct {
 // value by content, so that only equal rules decide the same. Rules marked Continue
 // decide nothing. What no rule decides is end.
 func OfList[T any](l *rules.List[T], verdict func(position int) string, end string) *Function {
-	f := &Function{schema: l.Schema(), end: end}
+	f := &Function{schema: l.Schema(), end: end, plain: verdict == nil}
 	for i, r := range l.All() {
-		if r.Continue {
-			continue
-		}
 		s := step{conds: r.Conds, at: rules.Place{Rule: i}}
 		if r.Unknown != "" {
 			s.tests = []string{vague + r.Unknown}
+			f.isUnmodelled(r.Unknown)
 		}
+		n := int32(len(f.steps))
+		w := way{at: s.at, from: n, to: n, effect: r.Continue, unsure: s.tests != nil, conds: r.Conds, tests: s.tests}
+		if r.Continue {
+			f.ways = append(f.ways, w)
+			continue
+		}
+		w.kind, w.to = rules.Decide, n+1
+		f.ways = append(f.ways, w)
 		if verdict != nil {
 			s.verdict = verdict(i)
 		} else {
@@ -65,12 +88,16 @@ func OfList[T any](l *rules.List[T], verdict func(position int) string, end stri
 // that enter the table there. Its verdicts are those of rules.Verdict as words;
 // NONE where nothing decides. It fails with rules.ErrLimit where the chains, laid
 // out, are more than two million steps.
-func OfChain(t *rules.Table, chain int) (*Function, error) {
+func OfChain(t *rules.Table, chain int) (*Function, error) { return ofChain(t, chain, false) }
+
+// ofChain is OfChain. marked: with the ways to rules, and steps that do nothing for
+// the rules that have none, so that each rule has a place of its own.
+func ofChain(t *rules.Table, chain int, marked bool) (*Function, error) {
 	if chain < 0 || chain >= len(t.Chains) {
 		return nil, fmt.Errorf("table %s has no chain %d", t.Name, chain)
 	}
-	f := &Function{schema: t.Schema, end: word(t.Chains[chain].Policy), within: family(t)}
-	l := layout{t: t, f: f, times: map[string]int{}}
+	f := &Function{schema: t.Schema, end: word(t.Chains[chain].Policy), within: family(t), table: t, entry: chain}
+	l := layout{t: t, f: f, marked: marked, times: map[string]int{}}
 	if err := l.chain(chain, nil, nil); err != nil {
 		return nil, err
 	}
@@ -78,6 +105,25 @@ func OfChain(t *rules.Table, chain int) (*Function, error) {
 		f.rules += t.Chains[i].Rules.Len()
 	}
 	return f, nil
+}
+
+// OfTable returns the functions of the chains that packets enter the table at.
+func OfTable(t *rules.Table) (out []*Function, err error) {
+	for _, c := range t.Roots() {
+		f, err := OfChain(t, c)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, f)
+	}
+	return out, nil
+}
+
+func (f *Function) isUnmodelled(text string) {
+	if f.unmodelled == nil {
+		f.unmodelled = map[string]bool{}
+	}
+	f.unmodelled[vague+text] = true
 }
 
 // word returns a verdict as regions name it.
@@ -115,6 +161,7 @@ func family(t *rules.Table) (out []rules.Cond) {
 type layout struct {
 	t       *rules.Table
 	f       *Function
+	marked  bool
 	times   map[string]int // how often a test with a memory came so far
 	changed []string       // fields that a rule so far may have changed
 	depth   int
@@ -133,12 +180,17 @@ func (l *layout) chain(chain int, conds []rules.Cond, tests []string) error {
 			return fmt.Errorf("%w: the chains are more than %d rules where they are called", rules.ErrLimit, maxSteps)
 		}
 		a := &r.Value
+		at, from, mark := rules.Place{Chain: chain, Rule: i}, int32(len(l.f.steps)), len(l.f.ways)
+		if l.marked {
+			l.f.ways = append(l.f.ways, way{})
+		}
 		mine, more := l.conds(conds, r.Conds)
-		also := append(append(append([]string(nil), tests...), more...), l.tests(r, mine, tests, rules.Place{Chain: chain, Rule: i})...)
+		also := append(append(append([]string(nil), tests...), more...), l.tests(r, mine, tests, at)...)
 		if r.Unknown != "" {
 			also = append(also, vague+r.Unknown)
+			l.f.isUnmodelled(r.Unknown)
 		}
-		s := step{conds: mine, tests: also, at: rules.Place{Chain: chain, Rule: i}, note: a.Text}
+		s := step{conds: mine, tests: also, at: at, note: a.Text}
 		switch a.Kind {
 		case rules.Decide:
 			s.verdict = word(a.Verdict)
@@ -157,6 +209,9 @@ func (l *layout) chain(chain int, conds []rules.Cond, tests []string) error {
 				l.f.steps = append(l.f.steps, s)
 			}
 		}
+		if l.marked {
+			l.mark(way{at: at, from: from, kind: a.Kind, effect: effect(a.Ext), conds: mine, tests: also}, mark)
+		}
 		if a.Ext.Changes() {
 			l.changed = append(l.changed, a.Ext.Writes...)
 		}
@@ -165,6 +220,35 @@ func (l *layout) chain(chain int, conds []rules.Cond, tests []string) error {
 		l.f.steps[i].next = len(l.f.steps)
 	}
 	return nil
+}
+
+// effect reports whether a rule does more than to decide: it changes the packet,
+// leaves a note, or asking it changes what others see.
+func effect(e *rules.Extension) bool {
+	if e == nil {
+		return false
+	}
+	for _, t := range e.Tests {
+		if t.Stateful || t.Changes || t.Drops {
+			return true
+		}
+	}
+	return e.Target != nil || e.Changes()
+}
+
+// mark takes note of the way to a rule, whose number is mark.
+func (l *layout) mark(w way, mark int) {
+	if w.from == int32(len(l.f.steps)) {
+		l.f.steps = append(l.f.steps, step{conds: w.conds, tests: w.tests, skip: true, next: int(w.from) + 1, at: w.at})
+	}
+	w.to = int32(len(l.f.steps))
+	for _, t := range w.tests {
+		w.unsure = w.unsure || strings.HasPrefix(t, vague)
+	}
+	for k := mark + 1; k < len(l.f.ways); k++ {
+		w.effect = w.effect || l.f.ways[k].effect
+	}
+	l.f.ways[mark] = w
 }
 
 // vague marks a test whose answer is no function of the packet.

@@ -18,6 +18,8 @@ type hulls struct {
 	dims   int
 	order  []int32
 	levels [][]Span
+	// least has for each box of levels the first of the boxes that it is around.
+	least [][]int32
 }
 
 // newHulls packs the boxes.
@@ -39,10 +41,15 @@ func newHulls(dims int, boxes []Span) hulls {
 	for _, i := range t.order {
 		level = append(level, boxes[int(i)*dims:][:dims]...)
 	}
-	t.levels = append(t.levels, level)
+	t.levels, t.least = append(t.levels, level), append(t.least, t.order)
 	for len(level) > dims {
 		level = around(level, dims)
-		t.levels = append(t.levels, level)
+		below := t.least[len(t.least)-1]
+		var least []int32
+		for part := range slices.Chunk(below, fanout) {
+			least = append(least, slices.Min(part))
+		}
+		t.levels, t.least = append(t.levels, level), append(t.least, least)
 	}
 	return t
 }
@@ -116,6 +123,9 @@ func (t *hulls) meeting(b Box, from, to int32, out []int32) []int32 {
 		boxes := t.levels[level]
 	next:
 		for i := first; i < min(len(boxes)/t.dims, first+fanout); i++ {
+			if t.least[level][i] >= to {
+				continue
+			}
 			for d, s := range boxes[i*t.dims:][:t.dims] {
 				if s.Lo > b[d].Hi || s.Hi < b[d].Lo {
 					continue next

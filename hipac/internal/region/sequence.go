@@ -40,6 +40,7 @@ type Sequence struct {
 	hulls  []Span // of item i: hulls[i*dims : (i+1)*dims]
 	unions [][]Union
 	tree   hulls
+	skips  bool // some item has a Next
 }
 
 // NewSequence returns an empty sequence.
@@ -63,6 +64,7 @@ func (q *Sequence) Finish() {
 	for len(q.unions) < len(q.Items) {
 		q.unions = append(q.unions, nil)
 	}
+	q.skips = slices.ContainsFunc(q.Items, func(it Item) bool { return it.Next != 0 })
 	q.tree = newHulls(q.Space.Dims(), q.hulls)
 }
 

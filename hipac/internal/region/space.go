@@ -122,6 +122,22 @@ func (x *Space) Opaque(text string) {
 	}
 }
 
+// OpaqueDim returns the dimension of a text that Opaque was given.
+func (x *Space) OpaqueDim(text string) (int, bool) {
+	d, ok := x.opaque[text]
+	return d, ok
+}
+
+// Bits reports whether some boxes hold no packet: see Feasible.
+func (x *Space) Bits() bool {
+	for _, d := range x.bits {
+		if len(d) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // Freeze ends the noting.
 func (x *Space) Freeze() {
 	for i := range x.dims {

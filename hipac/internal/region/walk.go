@@ -29,6 +29,9 @@ type Question struct {
 	// Without are items that are in side A alone, although the sequence has them
 	// on both: from Without[0] up to before Without[1].
 	Without [2]int32
+	// Out, where it is not nil, says for each item whether it is in side A alone,
+	// as those of Without are.
+	Out []bool
 	// Alone gives the items of Without a value that nothing else has, so that the
 	// sides differ wherever one of them decides.
 	Alone bool
@@ -80,7 +83,7 @@ type walker struct {
 
 // side returns the side of item i in this question.
 func (w *walker) side(i int32) Side {
-	if i >= w.ask.Without[0] && i < w.ask.Without[1] {
+	if i >= w.ask.Without[0] && i < w.ask.Without[1] || w.ask.Out != nil && w.ask.Out[i] {
 		return OnlyA
 	}
 	return w.q.Items[i].Side
