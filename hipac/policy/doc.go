@@ -6,7 +6,8 @@
 // chain of a table with all that it calls. Compare finds the packets of which two
 // functions say different things, as regions: disjoint boxes, with the rules that
 // decide there, one packet of each, and how many there are. Query does the same
-// for a function and a verdict.
+// for a function and a verdict. Lint finds the rules that can never decide, that
+// could go, or be one.
 //
 // The answers are exact over the fields of packets. Matches that are no
 // conditions on fields (limit, owner, a set) are taken as something that holds or
@@ -20,4 +21,6 @@
 //	cells.go     fewer, larger regions
 //	packets.go   the packets there are: headers and protocols; witnesses
 //	query.go     what a rule set says of some packets
+//	lint.go      findings about rules
+//	lintmodel.go, lintreach.go, lintredundant.go, lintpairs.go  how they are found
 package policy

@@ -298,11 +298,6 @@ func (l *lint) subjects() {
 
 func (l *lint) subject(at rules.Place) *subject { return &l.all[l.index[at.Chain][at.Rule]] }
 
-// subjectOf returns the rule of an item.
-func (l *lint) subjectOf(fn int32, item int32) *subject {
-	return l.subject(l.fs[fn].steps[l.stepOf[fn][item]].at)
-}
-
 // span returns the positions of a way's items: from, and before to.
 func (l *lint) span(w wayRef) (from, to int) {
 	x := &l.fs[w.fn].ways[w.way]

@@ -365,9 +365,9 @@ func (l *lint) takesAll(s *subject) bool {
 func (l *lint) chains() error {
 	t := l.fs[0].table
 	entered := []bool{true}
-	called := []bool{false}
 	if t != nil {
-		entered, called = make([]bool, len(t.Chains)), make([]bool, len(t.Chains))
+		entered = make([]bool, len(t.Chains))
+		called := make([]bool, len(t.Chains))
 		for _, f := range l.fs {
 			entered[f.entry] = true
 		}

@@ -51,7 +51,7 @@ func drawConds(rng *rand.Rand, s *rules.Schema) (out []rules.Cond) {
 		case 3:
 			mask := rng.Uint64N(top + 1)
 			if s.Field(f).Bits > enumerated { // few bits
-				mask &= 1<<rng.IntN(9) | 1<<rng.IntN(9)
+				mask &= 1<<rng.IntN(9) | 1<<rng.IntN(8)
 			}
 			c = rules.Masked(f, rules.U64(rng.Uint64()&mask), rules.U64(mask))
 			if rng.IntN(2) == 0 {
