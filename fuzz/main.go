@@ -1,7 +1,7 @@
 // Command fuzz looks for wrong answers for as long as asked: it draws rules and
 // packets, asks everything that answers, and compares.
 //
-//	go run ./fuzz --minutes 10 [--rules FILE] [--seed N] [--kernel]
+//	go run ./fuzz --minutes 10 [--rules FILE] [--seed N] [--kernel] [--peers]
 //
 // What it does is in package fuzz/exercises: random lists, generated sets and
 // mutations of them, tables of chains, small worlds, cells, relations, histories of
@@ -48,6 +48,7 @@ type cli struct {
 	Minutes float64  `default:"1" placeholder:"N" help:"How long (default 1); fractions are allowed. The run ends within 5 seconds of that time."`
 	Seed    uint64   `placeholder:"N" help:"What is drawn depends on it; printed when it is not given."`
 	Kernel  bool     `help:"Compare with the running kernel too, where that is possible (Linux, root)."`
+	Peers   bool     `help:"Compare with classifiers of other projects too, where they can be built (bench/peers); the first time that takes minutes."`
 	Out     string   `placeholder:"DIR" help:"Where to write differences (default: fuzz/testdata/regress within the repository, else the current directory)."`
 	Only    string   `placeholder:"TEXT" help:"Only the exercises whose names have the text in them."`
 	First   bool     `help:"End with the first difference."`
@@ -116,7 +117,8 @@ func (c *cli) Run(a *app) error {
 	if c.Replay != nil {
 		return a.replay(c.Replay)
 	}
-	all, skipped, err := c.exercises(a)
+	all, skipped, done, err := c.exercises(a)
+	defer done()
 	if err != nil {
 		return err
 	}
@@ -143,13 +145,15 @@ func (c *cli) Run(a *app) error {
 	return verdict(r, c.Only == "")
 }
 
-// exercises returns those that are asked for, and what is left out and why.
-func (c *cli) exercises(a *app) (all []*drive.Exercise, skipped []string, err error) {
+// exercises returns those that are asked for, what is left out and why, and a
+// function that ends what they started.
+func (c *cli) exercises(a *app) (all []*drive.Exercise, skipped []string, done func(), err error) {
+	done = func() {}
 	all = exercises.All()
 	if c.Rules != "" {
 		own, err := a.own(&c.RuleFlags)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, done, err
 		}
 		all = append(own, all...)
 	}
@@ -160,8 +164,17 @@ func (c *cli) exercises(a *app) (all []*drive.Exercise, skipped []string, err er
 			skipped = append(skipped, "the kernel, "+reason)
 		}
 	}
+	if c.Peers {
+		var peers []*drive.Exercise
+		var without []string
+		if peers, without, done, err = exercises.Peers(a.ctx); err != nil {
+			return nil, nil, done, err
+		}
+		all = append(all, peers...)
+		skipped = append(skipped, without...)
+	}
 	if c.Only == "" {
-		return all, skipped, nil
+		return all, skipped, done, nil
 	}
 	var only []*drive.Exercise
 	for _, e := range all {
@@ -170,9 +183,9 @@ func (c *cli) exercises(a *app) (all []*drive.Exercise, skipped []string, err er
 		}
 	}
 	if only == nil {
-		return nil, nil, files.BadUsage("--only %q: no exercise has that in its name", c.Only)
+		return nil, nil, done, files.BadUsage("--only %q: no exercise has that in its name", c.Only)
 	}
-	return only, skipped, nil
+	return only, skipped, done, nil
 }
 
 // own reads the user's rules and returns the exercises about them.

@@ -70,6 +70,8 @@ func TestFaultsAreFoundShrunkenAndKept(t *testing.T) {
 		{"open intervals, sets", "sets of fw1", wrong("tree, no copies", ways.ShortOfTheEnd), 1},
 		{"open intervals, cells", "cells of generated", wrong("tree", ways.ShortOfTheEnd), 1},
 		{"open intervals, small worlds", "world: two fields", wrong("live", ways.ShortOfTheEnd), 1},
+		{"open intervals, a textbook classifier", "textbook: tuplemerge", wrong("tree", ways.ShortOfTheEnd), 1},
+		{"open intervals, a whole world", "whole world: three fields of 2 bits", wrong("live", ways.ShortOfTheEnd), 1},
 		{"open intervals, a relation", "relation: batches differ", wrong("batch by go", ways.ShortOfTheEnd), 1},
 		{"a field that is not looked at", "lists over bytes", wrong("index", second), 2},
 	} {
@@ -233,4 +235,11 @@ func TestTheKernelIsAskedWhereItCanBe(t *testing.T) {
 	}
 	require.Zero(t, r.code, r.stdout)
 	require.Regexp(t, `(?m)^kernel: legacy +[1-9]`, r.stdout)
+}
+
+func TestWithoutSourceThereAreNoPeers(t *testing.T) {
+	t.Chdir(t.TempDir())
+	r := fuzz(t, drive.Wrong{}, "--peers", "--only", "textbook: linear", "--minutes", "0.01", "--seed", "5", "--out", ".")
+	require.Zero(t, r.code, r.stderr)
+	require.Contains(t, r.stdout, "skipped: peers, no peers of other projects: there is no folder bench/peers")
 }

@@ -26,7 +26,7 @@ import (
 // All returns all exercises that need nothing but the library.
 func All() []*drive.Exercise {
 	var all []*drive.Exercise
-	for _, part := range [][]*drive.Exercise{lists(), sets(), cells(), tables(), chainWorlds(), chainRelations(), worlds(), relationsHold(), edits(), texts(), packets(), analyses()} {
+	for _, part := range [][]*drive.Exercise{lists(), sets(), cells(), tables(), chainWorlds(), chainRelations(), worlds(), relationsHold(), edits(), texts(), packets(), analyses(), textbooks()} {
 		all = append(all, part...)
 	}
 	return all

@@ -19,14 +19,24 @@ import (
 	"github.com/hipac-go/classifier/rules"
 )
 
+// Classifier is what is asked of another's classifier: a part of
+// compare.Contestant, which says what each does.
+type Classifier interface {
+	About() compare.About
+	Load(ctx context.Context, l *rules.List[string], bytes int64) (compare.Built, error)
+	Keys(ctx context.Context, keys []uint32) (notAsked int, err error)
+	Answers(ctx context.Context, from int, out []int32) error
+	Close() error
+}
+
 // Peer is a classifier of another origin. It is for one goroutine.
 type Peer struct {
-	compare.Contestant
+	Classifier
 	dialect int // the richest that it is not known not to express
 }
 
-// NewPeer returns a contestant as a peer.
-func NewPeer(c compare.Contestant) *Peer { return &Peer{Contestant: c} }
+// NewPeer returns a classifier, such as a compare.Contestant, as a peer.
+func NewPeer(c Classifier) *Peer { return &Peer{Classifier: c} }
 
 // Dialect says what the rules are like that the peer is asked about.
 func (p *Peer) Dialect() string { return dialects[p.dialect].name }

@@ -8,15 +8,54 @@ import (
 
 	"github.com/hipac-go/classifier/bench/baselines"
 	"github.com/hipac-go/classifier/bench/compare"
+	"github.com/hipac-go/classifier/rules"
 )
 
 // Textbook returns the classifiers of package baselines, which run in this process.
 func Textbook() []*Peer {
 	var all []*Peer
 	for _, m := range baselines.All() {
-		all = append(all, NewPeer(compare.Local(&m)))
+		all = append(all, NewPeer(&direct{maker: m}))
 	}
 	return all
+}
+
+// direct has engines of a maker, whose memory nobody measures: that would take a
+// collection of garbage for each list.
+type direct struct {
+	maker  compare.Maker
+	engine compare.Engine
+	words  int
+	keys   []uint32
+}
+
+func (d *direct) About() compare.About {
+	return compare.About{Name: d.maker.Name, Title: d.maker.Title, Source: d.maker.Source, VerdictOnly: d.maker.VerdictOnly}
+}
+
+func (d *direct) Load(ctx context.Context, l *rules.List[string], bytes int64) (b compare.Built, err error) {
+	d.Close()
+	d.words = l.Schema().KeyLen()
+	d.engine, err = d.maker.Make(ctx, l, bytes)
+	return b, err
+}
+
+func (d *direct) Keys(_ context.Context, keys []uint32) (int, error) {
+	d.keys = keys
+	return 0, nil
+}
+
+func (d *direct) Answers(_ context.Context, from int, out []int32) error {
+	d.engine.First(d.keys[from*d.words:], out)
+	return nil
+}
+
+func (d *direct) Close() error {
+	if d.engine != nil {
+		d.engine.Close()
+		d.engine = nil
+	}
+	return nil
 }
 
 // Start builds the program of other projects' classifiers from the source that dir

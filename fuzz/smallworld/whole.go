@@ -11,7 +11,7 @@ import (
 )
 
 // Whole returns worlds of three fields with every interval, whose lists of up to
-// three rules are 10^10 and more: all faults that two rules or two fields show are
+// three rules are 10^9 and more: all faults that two rules or two fields show are
 // in the worlds that Worlds(1) goes through, and these are for those that take three
 // rules over three fields at once. No symmetry makes them small enough: a field may
 // change places with another of its width, and its values be counted from the other
@@ -19,8 +19,8 @@ import (
 // cut fields by bits and in an order of their own, need not be blind to either.
 func Whole() []*World {
 	return []*World{
-		newWorld("three fields of 2 bits, every interval, lists of up to 3", 3, true, true, []int{2, 2, 2}, intervals(2), intervals(2), intervals(2)),
-		newWorld("three fields of 2, 3 and 2 bits, every interval, lists of up to 3", 3, true, true, []int{2, 3, 2}, intervals(2), intervals(3), intervals(2)),
+		newWorld("three fields of 2 bits, every interval, lists of up to 3", 3, false, false, []int{2, 2, 2}, intervals(2), intervals(2), intervals(2)),
+		newWorld("three fields of 2, 3 and 2 bits, every interval, lists of up to 3", 3, false, false, []int{2, 3, 2}, intervals(2), intervals(3), intervals(2)),
 		newWorld("three fields of 2, 1 and 2 bits, every set of values, absent too, lists of up to 3", 3, true, true, []int{2, 1, 2}, sets(2, true), sets(1, true), sets(2, true)),
 		newWorld("three fields of 2, 2 and 1 bits, every mask, lists of up to 3", 3, true, true, []int{2, 2, 1}, masks(2), masks(2), masks(1)),
 	}
