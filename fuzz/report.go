@@ -80,6 +80,9 @@ func (l *liveLine) show(r *drive.Report) {
 	if r.Differences > 0 {
 		text = counted(r.Differences, "difference") + "; " + text
 	}
+	for _, s := range r.Stuck {
+		text = s + "; " + text
+	}
 	if !l.terminal {
 		fmt.Fprintln(l.w, text)
 		return

@@ -102,12 +102,6 @@ func Run(ctx context.Context, o Options) *Report {
 	defer d.mu.Unlock()
 	d.closed = true
 	d.report.Interrupted = ctx.Err() != nil
-	for r := range d.running {
-		if t := time.Since(r.since); t > stuck {
-			d.report.Stuck = append(d.report.Stuck, fmt.Sprintf("%s, case %d: not ended after %s", o.Exercises[r.exercise].Name, r.number, t.Round(time.Second)))
-		}
-	}
-	slices.Sort(d.report.Stuck)
 	return d.summary()
 }
 
@@ -147,6 +141,12 @@ func (d *driver) summary() *Report {
 	r := d.report
 	r.By = slices.Clone(r.By)
 	r.Elapsed = time.Since(d.start)
+	for c := range d.running {
+		if t := time.Since(c.since); t > stuck {
+			r.Stuck = append(r.Stuck, fmt.Sprintf("%s, case %d: not ended after %s", d.o.Exercises[c.exercise].Name, c.number, t.Round(time.Second)))
+		}
+	}
+	slices.Sort(r.Stuck)
 	for _, p := range Points(d.o.Exercises) {
 		r.Points++
 		if d.reached[p] {

@@ -36,7 +36,7 @@ type Report struct {
 	Missing         []string
 	Differences     int // all, shrunken or not
 	Interrupted     bool
-	// Stuck are cases that had not ended when their time was over for long: by
+	// Stuck are cases that are under way for far too long, or were at the end: by
 	// exercise, number and time.
 	Stuck []string
 }

@@ -107,8 +107,9 @@ func (c *Chunk) each(i int, do func(v int)) {
 	all := 1<<c.Bits - 1
 	if c.Union != nil {
 		for _, s := range c.Union.of(i) {
-			for v := s.Lo >> c.Shift; v <= s.Hi>>c.Shift; v++ {
-				do(int(v) & all)
+			// Counted from 0: the last value of a word has none behind it.
+			for k := range s.Hi>>c.Shift - s.Lo>>c.Shift + 1 {
+				do(int(s.Lo>>c.Shift+k) & all)
 			}
 		}
 		return

@@ -261,3 +261,13 @@ func TestACursorThatWasUsedIsOpenedAnew(t *testing.T) {
 		}
 	}
 }
+
+func TestRangesUpToTheLastValueOfAWordEnd(t *testing.T) {
+	u := &Union{Spans: []lower.Span{{Lo: 3, Hi: 4}, {Lo: math.MaxUint32 - 2, Hi: math.MaxUint32}, {Lo: math.MaxUint32, Hi: math.MaxUint32}}, Start: []uint32{0, 2, 3}}
+	for i, want := range [][]int{{3, 4, 253, 254, 255}, {255}} {
+		c := Chunk{Bits: 8, Union: u}
+		var got []int
+		c.each(i, func(v int) { got = append(got, v) })
+		require.Equal(t, want, got)
+	}
+}
