@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"gonum.org/v1/plot/plotter"
+
+	"github.com/hipac-go/classifier/bench/result"
 )
 
 // Metrics of package result.
@@ -204,7 +206,7 @@ var kinds = []kind{
 
 // figure makes the figure, nil when nothing was measured.
 func (k *kind) figure(d *data) *figure {
-	points := once(where(d.points, k.of))
+	points := d.breaks(once(where(d.points, k.of)))
 	if len(points) == 0 {
 		return nil
 	}
@@ -215,10 +217,46 @@ func (k *kind) figure(d *data) *figure {
 	if f.chart == nil && f.Tables == nil {
 		return nil
 	}
+	f.Text += mixed(points)
 	if runs := distinct(points, func(p *point) int { return p.run }); len(runs) > 1 {
 		f.Text += fmt.Sprintf(" The figures are of %d runs, and so not of the same minutes.", len(runs))
 	}
 	return f
+}
+
+// mixed says which points are of the command scale where a line has others, too.
+func mixed(points []point) string {
+	var out strings.Builder
+	for _, set := range distinct(points, setOf) {
+		mine := where(points, func(p *point) bool { return p.Set == set && p.Cores == 0 })
+		scale := where(mine, func(p *point) bool { return p.Command == "scale" })
+		if len(scale) == 0 || len(scale) == len(mine) {
+			continue
+		}
+		var sizes []string
+		for _, n := range sorted(distinct(scale, rulesOf)) {
+			sizes = append(sizes, count(float64(n)))
+		}
+		fmt.Fprintf(&out, " The lines of %s join figures of two commands, which were not measured in the same minutes: those with %s rules are of bench scale.", set, listed(sizes))
+	}
+	return out.String()
+}
+
+// breaks marks points behind a size with which their engine failed.
+func (d *data) breaks(points []point) []point {
+	for i := 1; i < len(points); i++ {
+		p := &points[i]
+		before := 0
+		for j := range i {
+			if q := &points[j]; q.Set == p.Set && q.Engine == p.Engine && q.Rules < p.Rules {
+				before = max(before, q.Rules)
+			}
+		}
+		p.broken = before > 0 && slices.ContainsFunc(d.gaps, func(g result.Gap) bool {
+			return g.Engine == p.Engine && g.Set == p.Set && g.Rules > before && g.Rules < p.Rules
+		})
+	}
+	return points
 }
 
 // once takes out values that the command scale has measured when another one
@@ -259,6 +297,9 @@ func linesOf(points []point, x func(*point) int) []line {
 		l := line{engine: e}
 		for i := range points {
 			if p := &points[i]; p.Engine == e && x(p) > 0 {
+				if p.broken {
+					l.breaks = append(l.breaks, len(l.points))
+				}
 				l.points = append(l.points, plotter.XY{X: float64(x(p)), Y: p.Value})
 			}
 		}

@@ -37,6 +37,7 @@ const (
 type line struct {
 	engine string
 	points plotter.XYs
+	breaks []int // places in points before which a size failed
 }
 
 // linePanel is one of the multiples.
@@ -142,15 +143,23 @@ func (d drawn) Plot(c draw.Canvas, p *plot.Plot) {
 				continue
 			}
 			var way []vg.Point
-			for _, xy := range l.points {
+			from := 0
+			for i, xy := range l.points {
+				if slices.Contains(l.breaks, i) {
+					c.StrokeLines(s.line(), way[from:])
+					from = i
+				}
 				way = append(way, vg.Point{X: tx(xy.X), Y: ty(xy.Y)})
+				c.DrawGlyphNoClip(glyph(s), way[i])
 			}
-			c.StrokeLines(draw.LineStyle{Color: s.color, Width: s.width, Dashes: s.dashes}, way)
-			for _, at := range way {
-				c.DrawGlyphNoClip(glyph(s), at)
-			}
+			c.StrokeLines(s.line(), way[from:])
 		}
 	}
+}
+
+// line is the line of a style.
+func (s style) line() draw.LineStyle {
+	return draw.LineStyle{Color: s.color, Width: s.width, Dashes: s.dashes}
 }
 
 // glyph is the marker of a style.
@@ -182,11 +191,11 @@ func (ch *lineChart) margin() vg.Length {
 				continue
 			}
 			for _, l := range p.lines {
-				widest = max(widest, style.Width(shortened(l.engine)))
+				widest = max(widest, style.Width(endText(p.lines, &l)))
 			}
 		}
 	}
-	return widest*slack + 20
+	return widest*slack + 22
 }
 
 // rowHeight returns the height of a row: the names must fit.
@@ -265,23 +274,38 @@ func left(row []*linePanel, set string) []float64 {
 	return out
 }
 
-// label is a name beside the end of a line.
+// label is a name beside a panel.
 type label struct {
-	engine string
-	from   vg.Point // the line's end
-	y      vg.Length
+	engine, text string
+	whole        bool // the line reaches the last value of the panel
+	from, y      vg.Length
+}
+
+// endText is the name of a line, and where it ends when others go on.
+func endText(lines []line, l *line) string {
+	last, most := l.points[len(l.points)-1].X, 0.0
+	for _, o := range lines {
+		most = max(most, o.points[len(o.points)-1].X)
+	}
+	if last == most {
+		return shortened(l.engine)
+	}
+	return shortened(l.engine) + ", to " + count(last)
 }
 
 // names writes the names of the lines to the right of a panel, each as near to
-// the height of its line's end as the others let it, with a thin line from
-// there.
+// the height of its line's end as the others let it. Nothing of it is inside of
+// the axes, where it would look like data: a thin line leads from the edge to the
+// name of a line that reaches it, and others have their marker beside the name
+// alone.
 func names(p *plot.Plot, c draw.Canvas, lines []line) {
-	tx, ty := p.Transforms(&c)
+	_, ty := p.Transforms(&c)
 	var list []label
-	for _, l := range lines {
-		last := l.points[len(l.points)-1]
-		at := vg.Point{X: tx(last.X), Y: ty(last.Y)}
-		list = append(list, label{l.engine, at, at.Y})
+	for i := range lines {
+		l := &lines[i]
+		text := endText(lines, l)
+		y := ty(l.points[len(l.points)-1].Y)
+		list = append(list, label{l.engine, text, text == shortened(l.engine), y, y})
 	}
 	slices.SortStableFunc(list, func(a, b label) int { return cmp.Compare(a.y, b.y) })
 	spread(list, c.Min.Y+labelStep/2, c.Max.Y-labelStep/2)
@@ -289,10 +313,12 @@ func names(p *plot.Plot, c draw.Canvas, lines []line) {
 	style.YAlign = draw.YCenter
 	for _, l := range list {
 		s := look(l.engine)
-		x := c.Max.X + 8
-		c.StrokeLines(draw.LineStyle{Color: s.color, Width: 0.4}, []vg.Point{{X: l.from.X + 3, Y: l.from.Y}, {X: max(l.from.X+3, c.Max.X), Y: l.from.Y}, {X: x, Y: l.y}})
+		x := c.Max.X + 10
+		if l.whole {
+			c.StrokeLine2(draw.LineStyle{Color: s.color, Width: 0.4}, c.Max.X+2, l.from, x, l.y)
+		}
 		c.DrawGlyphNoClip(glyph(s), vg.Point{X: x + 4, Y: l.y})
-		c.FillText(style, vg.Point{X: x + 10, Y: l.y + 0.8}, shortened(l.engine))
+		c.FillText(style, vg.Point{X: x + 10, Y: l.y + 0.8}, l.text)
 	}
 }
 

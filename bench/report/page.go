@@ -181,7 +181,7 @@ func (s swatch) draw(c draw.Canvas) {
 }
 
 // wordColumns are the heads of columns of words.
-var wordColumns = []string{"set", "where", "why", "engine", "command", "figure"}
+var wordColumns = []string{"set", "where", "why", "engine", "command", "figure", "what", "ours", "typically", "best case", "worst case"}
 
 // Numbers reports whether a column holds numbers, which stand at the right.
 func (t table) Numbers(column int) bool {

@@ -21,6 +21,9 @@ const mostPoints = 1 << 18
 type point struct {
 	result.Point
 	run int
+	// broken is set where the engine failed with a number of rules between the
+	// point before and this one.
+	broken bool
 }
 
 // data is what a report is about.
@@ -45,7 +48,7 @@ func merge(runs []*result.Run, sets []string) (*data, error) {
 		}
 		for _, p := range r.Points {
 			if have[p.Set] = true; sets == nil || slices.Contains(sets, p.Set) {
-				if err := d.add(point{p, i}); err != nil {
+				if err := d.add(point{Point: p, run: i}); err != nil {
 					return nil, err
 				}
 			}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 
 	"github.com/hipac-go/classifier/bench/result"
@@ -211,46 +212,72 @@ func TestOnlyEnginesOfTheSameRunAreComparedLikeWithLike(t *testing.T) {
 	first, second := tiny(), tiny()
 	first.Points = slices.DeleteFunc(first.Points, func(p result.Point) bool { return p.Engine == "tuplemerge" })
 	second.Points = slices.DeleteFunc(second.Points, func(p result.Point) bool { return p.Engine != "tuplemerge" })
-	many := duel{"450\u00a0ns", "350\u00a0ns", "dpdk-acl-avx2", 1, "0.778", false, true}
 	d, err := merge([]*result.Run{first, second}, nil)
 	require.NoError(t, err)
-	s := summary(d)
-	require.Equal(t, duels{"fw1", 10000, duel{Own: "250\u00a0ns", Other: none}, many}, s.Rows[0])
-	require.False(t, s.One)
+	one, alone := contests[0].duels(d.points)
+	require.Empty(t, one, "tuplemerge is of another run, and dpdk-acl-avx2 takes many packets")
+	require.Equal(t, 4, alone)
+	many, alone := contests[2].duels(d.points)
+	require.Zero(t, alone)
+	require.Equal(t, duel{"fw1", 1000, 400, 300, "dpdk-acl-avx2", 1}, many[0])
+
 	d, err = merge([]*result.Run{tiny()}, nil)
 	require.NoError(t, err)
-	s = summary(d)
-	require.Equal(t, duels{"fw1", 10000, duel{"250\u00a0ns", "150\u00a0ns", "tuplemerge", 1, "0.600", false, true}, many}, s.Rows[0])
-	require.Equal(t, []string{
-		"In none of the sets below is hipac the fastest of the measured engines that take one packet at a time.",
-		"In none of the sets below is hipac-batch the fastest of the measured engines that take many packets at a time.",
-	}, s.Text)
+	one, _ = contests[0].duels(d.points)
+	require.Equal(t, []duel{
+		{"fw1", 1000, 200, 100, "tuplemerge", 1}, {"fw1", 10000, 250, 150, "tuplemerge", 1},
+		{"wild", 1000, 600, 300, "tuplemerge", 1}, {"wild", 10000, 750, 450, "tuplemerge", 1},
+	}, one)
 	d, err = merge([]*result.Run{second}, nil)
 	require.NoError(t, err)
 	require.Nil(t, summary(d), "nothing of ours was measured")
 }
 
-func TestTheTallyCountsWhereOursIsFirst(t *testing.T) {
-	won, lost, alone := duel{Of: 2, First: true}, duel{Of: 1, Last: true}, duel{}
-	rows := func(all ...duel) (out []duels) {
-		for i, d := range all {
-			out = append(out, duels{Set: string(rune('a' + i)), One: d})
+func TestTheSummaryCountsWhereOursIsBestAndNamesTheWorstLoss(t *testing.T) {
+	r := &result.Run{}
+	add := func(set string, rules int, metric, engine string, ns float64) {
+		r.Points = append(r.Points, result.Point{Command: "lookup", Set: set, Rules: rules, Metric: metric, Engine: engine, Unit: "ns", Value: ns})
+	}
+	for i, ns := range []float64{50, 200, 400} { // best, then 2 and 4 times as slow
+		add("fw1", 1000*(i+1), "lookup", "hipac", ns)
+		add("fw1", 1000*(i+1), "lookup", "abv", 100)
+		add("fw1", 1000*(i+1), "lookup", "linear", 150)
+	}
+	add("fw1", 4000, "lookup", "hipac", 1) // nothing to compare with
+	add("acl1", 1000, "insert_cpu_p50", "hipac-live", 300)
+	add("acl1", 1000, "insert_cpu_p50", "tuplespace", 100)
+	d, err := merge([]*result.Run{r}, nil)
+	require.NoError(t, err)
+	s := summary(d)
+	require.Equal(t, [][]string{
+		{"Lookup, one packet at a time, random packets", "hipac", "1", "3", "2.00×\u00a0slower", "2.00×\u00a0faster: fw1\u00a01k, 50.0\u00a0ns, abv 100\u00a0ns", "4.00×\u00a0slower: fw1\u00a03k, 400\u00a0ns, abv 100\u00a0ns"},
+		{"Insertion of a rule, median, CPU time", "hipac-live", "0", "1", "3.00×\u00a0slower", "3.00×\u00a0slower: acl1\u00a01k, 300\u00a0ns, tuplespace 100\u00a0ns", "3.00×\u00a0slower: acl1\u00a01k, 300\u00a0ns, tuplespace 100\u00a0ns"},
+	}, s.Tally.Rows)
+	text := strings.Join(s.Text, " ")
+	require.Contains(t, text, "Ours is the best in no pair in: insertion of a rule, median, CPU time")
+	require.Contains(t, text, "1 pair in which")
+	require.Equal(t, []string{"set", "1k", "2k", "3k"}, s.Sizes[0].Head)
+	require.Equal(t, "2.00×\u00a0slower than abv", s.Sizes[0].Rows[0][2])
+}
+
+func TestLinesAreBrokenWhereASizeFailed(t *testing.T) {
+	r := &result.Run{Missing: []result.Gap{{Command: "scale", Engine: "abv", Set: "fw1", Rules: 3000, Why: "its build takes longer than 1m0s"}}}
+	for _, n := range []int{300, 1000, 10000} {
+		for _, e := range []string{"hipac", "abv"} {
+			r.Points = append(r.Points, result.Point{Command: "lookup", Set: "fw1", Rules: n, Metric: "lookup", Engine: e, Unit: "ns", Value: 1})
 		}
-		return out
 	}
-	for _, tt := range []struct {
-		rows []duels
-		want string
-	}{
-		{rows(alone), ""},
-		{rows(won), "In the one set below, e is the fastest"},
-		{rows(won, won), "In all 2 sets below, e is the fastest"},
-		{rows(won, lost, won, lost), "In 2 of the 4 sets below, e is the fastest of the measured engines that take it; not so in b and d."},
-		{rows(lost, alone), "In none of the sets below is e the fastest"},
-	} {
-		got := strings.Join(tally(tt.rows, "e", "it", func(r duels) duel { return r.One }), "")
-		require.True(t, strings.HasPrefix(got, tt.want) && (got == "") == (tt.want == ""), got)
-	}
+	d, err := merge([]*result.Run{r}, nil)
+	require.NoError(t, err)
+	lines := linesOf(d.breaks(d.points), rulesOf)
+	require.Empty(t, lines[0].breaks)
+	require.Equal(t, []int{2}, lines[1].breaks)
+}
+
+func TestALineThatEndsEarlySaysWhere(t *testing.T) {
+	lines := []line{{engine: "abv", points: plotter.XYs{{X: 100, Y: 1}, {X: 1000, Y: 1}}}, {engine: "hipac", points: plotter.XYs{{X: 10000, Y: 1}}}}
+	require.Equal(t, "abv, to 1k", endText(lines, &lines[0]))
+	require.Equal(t, "hipac", endText(lines, &lines[1]))
 }
 
 // pageOf returns the page of a run of what keep keeps of a tiny one.
