@@ -45,6 +45,7 @@ type cells struct {
 	sets [][][]region.Span
 	size [][]float64 // by dimension and set, about how many packets
 
+	wide  region.Box
 	last  region.Box // the box that grows, not in list yet
 	by    pairOf
 	any   bool
@@ -103,6 +104,9 @@ func (c *cells) id(d int, set []region.Span) int32 {
 // add takes a box. Boxes that are cut apart come one after the other, and are
 // joined at once.
 func (c *cells) add(b region.Box, by pairOf) {
+	c.wide = append(c.wide[:0], b...)
+	b = c.wide
+	c.p.made.widen(b)
 	if c.any && by == c.by && c.grow(b) {
 		return
 	}
@@ -192,8 +196,7 @@ func (c *cells) renumber(d int) {
 	for i := range c.list {
 		c.list[i].sets[d] = c.id(d, old[c.list[i].sets[d]])
 	}
-	clear(c.p.made.memo)
-	clear(c.p.made.single)
+	c.p.made.forget()
 }
 
 // setsOf returns the sets of a cell.

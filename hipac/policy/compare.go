@@ -269,8 +269,7 @@ func mergeAbout(old, new *Function, o *Options, about, none string) (*pair, erro
 	pairs := align(contents(old, oldConds), contents(new, newConds))
 	headers := !o.Complete && noteHeaders(x)
 	x.Freeze()
-	p.made = newMakeup(x, headers)
-	p.made.complete = o.Complete
+	p.made = newMakeup(x, headers, o.Complete)
 	p.seq = region.NewSequence(x)
 	p.all = x.All()
 	if pieces, err := x.Pieces(both); err == nil && len(pieces) == 1 && pieces[0].Unions == nil {

@@ -6,6 +6,7 @@ package policy
 import (
 	"cmp"
 	"math/big"
+	mathbits "math/bits"
 	"slices"
 
 	"github.com/hipac-go/classifier/hipac/internal/region"
@@ -20,21 +21,28 @@ var (
 )
 
 // world is some of the packets there are: a set of coordinates for some
-// dimensions. Worlds are disjoint.
+// dimensions.
 type world map[int][]region.Span
 
-// makeup is the packets there are, as worlds, and the fields that are bound
-// together by them.
-type makeup struct {
-	x        *region.Space
-	complete bool    // packets have all fields
-	worlds   []world // none: all packets are
-	joint    []int   // fields
-	memo     map[string]*big.Int
-	single   map[[2]int32]*big.Int // by dimension and set
+// group is fields that are bound together. Its worlds are disjoint; without any
+// all values go together.
+type group struct {
+	fields []int
+	dims   []int
+	worlds []world
+	memo   map[string]*big.Int // counts, by the sets of dims
 }
 
-// noteHeaders takes note of what worlds will need: before the space is frozen. It
+// makeup is the packets there are: for each group of fields one of its worlds.
+type makeup struct {
+	x        *region.Space
+	complete bool // packets have all fields
+	headers  bool // ports and the like go by the protocol
+	groups   []group
+	bound    []*group // those with worlds
+}
+
+// noteHeaders takes note of what worlds will need, before the space is frozen. It
 // returns false where no field depends on the protocol.
 func noteHeaders(x *region.Space) bool {
 	s := x.Schema()
@@ -57,115 +65,254 @@ func noteHeaders(x *region.Space) bool {
 }
 
 // newMakeup returns the packets there are; headers is what noteHeaders said.
-func newMakeup(x *region.Space, headers bool) *makeup {
-	m := &makeup{x: x, memo: map[string]*big.Int{}, single: map[[2]int32]*big.Int{}}
-	if !headers {
-		return m
+func newMakeup(x *region.Space, headers, complete bool) *makeup {
+	m := &makeup{x: x, complete: complete, headers: headers}
+	if headers {
+		m.groups = append(m.groups, headerGroup(x))
 	}
-	s := x.Schema()
-	proto := s.Index("proto")
-	six := false
-	if src := s.Index("src"); src >= 0 && s.Field(src).Kind == rules.IPv6 {
-		six = true
+	if g, ok := stateGroup(x); ok && !complete {
+		m.groups = append(m.groups, g)
 	}
-	four := !six && s.Index("src") >= 0 && s.Field(s.Index("src")).Kind == rules.IPv4
-	icmp := []uint64{1, 58}
-	switch {
-	case six:
-		icmp = icmp[1:]
-	case four:
-		icmp = icmp[:1]
+	single := make([]bool, x.Schema().Len())
+	for _, g := range m.groups {
+		for _, f := range g.fields {
+			single[f] = true
+		}
 	}
-	ports := []uint64{17, 33, 132, 136}
-	with := func(protos []uint64, not bool, has []string, frag []uint64) {
-		w := world{}
-		m.bind(proto)
-		dp := x.DimOf(proto)
-		var in []region.Span
-		for _, n := range protos {
-			in = append(in, x.Values(proto, rules.Point(n)))
+	for f := range single {
+		if x.DimOf(f) >= 0 && !single[f] {
+			m.groups = append(m.groups, group{fields: []int{f}})
 		}
-		w[dp] = normal(in)
-		if not {
-			w[dp] = outside(w[dp], x.Present(dp))
-		}
-		for _, name := range slices.Concat(portFields, tcpFields, icmpFields) {
-			f := s.Index(name)
-			if f < 0 || x.DimOf(f) < 0 {
-				continue
-			}
-			m.bind(f)
-			d := x.DimOf(f)
-			if slices.Contains(has, name) {
-				w[d] = []region.Span{x.Present(d)}
-			} else if absent, ok := x.Absent(d); ok {
-				w[d] = []region.Span{absent}
-			}
-		}
-		if f := s.Index("frag"); f >= 0 && x.DimOf(f) >= 0 && frag != nil {
-			m.bind(f)
-			for _, n := range frag {
-				w[x.DimOf(f)] = []region.Span{x.Values(f, rules.Point(n))}
-			}
-		}
-		m.worlds = append(m.worlds, w)
 	}
-	with([]uint64{6}, false, slices.Concat(portFields, tcpFields), []uint64{0})
-	with(ports, false, portFields, []uint64{0})
-	with(icmp, false, icmpFields, []uint64{0})
-	known := slices.Concat([]uint64{6}, ports, icmp)
-	with(known, false, nil, []uint64{1}) // a fragment other than the first
-	with(known, true, nil, nil)
+	for i := range m.groups {
+		g := &m.groups[i]
+		g.memo = map[string]*big.Int{}
+		for _, f := range g.fields {
+			g.dims = append(g.dims, x.DimsOf(f)...)
+		}
+		if g.worlds != nil {
+			m.bound = append(m.bound, g)
+		}
+	}
 	return m
 }
 
-func (m *makeup) bind(f int) {
-	if !slices.Contains(m.joint, f) {
-		m.joint = append(m.joint, f)
+// lacks makes a world one of packets without a field.
+func (w world) lacks(x *region.Space, f int) {
+	d := x.DimOf(f)
+	absent, ok := x.Absent(d)
+	if !ok {
+		return
 	}
+	w[d] = []region.Span{absent}
+	bits, _ := x.BitDims(f)
+	for _, d := range bits {
+		w[d] = []region.Span{{}}
+	}
+}
+
+// worldOfFragments is the world of headerGroup that is of fragments.
+const worldOfFragments = 3
+
+// headerGroup binds the fields of transport headers to the protocol, and to what
+// is a fragment.
+func headerGroup(x *region.Space) (g group) {
+	s := x.Schema()
+	proto, frag := s.Index("proto"), s.Index("frag")
+	g.fields = append(g.fields, proto)
+	if frag >= 0 && x.DimOf(frag) >= 0 {
+		g.fields = append(g.fields, frag)
+	} else {
+		frag = -1
+	}
+	var parts []int
+	for _, name := range slices.Concat(portFields, tcpFields, icmpFields) {
+		if f := s.Index(name); f >= 0 && x.DimOf(f) >= 0 {
+			parts = append(parts, f)
+		}
+	}
+	g.fields = append(g.fields, parts...)
+	// Packets of some protocols that have the fields; fragment -1: whether they are
+	// fragments does not matter.
+	with := func(protos []uint64, not bool, has []string, fragment int) {
+		w := world{}
+		dp := x.DimOf(proto)
+		for _, n := range protos {
+			w[dp] = append(w[dp], x.Values(proto, rules.Point(n)))
+		}
+		if w[dp] = normal(w[dp]); not {
+			w[dp] = outside(w[dp], x.Present(dp))
+		}
+		for _, f := range parts {
+			if slices.Contains(has, s.Field(f).Name) {
+				w[x.DimOf(f)] = []region.Span{x.Present(x.DimOf(f))}
+			} else {
+				w.lacks(x, f)
+			}
+		}
+		if frag >= 0 && fragment >= 0 {
+			w[x.DimOf(frag)] = []region.Span{x.Values(frag, rules.Point(uint64(fragment)))}
+		}
+		g.worlds = append(g.worlds, w)
+	}
+	ports, icmp := []uint64{17, 33, 132, 136}, icmpOf(s)
+	with([]uint64{6}, false, slices.Concat(portFields, tcpFields), 0)
+	with(ports, false, portFields, 0)
+	with(icmp, false, icmpFields, 0)
+	known := slices.Concat([]uint64{6}, ports, icmp)
+	with(known, false, nil, 1) // a fragment other than the first
+	with(known, true, nil, -1)
+	return g
+}
+
+// stateGroup is the states of connections that there are: one of five, whether or
+// not addresses are translated. ok is false where rules do not ask for bits of it.
+func stateGroup(x *region.Space) (g group, ok bool) {
+	f := x.Schema().Index("ctstate")
+	if f < 0 || x.DimOf(f) < 0 || x.Schema().Field(f).Kind != rules.Bits {
+		return g, false
+	}
+	dims, bits := x.BitDims(f)
+	if dims == nil {
+		return g, false
+	}
+	g.fields = []int{f}
+	one := map[int]bool{}
+	for _, s := range rules.CTStates {
+		if s.Name != "SNAT" && s.Name != "DNAT" {
+			one[mathbits.TrailingZeros64(s.Value)] = true
+		}
+	}
+	other := false // a state that no rule asks for
+	for bit := range one {
+		other = other || !slices.Contains(bits, bit)
+	}
+	state := func(which int) {
+		w := world{x.DimOf(f): {x.Present(x.DimOf(f))}}
+		for i, d := range dims {
+			if !one[bits[i]] {
+				continue
+			}
+			w[d] = []region.Span{{}}
+			if bits[i] == which {
+				w[d] = []region.Span{{Lo: 1, Hi: 1}}
+			}
+		}
+		g.worlds = append(g.worlds, w)
+	}
+	for _, bit := range bits {
+		if one[bit] {
+			state(bit)
+		}
+	}
+	if other {
+		state(-1)
+	}
+	if _, ok := x.Absent(x.DimOf(f)); ok {
+		w := world{}
+		w.lacks(x, f)
+		g.worlds = append(g.worlds, w)
+	}
+	return g, true
+}
+
+// widen makes a box say nothing of fields that its packets do not have, or must
+// have as it says: boxes of ICMP are without ports whatever they say of ports.
+func (m *makeup) widen(b region.Box) {
+	proto := -1
+	if m.headers {
+		proto = m.x.DimOf(m.x.Schema().Index("proto"))
+	}
+	for i := range m.groups { // without a field, its bits are 0: told in one way
+		if g := &m.groups[i]; len(g.dims) > len(g.fields) {
+			for _, f := range g.fields {
+				if b[m.x.DimOf(f)].Hi >= m.x.Present(m.x.DimOf(f)).Lo {
+					continue
+				}
+				bits, _ := m.x.BitDims(f)
+				for _, d := range bits {
+					b[d] = region.Span{}
+				}
+			}
+		}
+	}
+	for _, g := range m.bound {
+		for _, d := range g.dims {
+			full := m.x.Full(d)
+			if b[d].Hi == 0 && !m.x.IsValue(d) {
+				continue
+			}
+			if d == proto || b[d] == full {
+				continue
+			}
+			old := b[d]
+			b[d] = full
+			for _, w := range g.worlds {
+				if meets(b, w) && !within(w[d], old) {
+					b[d] = old
+					break
+				}
+			}
+		}
+	}
+}
+
+// within reports whether spans, of which nil are all, are in a span.
+func within(in []region.Span, s region.Span) bool {
+	return in != nil && in[0].Lo >= s.Lo && in[len(in)-1].Hi <= s.Hi
 }
 
 // some reports whether the box has a packet.
 func (m *makeup) some(b region.Box) bool {
-	if m.worlds == nil {
-		return m.x.Feasible(b)
+	for i := range m.groups {
+		if !m.someOf(&m.groups[i], b) {
+			return false
+		}
 	}
-	for _, w := range m.worlds {
-		if m.meets(b, w) {
+	return true
+}
+
+func (m *makeup) someOf(g *group, b region.Box) bool {
+	bits := len(g.dims) > len(g.fields)
+	if g.worlds == nil {
+		return !bits || m.x.FeasibleIn(b, g.fields[0])
+	}
+	for _, w := range g.worlds {
+		if !meets(b, w) {
+			continue
+		}
+		if !bits {
+			return true
+		}
+		in := slices.Clone(b)
+		for d, spans := range w {
+			if len(spans) == 1 {
+				in[d] = region.Span{Lo: max(b[d].Lo, spans[0].Lo), Hi: min(b[d].Hi, spans[0].Hi)}
+			}
+		}
+		if !slices.ContainsFunc(g.fields, func(f int) bool { return !m.x.FeasibleIn(in, f) }) {
 			return true
 		}
 	}
 	return false
 }
 
-func (m *makeup) meets(b region.Box, w world) bool {
-	var narrow region.Box // where the space has bits
+// meets reports whether a box has something in common with a world.
+func meets(b region.Box, w world) bool {
+next:
 	for d, spans := range w {
-		hit := false
 		for _, s := range spans {
 			if s.Lo <= b[d].Hi && s.Hi >= b[d].Lo {
-				hit = true
-				break
+				continue next
 			}
 		}
-		if !hit {
-			return false
-		}
-		if len(spans) == 1 && m.x.AnyBits() {
-			if narrow == nil {
-				narrow = slices.Clone(b)
-			}
-			narrow[d] = region.Span{Lo: max(b[d].Lo, spans[0].Lo), Hi: min(b[d].Hi, spans[0].Hi)}
-		}
+		return false
 	}
-	if narrow == nil {
-		narrow = b
-	}
-	return m.x.Feasible(narrow)
+	return true
 }
 
 // in returns the sets within a world, and false where they have nothing in common.
-func in(s region.Sets, w world) (region.Sets, bool) {
+func (w world) in(s region.Sets) (region.Sets, bool) {
 	out := slices.Clone(s)
 	for d, spans := range w {
 		if out[d] = cross(s[d], spans); len(out[d]) == 0 {
@@ -180,86 +327,112 @@ func in(s region.Sets, w world) (region.Sets, bool) {
 // sets, so that what was counted before is not counted again.
 func (m *makeup) count(s region.Sets, ids []int32) *big.Int {
 	n := big.NewInt(1)
-	schema := m.x.Schema()
-	for f := range schema.Len() {
-		d := m.x.DimOf(f)
-		if d < 0 || m.worlds != nil && slices.Contains(m.joint, f) {
-			continue
+	var room [256]byte
+	for i := range m.groups {
+		g := &m.groups[i]
+		key := room[:0]
+		for _, d := range g.dims {
+			key = append(key, byte(ids[d]), byte(ids[d]>>8), byte(ids[d]>>16), byte(ids[d]>>24))
 		}
-		if m.x.HasBits(f) {
-			n.Mul(n, m.x.FieldCount(s, f))
-			continue
-		}
-		key := [2]int32{int32(d), ids[d]}
-		part := m.single[key]
+		part := g.memo[string(key)]
 		if part == nil {
-			part = m.x.FieldCount(s, f)
-			m.single[key] = part
+			part = m.countOf(g, s)
+			g.memo[string(key)] = part
 		}
 		n.Mul(n, part)
 	}
-	if m.worlds == nil {
-		return n
-	}
-	var key []byte
-	for _, f := range m.joint {
-		id := ids[m.x.DimOf(f)]
-		key = append(key, byte(id), byte(id>>8), byte(id>>16), byte(id>>24))
-	}
-	bits := slices.ContainsFunc(m.joint, m.x.HasBits)
-	sum := m.memo[string(key)]
-	if sum == nil || bits {
-		sum = new(big.Int)
-		for _, w := range m.worlds {
-			part, ok := in(s, w)
-			if !ok {
-				continue
-			}
-			one := big.NewInt(1)
-			for _, f := range m.joint {
-				one.Mul(one, m.x.FieldCount(part, f))
-			}
-			sum.Add(sum, one)
-		}
-		m.memo[string(key)] = sum
-	}
-	return n.Mul(n, sum)
+	return n
 }
 
-// witness returns a packet of the sets, a usual one where there is.
-func (m *makeup) witness(s region.Sets) rules.Key {
-	worlds := m.worlds
-	if worlds == nil {
-		worlds = []world{{}}
+func (m *makeup) countOf(g *group, s region.Sets) *big.Int {
+	all := func(s region.Sets) *big.Int {
+		n := big.NewInt(1)
+		for _, f := range g.fields {
+			n.Mul(n, m.x.FieldCount(s, f))
+		}
+		return n
 	}
-	for _, w := range worlds {
-		if part, ok := in(s, w); ok {
-			if k, ok := m.usual(part); ok {
-				return k
-			}
+	if g.worlds == nil {
+		return all(s)
+	}
+	sum := new(big.Int)
+	for _, w := range g.worlds {
+		if part, ok := w.in(s); ok {
+			sum.Add(sum, all(part))
 		}
 	}
-	return nil
+	return sum
+}
+
+// forget forgets what was counted: sets have other numbers now.
+func (m *makeup) forget() {
+	for i := range m.groups {
+		clear(m.groups[i].memo)
+	}
+}
+
+// witness returns a packet of the sets, a usual one where there is; nil where there
+// is none.
+func (m *makeup) witness(s region.Sets) rules.Key {
+	fragment := 0
+	for i, g := range m.bound {
+		found := -1
+		for n, w := range g.worlds {
+			if part, ok := w.in(s); ok && m.holds(part, g) {
+				s, found = part, n
+				break
+			}
+		}
+		if found < 0 {
+			return nil
+		}
+		if m.headers && i == 0 && found == worldOfFragments {
+			fragment = 1
+		}
+	}
+	k, _ := m.usual(s, uint64(fragment))
+	return k
+}
+
+// holds reports whether all fields of a group have a value in the sets.
+func (m *makeup) holds(s region.Sets, g *group) bool {
+	for _, f := range g.fields {
+		if _, _, ok := m.x.FieldValue(s, f, nil, false); !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // usuals are values of fields that packets often have.
 var usuals = map[string][]string{
 	"proto": {"6", "17", "1", "58"}, "sport": {"50000"}, "dport": {"443", "53"}, "tcpflags": {"SYN", "ACK"}, "ecnflags": {"SYN", "ACK"},
-	"icmptype": {"8", "128"}, "ttl": {"64"}, "length": {"60"}, "ctstate": {"NEW", "ESTABLISHED"}, "pkttype": {"unicast"},
+	"icmptype": {"8", "0", "3", "128"}, "ttl": {"64"}, "length": {"60"}, "ctstate": {"NEW", "ESTABLISHED"}, "pkttype": {"unicast"},
 	"src": {"10.0.0.1", "2001:db8::1"}, "dst": {"192.0.2.1", "2001:db8::2"}, "iif": {"eth0"}, "oif": {"eth1"},
 }
 
-// usual returns a packet of sets within one world.
-func (m *makeup) usual(s region.Sets) (rules.Key, bool) {
+// usual returns a packet of sets within one world of each group.
+func (m *makeup) usual(s region.Sets, fragment uint64) (rules.Key, bool) {
 	schema := m.x.Schema()
 	k := schema.NewKey()
 	proto := schema.Index("proto")
-	// The protocol first: other fields go by it.
+	// The protocol first, and what no rule asks for last: it goes by the others.
 	order := make([]int, 0, schema.Len())
 	for f := range schema.Len() {
 		order = append(order, f)
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(btoi(b == proto), btoi(a == proto)) })
+	last := func(f int) int {
+		switch {
+		case f == proto:
+			return 0
+		case m.x.DimOf(f) >= 0:
+			return 1
+		case schema.Field(f).Name == "frag":
+			return 2
+		}
+		return 3
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(last(a), last(b)) })
 	for _, f := range order {
 		field := schema.Field(f)
 		var prefer []rules.Value
@@ -270,6 +443,8 @@ func (m *makeup) usual(s region.Sets) (rules.Key, bool) {
 		}
 		if m.x.DimOf(f) < 0 {
 			switch {
+			case field.Name == "frag" && field.Bits == 1:
+				schema.Set(k, f, rules.U64(fragment))
 			case prefer != nil && (f == proto || !mayLack(field) || m.complete || has(schema, k, proto, field.Name)):
 				schema.Set(k, f, prefer[0])
 			case !m.complete && mayLack(field):
@@ -277,7 +452,7 @@ func (m *makeup) usual(s region.Sets) (rules.Key, bool) {
 			}
 			continue
 		}
-		without := m.worlds != nil && !slices.Contains(m.joint, f)
+		without := m.headers && !slices.ContainsFunc(m.bound, func(g *group) bool { return slices.Contains(g.fields, f) })
 		v, present, ok := m.x.FieldValue(s, f, prefer, without)
 		switch {
 		case !ok:
@@ -298,13 +473,26 @@ func btoi(b bool) int {
 	return 0
 }
 
+// icmpOf returns the protocols whose headers have ICMP types, by the addresses.
+func icmpOf(s *rules.Schema) []uint64 {
+	if src := s.Index("src"); src >= 0 {
+		switch s.Field(src).Kind {
+		case rules.IPv4:
+			return []uint64{1}
+		case rules.IPv6:
+			return []uint64{58}
+		}
+	}
+	return []uint64{1, 58}
+}
+
 // has reports whether a packet has a field that no rule asks for, by its protocol.
 func has(s *rules.Schema, k rules.Key, proto int, name string) bool {
 	if proto < 0 {
 		return false
 	}
 	v, ok := s.Get(k, proto)
-	if frag := s.Index("frag"); frag >= 0 && frag < proto {
+	if frag := s.Index("frag"); frag >= 0 {
 		if f, _ := s.Get(k, frag); f == rules.U64(1) {
 			return false
 		}
@@ -316,7 +504,7 @@ func has(s *rules.Schema, k rules.Key, proto int, name string) bool {
 	case name == "tcpflags":
 		return v.Lo == 6
 	case name == "icmptype":
-		return v.Lo == 1 || v.Lo == 58
+		return slices.Contains(icmpOf(s), v.Lo)
 	}
 	return false
 }

@@ -38,7 +38,7 @@ func TestCompiledRulesAreTakenWhereRulesAre(t *testing.T) {
 		same("classify", "--packets", packets, "--output", "id", "--engine", "index")
 		same("classify", "--packets", packets, "--output", "id", "--engine", "linear")
 		same("diff", "--to", source)
-		require.Contains(t, output(t, "", "diff", "--rules", source, "--to", compiled), " kept, 0 inserted, 0 deleted, 0 moved, 0 replaced")
+		require.Contains(t, output(t, "", "diff", "--edits", "--rules", source, "--to", compiled), " kept, 0 inserted, 0 deleted, 0 moved, 0 replaced")
 		stats := func(path string) string {
 			var lines []string
 			for _, l := range strings.Split(output(t, "", "stats", "--rules", path), "\n")[1:] {

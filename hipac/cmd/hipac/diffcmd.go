@@ -1,36 +1,75 @@
 package main
 
-// The command diff: the smallest set of edits between two rule files, and what
-// they would cost a program that is running.
+// The command diff: do two rule files decide all packets alike, and if not, where
+// not. The other question, what to edit, is in diffedits.go.
 
 import (
-	"bufio"
-	"encoding/json"
-	"fmt"
-	"strconv"
-	"strings"
-	"time"
+	"errors"
+	"syscall"
 
-	"github.com/hipac-go/classifier/hipac"
-	"github.com/hipac-go/classifier/rules"
-	"github.com/hipac-go/classifier/rules/classbench"
+	"github.com/hipac-go/classifier/hipac/policy"
 	"github.com/hipac-go/classifier/rules/files"
-	"github.com/hipac-go/classifier/rules/iptables"
+	"github.com/hipac-go/classifier/rules/files/commandline"
+)
+
+// Exit codes of diff and query.
+const (
+	exitSame      = 0 // diff: the same; query: yes
+	exitDifferent = 1 // diff: different; query: no
+	exitTrouble   = 2 // of any kind
 )
 
 type diffCmd struct {
+	Old             string `arg:"" optional:"" name:"old" help:"The rule file of before; - for standard input."`
+	New             string `arg:"" optional:"" name:"new" help:"The rule file of after."`
 	files.RuleFlags `group:"Rules"`
-	To              string `placeholder:"FILE" help:"The rule file that --rules is to become; - for standard input." group:"Rules"`
-	Output          string `enum:"text,json" default:"text" placeholder:"FORM" help:"text (the default) or json."`
-	Color           string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colours in text: auto (the default: on a terminal, unless NO_COLOR is set), always, never."`
+	To              string `placeholder:"FILE" help:"NEW, where OLD is given by --rules." group:"Rules"`
+	Table           string `placeholder:"NAME" help:"iptables: only this table; all that either file has when not given." group:"Rules"`
+	Chain           string `placeholder:"NAME" help:"iptables: only this built-in chain; all of them when not given." group:"Rules"`
+	Edits           bool   `help:"Show the smallest set of edits instead: what a reload would do."`
+	limitFlags
+	Output string `enum:"text,json" default:"text" placeholder:"FORM" help:"text (the default) or json."`
+	Color  string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colours in text: auto (the default: on a terminal, unless NO_COLOR is set), always, never."`
+}
+
+// limitFlags bound comparisons and queries.
+type limitFlags struct {
+	Regions int   `default:"10" placeholder:"N" help:"How many regions to show, the largest (default 10); all are counted."`
+	Seconds int   `default:"60" placeholder:"N" help:"How long it may take (default 60); what was found by then is shown and called partial. 0: as long as it takes."`
+	Memory  int64 `default:"1024" placeholder:"MB" help:"How much memory regions and the search for them may take (default 1024); partial beyond that."`
+	ByRule  bool  `help:"Keep regions apart in which other rules decide, although they decide the same."`
 }
 
 // Help is shown in front of the flags.
 func (diffCmd) Help() string {
-	return `Shows the smallest set of edits that makes the rules of one file those of another,
-of the same format: what a reload by "hipac classify --watch", hipac.Live.Apply or
-LiveTables.Apply would do. Rules are compared by what they ask and do, not by how they are written;
-chains and tables by their names.
+	return `Compares what two rule files of one format mean: of which packets do they say
+different things, which rules say so, and of how many packets. All packets are
+compared, not some; the order and the form of rules do not matter by themselves.
+
+    ACCEPT -> DROP  2^32 packets
+        src=10.0.0.0/8 dport=22,80 proto=tcp
+        old     FORWARD/3  line 7: -s 10.0.0.0/8 -j ACCEPT
+        new     FORWARD/policy  DROP
+        packet  tcp 10.0.0.1:50000 > 192.0.2.1:22
+
+A region is all packets that meet its conditions, which are in the syntax of the
+native format ("?" after a name: or the packet does not have the field). Regions
+have no packet in common. The packet is one of it, as hipac explain and hipac trace
+take it. Packets are counted by the values of the fields that the rules ask for.
+
+Of iptables files all built-in chains of all tables are compared, each with the
+chains that it calls; a table or chain that one file lacks accepts. Verdicts are
+compared: what targets change in packets, log or mark is not. Matches that do
+more than look at fields (limit, owner, a set) are compared by their text, and
+regions that depend on them say "where ... holds"; one that remembers or is not
+modelled may hold once and not the next time, and makes a region "unknown". Of
+native lists the values behind "=>" are compared; of lists without them, such as
+ClassBench's, what the rule itself asks.
+
+--edits shows something else: the smallest set of edits that makes the rules of
+one file those of the other, what a reload by "hipac classify --watch",
+hipac.Live.Apply or LiveTables.Apply would do. Rules are compared by what they ask
+and do, not by how they are written; chains and tables by their names.
 
     delete  3        rule 3 of the first file goes
     insert     2     a rule comes, and is number 2 of the second file
@@ -42,328 +81,91 @@ what it takes to edit the rules in memory, comparison included, and by how many
 bytes the memory grows; where many change, or they ask for other fields, they are
 built anew.
 
+Exit codes: 0 the same, 1 different, 2 an error of whatever kind, or a limit that
+was reached before any difference was found.
+
 Examples:
 
-    hipac diff --rules office.rules --to office.new
-    iptables-save | hipac diff --rules - --to save.txt
-    hipac diff --rules acl1.rules --to acl2.rules --output json`
+    hipac diff office.rules office.new
+    iptables-save | hipac diff save.txt -
+    hipac diff before.txt after.txt --chain INPUT --regions 100
+    hipac diff acl1.rules acl2.rules --output json
+    hipac diff --edits office.rules office.new`
 }
 
 // Run compares.
 func (cmd *diffCmd) Run(a *app) error {
+	different, err := cmd.compare(a)
+	return exitCode(different, err)
+}
+
+// exitCode is the end of a question whose answer is an exit code.
+func exitCode(one bool, err error) error {
 	switch {
-	case cmd.Rules == "":
-		return files.BadUsage("--rules FILE is missing")
-	case cmd.To == "":
-		return files.BadUsage("--to FILE is missing")
-	case cmd.Rules == "-" && cmd.To == "-":
-		return files.BadUsage("both files cannot be standard input")
-	}
-	old, err := a.readRules(&cmd.RuleFlags)
-	if err != nil {
+	case errors.Is(err, syscall.EPIPE):
 		return err
-	}
-	to := cmd.RuleFlags
-	to.Rules = cmd.To
-	next, err := a.readRules(&to)
-	if err != nil {
-		return err
-	}
-	if old.Format != next.Format {
-		return files.BadUsage("%s holds %s rules and %s %s rules: only files of one format are compared", old.Name, old.Format, next.Name, next.Format)
-	}
-	d := &difference{Old: old.Name, New: next.Name, Format: old.Format}
-	switch {
-	case old.Tables != nil:
-		err = d.tables(a, old.Tables, next.Tables)
-	case old.Native != nil:
-		err = diffLists(a, d, old.Native, next.Native, nativeLine)
-	default:
-		err = diffLists(a, d, old.ClassBench, next.ClassBench, classbenchLine)
-	}
-	if err != nil {
-		if a.ctx.Err() != nil {
-			return errInterrupted
-		}
-		return err
-	}
-	out := bufio.NewWriterSize(a.stdout, 64<<10)
-	if cmd.Output == "json" {
-		enc := json.NewEncoder(out)
-		enc.SetEscapeHTML(false)
-		err = enc.Encode(d)
-	} else {
-		err = d.text(out, a.useColors(cmd.Color))
-	}
-	if err != nil {
-		return err
-	}
-	return out.Flush()
-}
-
-// difference is what JSON has.
-type difference struct {
-	Old      string        `json:"old"`
-	New      string        `json:"new"`
-	Format   string        `json:"format"`
-	Kept     int           `json:"kept"`
-	Inserted int           `json:"inserted"`
-	Deleted  int           `json:"deleted"`
-	Moved    int           `json:"moved"`
-	Replaced int           `json:"replaced"`
-	Exact    bool          `json:"exact"`                  // no script keeps more
-	Fields   bool          `json:"other_fields,omitempty"` // of lists
-	Edits    []editJSON    `json:"edits,omitempty"`        // of a list
-	Chains   []chainChange `json:"chains,omitempty"`       // those that change; of a table that comes or goes those with rules
-	Tables   []tableChange `json:"tables,omitempty"`       // those that come or go
-	Cost     cost          `json:"cost"`
-
-	what changes
-}
-
-// editJSON is an edit, with numbers from 1; 0 is none.
-type editJSON struct {
-	Edit    string `json:"edit"`
-	Old     int    `json:"old,omitempty"`
-	New     int    `json:"new,omitempty"`
-	Text    string `json:"text"`
-	Becomes string `json:"becomes,omitempty"`
-}
-
-// chainChange is what becomes of a chain.
-type chainChange struct {
-	Table     string     `json:"table"`
-	Chain     string     `json:"chain"`
-	Change    string     `json:"change,omitempty"` // "added", "dropped"
-	OldPolicy string     `json:"old_policy,omitempty"`
-	NewPolicy string     `json:"new_policy,omitempty"`
-	Edits     []editJSON `json:"edits,omitempty"`
-}
-
-type tableChange struct {
-	Table  string `json:"table"`
-	Change string `json:"change"`
-}
-
-// cost is what an application would take.
-type cost struct {
-	Rebuild bool  `json:"rebuild"`
-	Bytes   int64 `json:"bytes"`
-	NS      int64 `json:"ns"`
-}
-
-// sum takes over what a reload would say.
-func (d *difference) sum(c changes) {
-	d.what = c
-	d.Kept, d.Inserted, d.Deleted, d.Moved, d.Replaced, d.Fields = c.kept, c.inserted, c.deleted, c.moved, c.replaced, c.fields
-}
-
-// nativeLine writes a native rule without its identity.
-func nativeLine(s *rules.Schema, r *rules.Rule[string]) string {
-	line := rules.FormatRule(s, r)
-	if r.Unknown != "" {
-		line = "unknown " + strconv.Quote(r.Unknown) + " " + line
-	}
-	if r.Continue {
-		line = "continue " + line
-	}
-	if r.Value != "" {
-		line += " => " + r.Value
-	}
-	if r.Comment != "" {
-		line += "  # " + r.Comment
-	}
-	return line
-}
-
-func classbenchLine(s *rules.Schema, r *rules.Rule[classbench.Flags]) string {
-	line := rules.FormatRule(s, r)
-	if r.Value != (classbench.Flags{}) {
-		line += fmt.Sprintf(" => flags %#04x/%#04x", r.Value.Value, r.Value.Mask)
-	}
-	return line
-}
-
-// diffLists compares lists, and tries out what a live one would do.
-func diffLists[T comparable](a *app, d *difference, old, next *rules.List[T], line func(*rules.Schema, *rules.Rule[T]) string) error {
-	live, err := hipac.NewLive(a.ctx, old, nil)
-	if err != nil {
-		return files.Error(d.Old, err)
-	}
-	var s *rules.Script
-	start := a.now()
-	if old.Schema().Equal(next.Schema()) {
-		applied, err := live.DryApply(a.ctx, next, rules.ComparableValues[T]())
-		if err != nil {
-			return files.Error(d.New, err)
-		}
-		s, d.Cost = applied.Script, cost{Rebuild: applied.Rebuild, Bytes: applied.Bytes}
-	} else {
-		s = rules.Diff(old, next)
-		to, err := hipac.NewLive(a.ctx, next, nil)
-		if err != nil {
-			return files.Error(d.New, err)
-		}
-		d.Cost = cost{Rebuild: true, Bytes: to.Snapshot().Bytes() - live.Snapshot().Bytes()}
-	}
-	d.Cost.NS = a.now().Sub(start).Nanoseconds()
-	d.sum(changesOf(s))
-	d.Exact = s.Exact
-	d.Edits = editsOf(s, old.Position,
-		func(i int) (int, string) { return i + 1, line(old.Schema(), old.At(i)) },
-		func(i int) (int, string) { return i + 1, line(next.Schema(), next.At(i)) })
-	return nil
-}
-
-// editsOf returns the edits of a script. old and next return the number and the
-// text of the rules at a position. Rules that stand for one rule of a file are
-// one edit.
-func editsOf(s *rules.Script, position func(rules.ID) int, old, next func(int) (int, string)) (list []editJSON) {
-	for _, e := range s.Edits {
-		x := editJSON{Edit: e.Op.String()}
-		if e.Op != rules.InsertRule {
-			x.Old, x.Text = old(position(e.ID))
-		}
-		if e.Op != rules.DeleteRule {
-			var text string
-			x.New, text = next(e.New)
-			if e.Op == rules.InsertRule {
-				x.Text = text
-			} else if e.Op == rules.ReplaceRule {
-				x.Becomes = text
-			}
-		}
-		if n := len(list); n == 0 || list[n-1] != x {
-			list = append(list, x)
-		}
-	}
-	return list
-}
-
-// tables compares tables, and tries out what live ones would do.
-func (d *difference) tables(a *app, old, next *iptables.Ruleset) error {
-	live, err := hipac.NewLiveTables(a.ctx, old.Tables, nil)
-	if err != nil {
-		return files.Error(d.Old, err)
-	}
-	start := a.now()
-	applied, err := live.DryApply(a.ctx, next.Tables)
-	if err != nil {
-		return files.Error(d.New, err)
-	}
-	d.Cost = cost{Rebuild: applied.Rebuild, Bytes: applied.Bytes, NS: a.now().Sub(start).Nanoseconds()}
-	s := applied.Script
-	d.sum(changesOfTables(s))
-	d.Exact = true
-	number := func(set *iptables.Ruleset, table, chain string, l *rules.List[rules.Action]) func(int) (int, string) {
-		return func(i int) (int, string) {
-			n := l.At(i).Value.Number
-			text, _ := set.Rule(table, chain, n)
-			return n, text
-		}
-	}
-	for _, t := range s.Tables {
-		d.Cost.Rebuild = d.Cost.Rebuild || t.SchemaChanged
-		if t.Old < 0 {
-			d.Tables = append(d.Tables, tableChange{t.Name, "added"})
-		} else if t.New < 0 {
-			d.Tables = append(d.Tables, tableChange{t.Name, "dropped"})
-		}
-		for i := range t.Chains {
-			c := &t.Chains[i]
-			d.Exact = d.Exact && c.Rules.Exact
-			out := chainChange{Table: t.Name, Chain: c.Name}
-			var before, after func(int) (int, string)
-			position := func(rules.ID) int { return -1 }
-			if c.Old >= 0 {
-				l := old.Tables[t.Old].Chains[c.Old].Rules
-				before, position = number(old, t.Name, c.Name, l), l.Position
-			} else {
-				out.Change = "added"
-			}
-			if c.New >= 0 {
-				after = number(next, t.Name, c.Name, next.Tables[t.New].Chains[c.New].Rules)
-			} else {
-				out.Change = "dropped"
-			}
-			if c.OldPolicy != c.NewPolicy {
-				out.OldPolicy, out.NewPolicy = policy(c.OldPolicy), policy(c.NewPolicy)
-			}
-			out.Edits = editsOf(c.Rules, position, before, after)
-			// The empty chains of a table come and go with it.
-			come := t.Old < 0 && c.NewPolicy != rules.Accept || t.Old >= 0 && t.New >= 0
-			if come && (out.Change != "" || out.OldPolicy != out.NewPolicy) || len(out.Edits) > 0 {
-				d.Chains = append(d.Chains, out)
-			}
-		}
+	case err != nil:
+		return commandline.Exit{Code: exitTrouble, Err: err}
+	case one:
+		return commandline.Exit{Code: exitDifferent}
 	}
 	return nil
 }
 
-func policy(v rules.Verdict) string {
-	if v == rules.NoVerdict {
-		return ""
+// compare reports whether there is a difference.
+func (cmd *diffCmd) compare(a *app) (different bool, err error) {
+	switch {
+	case cmd.Old != "" && cmd.Rules != "", cmd.New != "" && cmd.To != "":
+		return false, files.BadUsage("the files as OLD NEW, or by --rules and --to, not both")
+	case cmd.Rules != "" && cmd.To == "" || cmd.Old != "" && cmd.New == "" || cmd.Old == "" && cmd.Rules == "":
+		return false, files.BadUsage("two rule files are needed: hipac diff OLD NEW")
+	case cmd.Rules != "":
+		cmd.Old, cmd.New = cmd.Rules, cmd.To
 	}
-	return v.String()
+	if cmd.Old == "-" && cmd.New == "-" {
+		return false, files.BadUsage("both files cannot be standard input")
+	}
+	if cmd.Edits && (cmd.Table != "" || cmd.Chain != "") {
+		return false, files.BadUsage("--edits is about whole files: it does not go with --table and --chain")
+	}
+	if err := cmd.check(); err != nil {
+		return false, err
+	}
+	var sides [2]*side
+	for i, path := range []string{cmd.Old, cmd.New} {
+		flags := cmd.RuleFlags
+		flags.Rules = path
+		if sides[i], err = a.readSide(&flags); err != nil {
+			return false, err
+		}
+	}
+	old, next := sides[0], sides[1]
+	if old.file.Format != next.file.Format {
+		return false, files.BadUsage("%s holds %s rules and %s %s rules: only files of one format are compared", old.file.Name, old.file.Format, next.file.Name, next.file.Format)
+	}
+	if cmd.Edits {
+		different, err = cmd.edits(a, old.file, next.file)
+	} else {
+		different, err = cmd.meanings(a, old, next)
+	}
+	if err != nil && a.ctx.Err() != nil {
+		return false, errInterrupted
+	}
+	return different, err
 }
 
-// text prints the difference for people.
-func (d *difference) text(out *bufio.Writer, colors colors) error {
-	fmt.Fprintf(out, "%s\n", colors.paint(bold, files.Printable(d.Old)+" -> "+files.Printable(d.New)+": "+d.what.String()))
-	for _, t := range d.Tables {
-		fmt.Fprintf(out, "\ntable %s  %s\n", files.Printable(t.Table), t.Change)
+// check refuses limits that are none.
+func (f *limitFlags) check() error {
+	if f.Regions < 0 || f.Seconds < 0 || f.Memory < 1 || f.Memory > 1<<20 {
+		return files.BadUsage("--regions and --seconds are at least 0, --memory 1 to %d", 1<<20)
 	}
-	if len(d.Edits) > 0 {
-		out.WriteByte('\n')
-		printEdits(out, d.Edits, colors)
-	}
-	for _, c := range d.Chains {
-		line := files.Printable(c.Table + " " + c.Chain)
-		if c.Change != "" {
-			line += "  " + c.Change
-		}
-		switch {
-		case c.OldPolicy != "" && c.NewPolicy != "":
-			line += "  policy " + c.OldPolicy + " becomes " + c.NewPolicy
-		case c.NewPolicy != "":
-			line += "  policy " + c.NewPolicy
-		}
-		fmt.Fprintf(out, "\n%s\n", colors.paint(bold, line))
-		printEdits(out, c.Edits, colors)
-	}
-	how := "edited"
-	if d.Cost.Rebuild {
-		how = "built anew"
-	}
-	if len(d.Edits)+len(d.Chains)+len(d.Tables) == 0 && !d.Fields {
-		how = "nothing to do"
-	}
-	if !d.Exact {
-		out.WriteString("\nThere may be fewer edits: too many rules are the same to find out.\n")
-	}
-	_, err := fmt.Fprintf(out, "\ncost  %s, %s, %+d bytes\n", how, roundTime(time.Duration(d.Cost.NS)), d.Cost.Bytes)
-	return err
+	return nil
 }
 
-// printEdits prints a line per edit, and two for a replacement.
-func printEdits(out *bufio.Writer, edits []editJSON, colors colors) {
-	var widths [2]int
-	for _, e := range edits {
-		widths[0] = max(widths[0], len(strconv.Itoa(e.Old)))
-		widths[1] = max(widths[1], len(strconv.Itoa(e.New)))
-	}
-	number := func(n, width int) string {
-		if n == 0 {
-			return strings.Repeat(" ", width)
-		}
-		return padLeft(strconv.Itoa(n), width)
-	}
-	codes := map[string]string{"insert": green, "delete": red, "move": yellow, "replace": yellow}
-	for _, e := range edits {
-		head := fmt.Sprintf("  %s  %s  %s  ", pad(e.Edit, len("replace")), number(e.Old, widths[0]), number(e.New, widths[1]))
-		out.WriteString(colors.paint(codes[e.Edit], head) + files.Printable(e.Text) + "\n")
-		if e.Becomes != "" {
-			out.WriteString(strings.Repeat(" ", width(head)) + files.Printable(e.Becomes) + "\n")
-		}
-	}
+// options are the limits as package policy takes them. Half of the memory is for
+// regions.
+func (f *limitFlags) options() policy.Options {
+	const bytesOfRegion = 4 << 10
+	bytes := f.Memory << 20
+	return policy.Options{Join: !f.ByRule, Memory: bytes / 2, Regions: max(f.Regions, min(policy.DefaultRegions, int(bytes/2/bytesOfRegion))), Time: f.time()}
 }

@@ -54,6 +54,15 @@ func output(t *testing.T, stdin string, args ...string) string {
 	return r.stdout
 }
 
+// answer runs the program, which must end with the exit code and without a
+// complaint.
+func answer(t *testing.T, code int, stdin string, args ...string) string {
+	t.Helper()
+	r := invoke(t, stdin, args...)
+	require.Equal(t, result{code: code, stdout: r.stdout}, r)
+	return r.stdout
+}
+
 // golden compares text with a file of testdata.
 func golden(t *testing.T, name, text string) {
 	t.Helper()

@@ -33,7 +33,7 @@ type cli struct {
 	Trace    traceCmd    `cmd:"" help:"Show the way of a packet through the tables, and why."`
 	Lint     lintCmd     `cmd:"" help:"List the rules of a file that cost more than others."`
 	Print    printCmd    `cmd:"" help:"Print the rules of a file in canonical form, or as JSON; check a file."`
-	Diff     diffCmd     `cmd:"" help:"Show the smallest set of edits from one rule file to another."`
+	Diff     diffCmd     `cmd:"" help:"Compare what two rule files mean, or show the edits between them."`
 	Compile  compileCmd  `cmd:"" help:"Compile a rule file into one that is used at once."`
 	Describe describeCmd `cmd:"" help:"Show what iptables rules may have."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

@@ -70,7 +70,7 @@ func (x *Space) parts(c *rules.Cond) (ivs []rules.Interval, bits []bitWant) {
 	if top := f.Max(); mask.Or(lowOnes(mask)) == top && mask.And(lowOnes(mask)) == (rules.Value{}) {
 		return intersect(ivs, []rules.Interval{{Lo: want, Hi: want.Or(lowOnes(mask))}}), nil
 	}
-	if f.Bits <= enumerated {
+	if f.Bits <= enumerated && f.Kind != rules.Bits {
 		var all []rules.Interval
 		for v := uint64(0); v < 1<<f.Bits; v++ {
 			if rules.U64(v).And(mask) != want {

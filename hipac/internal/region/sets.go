@@ -26,18 +26,33 @@ func (b Box) Sets() Sets {
 // it.
 func (x *Space) DimOf(field int) int { return x.values[field] }
 
-// HasBits reports whether some rule asks for single bits of a field.
-func (x *Space) HasBits(field int) bool { return len(x.bits[field]) > 0 }
-
-// AnyBits reports whether some rule asks for single bits of any field.
-func (x *Space) AnyBits() bool {
-	for f := range x.bits {
-		if x.HasBits(f) {
-			return true
-		}
+// DimsOf returns all dimensions of a field: of its values, of single bits.
+func (x *Space) DimsOf(field int) []int {
+	if x.values[field] < 0 {
+		return nil
 	}
-	return false
+	return append([]int{x.values[field]}, x.bits[field]...)
 }
+
+// BitDims returns the dimensions of single bits of a field, and which bits.
+func (x *Space) BitDims(field int) (dims, bits []int) {
+	for _, d := range x.bits[field] {
+		dims, bits = append(dims, d), append(bits, x.dims[d].bit)
+	}
+	return dims, bits
+}
+
+// FeasibleIn reports whether the box holds a value of a field.
+func (x *Space) FeasibleIn(b Box, field int) bool {
+	if len(x.bits[field]) == 0 {
+		return true // spans are not empty
+	}
+	_, _, ok := x.value(b, field)
+	return ok
+}
+
+// IsValue reports whether a dimension is of the values of a field.
+func (x *Space) IsValue(d int) bool { return x.dims[d].kind == valueDim }
 
 // IsOpaque reports whether a dimension is of something that fields do not say.
 func (x *Space) IsOpaque(d int) bool { return x.dims[d].kind == opaqueDim }
@@ -65,6 +80,9 @@ func (x *Space) Width(d int, s Span) float64 {
 	}
 	return n
 }
+
+// Full returns all coordinates of a dimension.
+func (x *Space) Full(d int) Span { return x.full(d) }
 
 // Present returns the coordinates of packets with the field of a dimension of
 // values, and Absent those of the others, if there are any.
@@ -117,6 +135,8 @@ func (x *Space) SetConds(s Sets, all Box) []rules.Cond {
 		}
 		c := rules.In(f, ivs...)
 		switch others := rules.Complement(x.schema.Field(f), ivs); {
+		case mask != (rules.Value{}) && len(others) == 0:
+			c = rules.Masked(f, want, mask)
 		case mask != (rules.Value{}) && len(ivs) > 0:
 			c = c.AndMasked(want, mask)
 		case len(others) > 0 && len(others) < len(ivs):

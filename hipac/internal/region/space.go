@@ -52,7 +52,7 @@ const (
 )
 
 // enumerated is the width up to which a field's bit masks are told by its
-// values, one by one.
+// values, one by one, unless it is a set of named bits.
 const enumerated = 8
 
 // NewSpace returns the space of a schema. lacks says of which fields there are

@@ -25,6 +25,24 @@ const (
 	Usage = 2 // bad usage
 )
 
+// Exit is an end with an exit code of the command's own, such as that of a
+// comparison which found a difference.
+type Exit struct {
+	Code int
+	Err  error // printed; nil: nothing is
+}
+
+// Error returns that of Err.
+func (e Exit) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("exit code %d", e.Code)
+	}
+	return e.Err.Error()
+}
+
+// Unwrap returns Err.
+func (e Exit) Unwrap() error { return e.Err }
+
 // Program is a command line and where its output goes.
 type Program struct {
 	Name           string
@@ -102,12 +120,20 @@ func (p *Program) Fail(err error) int {
 	if err == nil || errors.Is(err, syscall.EPIPE) {
 		return OK
 	}
+	var exit Exit
+	own := errors.As(err, &exit)
+	if own && exit.Err == nil {
+		return exit.Code
+	}
 	p.Complain(err)
 	if errors.As(err, new(files.UsageError)) {
 		return Usage
 	}
 	if errors.As(err, new(*iptables.UnsupportedError)) {
 		p.Complain(errors.New("--allow-unknown keeps such rules; packets that they would decide are UNKNOWN"))
+	}
+	if own {
+		return exit.Code
 	}
 	return Data
 }

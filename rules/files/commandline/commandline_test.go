@@ -27,6 +27,8 @@ func TestErrorsBecomeExitCodesAndLines(t *testing.T) {
 		{nil, errors.Join(errors.New("one"), errors.New("two")), Data, "tool: one\ntool: two\n"},
 		{nil, files.BadUsage("not so"), Usage, "tool: not so\n"},
 		{nil, fmt.Errorf("write: %w", syscall.EPIPE), OK, ""},
+		{nil, Exit{Code: 7}, 7, ""},
+		{nil, Exit{Code: 7, Err: errors.New("no\x1bgood")}, 7, "tool: no\\x1bgood\n"},
 		{[]string{"--number", "x"}, nil, Usage, "tool: --number: expected a valid 64 bit int but got \"x\" (\"tool --help\" tells more)\n"},
 		{[]string{"--letter"}, nil, Usage, "tool: unknown flag --letter (\"tool --help\" tells more)\n"},
 	} {
