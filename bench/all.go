@@ -51,7 +51,9 @@ or --file say otherwise:
                             can be edited
     adversarial sets        the same, %s with %d rules
     update                  bench update
-    scale                   bench scale: rules from 100 to 1,000,000, and cores
+    scale                   bench scale: rules from 100 to 1,000,000, and cores;
+                            sizes that were measured above are not measured again,
+                            and have the same figures
     iptables                bench iptables, unless sets are chosen
 
 Examples:
@@ -69,7 +71,7 @@ The file of --out appears in the end, when there is something in it.
 
 `, strings.Join(allFamilies, ", "), strings.Join(hardFamilies, ", "), hardRules) + contestHelp + `
 Printed are lines of Go's benchmark format, as the commands print them. With --json,
-and in the file: machine, commands, points and missing, as package bench/result
+and in the file: machine, commands, settings, engines, points and missing, as package bench/result
 describes; bench report draws them.`
 }
 
@@ -125,6 +127,7 @@ func (cmd *allCmd) Run(a *app) error {
 		rec.missing(results.Gap{Command: "all", Engine: "peers"}, errors.New("--quick leaves them out, unless --peers asks for them"))
 	}
 	measure := func() error {
+		rec.run.Settings = (&contest{engineFlags: cmd.engineFlags, seed: cmd.Seed, packets: a.effort.packets}).settings(sets)
 		run := &allRun{a: a, cmd: cmd, rec: rec, interrupted: interrupted}
 		done, err := run.gather(ctx)
 		if err != nil {
@@ -180,7 +183,9 @@ func (r *allRun) gather(ctx context.Context) (done func(), err error) {
 	if r.scale.cores, err = coresOf(nil); err != nil {
 		return nil, err
 	}
-	r.sets.outgrown, r.scale.outgrown = map[string]error{}, map[string]error{}
+	// What is too much for one in one of them is in the other.
+	r.sets.outgrown = map[string]error{}
+	r.scale.outgrown = r.sets.outgrown
 	r.sets.contestants, done, err = r.cmd.contestants(ctx, r.a, r.rec, everybody)
 	r.scale.contestants = r.sets.contestants
 	return done, err
@@ -238,6 +243,12 @@ func (r *allRun) scaleParts(sets []ruleset, sizes []int) (all []part) {
 		scale, _ = flags.sets(r.a, nil, nil) // they were checked, but for sizes that the family does not have
 	}
 	for _, set := range scale {
+		if slices.ContainsFunc(sets, func(s ruleset) bool { return s.name == set.name && s.rules == set.rules }) {
+			// It is measured in the same way for lookup, build and memory: two figures
+			// for one thing would tell how the machine was at two times.
+			all = append(all, part{"scale", set, 1, func(context.Context) error { r.rec.again(set, "scale"); return nil }})
+			continue
+		}
 		all = append(all, part{"scale", set, int(r.a.effort.whole.Seconds()) + r.buildSeconds(set),
 			func(ctx context.Context) error { return r.scale.over(ctx, set) }})
 	}
@@ -246,6 +257,25 @@ func (r *allRun) scaleParts(sets []ruleset, sizes []int) (all []part) {
 			func(ctx context.Context) error { return r.scale.throughput(ctx, set, r.scale.cores) }})
 	}
 	return all
+}
+
+// again files what lookup, build and memory have of a set under another command, too.
+func (rec *recorder) again(set ruleset, command string) {
+	from := []string{"lookup", "build", "memory"}
+	metrics := []string{"lookup", "build_cpu", "build_wall", "bytes", "bytes_per_rule"}
+	for _, p := range rec.run.Points {
+		if p.Set == set.name && p.Rules == set.rules && slices.Contains(from, p.Command) && slices.Contains(metrics, p.Metric) {
+			p.Command = command
+			rec.run.Points = append(rec.run.Points, p)
+		}
+	}
+	for _, g := range rec.run.Missing {
+		if g.Set == set.name && g.Rules == set.rules && slices.Contains(from, g.Command) {
+			if g.Command = command; !slices.Contains(rec.run.Missing, g) {
+				rec.run.Missing = append(rec.run.Missing, g)
+			}
+		}
+	}
 }
 
 // all measures the parts.

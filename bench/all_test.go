@@ -97,6 +97,17 @@ func TestAllMeasuresEveryPartAndWritesAFile(t *testing.T) {
 			require.Positive(t, points[metric].Value, "%s %s", engine, metric)
 		}
 	}
+	for engine := range want {
+		points := of(run, engine, "fw1", 60)
+		for scale, measured := range map[string]string{"scale lookup": "lookup lookup", "scale build_cpu": "build build_cpu", "scale build_wall": "build build_wall",
+			"scale bytes": "memory bytes", "scale bytes_per_rule": "memory bytes_per_rule"} {
+			p := points[scale]
+			p.Command = points[measured].Command
+			require.Equal(t, points[measured], p, "%s %s: one figure for one thing", engine, scale)
+		}
+	}
+	require.Equal(t, "IPv4", run.Settings.Family)
+	require.Len(t, run.Engines, 3)
 	require.Contains(t, of(run, "hipac-live", "fw1", 60), "update growth_after") // of so little memory that it may be 0
 	require.Contains(t, of(run, "hipac-live", "ipc1", 60), "update insert_p50")
 	require.NotContains(t, of(run, "hipac", "ipc1", 60), "scale lookup", "of one family")

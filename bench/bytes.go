@@ -22,7 +22,7 @@ Without --family and --rules that is fw1 with 1,000, 10,000 and 100,000 rules.
 
 ` + contestHelp + `
 Printed are lines of Go's benchmark format, BenchmarkMemory, with bytes (B) and
-bytes a rule (B/rule). With --json: machine, commands, points and missing, as
+bytes a rule (B/rule). With --json: machine, commands, settings, engines, points and missing, as
 package bench/result describes.`
 }
 

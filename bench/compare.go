@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hipac-go/classifier/bench/compare"
+	results "github.com/hipac-go/classifier/bench/result"
 	"github.com/hipac-go/classifier/rules/files"
 )
 
@@ -44,7 +46,7 @@ Printed are lines of Go's benchmark format, one for each round: BenchmarkLookup
 with the time of a lookup; BenchmarkMemory with bytes and bytes a rule; with
 --edits BenchmarkEdit with CPU time of a deletion and of an insertion, which
 makes 64 deletions and then 64 insertions by turns. With --json: machine,
-commands, points and missing, as package bench/result describes.`
+commands, settings, engines, points and missing, as package bench/result describes.`
 }
 
 const contestantsHelp = `    hipac, hipac-batch       the compiled tree, a packet at a time, or 64
@@ -65,7 +67,8 @@ say a rule, or takes too long or too much memory is reported with the reason, on
 stderr and in the JSON; with more rules of that family it is not tried again.
 Times are CPU times of the thread (of the clock where the system has none), in
 nine rounds in which all take their turn; slow ones take part of the packets in
-each. Builds are timed in CPU time of all threads and by the clock. Memory is what the
+each. What a single edit takes is less what reading the clock takes, measured
+right before, and never below 0. Builds are timed in CPU time of all threads and by the clock. Memory is what the
 engine says that it takes, or else what the heap grows by.
 `
 
@@ -121,6 +124,7 @@ func (m *contest) run(asJSON bool, sets []ruleset) error {
 	ctx, rec, stop := m.a.recording(asJSON)
 	defer stop()
 	m.rec = rec
+	rec.run.Settings = m.settings(sets)
 	done, err := m.gather(ctx)
 	if err != nil && ctx.Err() == nil {
 		return err
@@ -160,6 +164,15 @@ func (m *contest) parts(sets []ruleset) (all []part) {
 		}
 	}
 	return all
+}
+
+// settings returns what a run over the sets depends on.
+func (m *contest) settings(sets []ruleset) *results.Settings {
+	s := &results.Settings{Seed: m.seed, Packets: m.packets, Clock: compare.Clock, Timeout: m.Timeout.Seconds(), Memory: int64(m.megabytes()) << 20}
+	if len(sets) > 0 {
+		s.Family = sets[0].family
+	}
+	return s
 }
 
 // gather finds the contestants; done removes what was built for them.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -71,7 +72,7 @@ func TestCompareJSONHasTheAgreedKeys(t *testing.T) {
 	require.Equal(t, exitOK, got.code)
 	var v map[string]any
 	require.NoError(t, json.Unmarshal([]byte(got.stdout), &v))
-	require.Equal(t, []string{"commands", "format", "machine", "points"}, keys(v))
+	require.Equal(t, []string{"commands", "engines", "format", "machine", "points", "settings"}, keys(v))
 	delete(v["machine"].(map[string]any), "load_average") // where the system tells
 	require.Equal(t, []string{"commit", "cores", "cpu", "go", "memory_bytes", "os", "started"}, keys(v["machine"]))
 	require.Equal(t, []string{"command", "engine", "high", "low", "metric", "rounds", "rules", "set", "title", "unit", "value"}, keys(v["points"].([]any)[4]))
@@ -229,8 +230,8 @@ func TestWhatAPeerCannotDoIsAGapWithItsReason(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{
 		"absent 0: its library is not installed",
-		"slow 50: its build takes longer than 300ms",
-		"slow 60: not tried: with 50 rules, its build takes longer than 300ms",
+		"slow 50: its build takes longer than 1.5s by the clock",
+		"slow 60: not tried: with 50 rules, its build takes longer than 1.5s by the clock",
 		"crashing 50: crashed (asked to pass)", "crashing 60: crashed (asked to pass)",
 		"choosy 50: not supported: rule 3 asks for a port", "choosy 60: not supported: rule 3 asks for a port",
 		"huge 50: too much memory: it takes 9 GB", "huge 60: not tried: with 50 rules, too much memory: it takes 9 GB",
@@ -407,8 +408,8 @@ func TestContestsNameBadData(t *testing.T) {
 
 func TestNothingMeasuredIsAFailure(t *testing.T) {
 	got := invoke(t, "", "build", "--rules", "40", "--engines", "hipac,abv", "--workers", "1,2", "--timeout", "1ns")
-	require.Equal(t, result{code: exitData, stderr: "bench: hipac, fw1, 40 rules: not measured: its build takes longer than 1ns\n" +
-		"bench: abv, fw1, 40 rules: not measured: its build takes longer than 1ns\nbench: nothing was measured\n"}, got)
+	require.Equal(t, result{code: exitData, stderr: "bench: hipac, fw1, 40 rules: not measured: its build takes longer than 5ns by the clock\n" +
+		"bench: abv, fw1, 40 rules: not measured: its build takes longer than 5ns by the clock\nbench: nothing was measured\n"}, got)
 	got = invoke(t, "", "memory", "--rules", "40", "--engines", "abv", "--timeout", "1ns", "--json")
 	require.Equal(t, exitData, got.code)
 	require.Contains(t, got.stderr, "\nbench: nothing was measured\n")
@@ -422,4 +423,70 @@ func TestListsMayNameAThingTwice(t *testing.T) {
 	require.Len(t, run.Points, 2*3)
 	run = measured(t, "build", "--rules", "30", "--engines", "hipac", "--workers", "2,2")
 	require.Len(t, run.Points, 2*2)
+}
+
+func TestABuildThatWorksTooLongIsToldFromOneThatWaits(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("there is no clock of CPU time")
+	}
+	work := func(ctx context.Context, l *rules.List[string], bytes int64) (compare.Engine, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	busy := func(ctx context.Context, l *rules.List[string], bytes int64) (compare.Engine, error) {
+		for ctx.Err() == nil {
+		}
+		return nil, ctx.Err()
+	}
+	peers := func(context.Context, string) ([]compare.Contestant, error) {
+		return []compare.Contestant{compare.Local(&compare.Maker{Name: "busy", Make: busy}), compare.Local(&compare.Maker{Name: "waiting", Make: work})}, nil
+	}
+	got := invokeWith(peers, "memory", "--rules", "50,60", "--engines", "hipac,busy,waiting", "--timeout", "200ms", "--json")
+	require.Equal(t, exitOK, got.code, got.stderr)
+	run, err := results.Read(strings.NewReader(got.stdout))
+	require.NoError(t, err)
+	require.Contains(t, of(run, "hipac", "fw1", 60), "memory bytes")
+	var gaps []string
+	for _, g := range run.Missing {
+		gaps = append(gaps, fmt.Sprintf("%s %d: %s", g.Engine, g.Rules, g.Why))
+	}
+	require.Equal(t, []string{
+		"busy 50: its build takes longer than 200ms of CPU time",
+		"waiting 50: its build takes longer than 1s by the clock",
+		"busy 60: not tried: with 50 rules, its build takes longer than 200ms of CPU time",
+		"waiting 60: not tried: with 50 rules, its build takes longer than 1s by the clock",
+	}, gaps)
+}
+
+func TestARunSaysWhatItsFiguresDependOn(t *testing.T) {
+	peers := func(context.Context, string) ([]compare.Contestant, error) {
+		m := *localMakers()[0]
+		m.Name, m.Title, m.Source, m.Note = "peer", "A peer", "example.com/peer v1.2.3", "Built for speed."
+		return []compare.Contestant{compare.Local(&m)}, nil
+	}
+	got := invokeWith(peers, "compare", "--rules", "50", "--engines", "hipac-live,peer", "--packets", "700", "--traffic", "uniform,worst",
+		"--edits", "64", "--seed", "9", "--ipv6", "--memory", "100", "--timeout", "30s", "--json")
+	require.Equal(t, exitOK, got.code, got.stderr)
+	run, err := results.Read(strings.NewReader(got.stdout))
+	require.NoError(t, err)
+	require.Equal(t, &results.Settings{Seed: 9, Family: "IPv6", Packets: 700, Clock: compare.Clock, Timeout: 30, Memory: 100 << 20}, run.Settings)
+	require.Len(t, run.Engines, 2)
+	require.Equal(t, "hipac-live", run.Engines[0].Name)
+	require.Equal(t, results.Engine{Name: "peer", Title: "A peer", Source: "example.com/peer v1.2.3", Note: "Built for speed."}, run.Engines[1])
+	points := of(run, "hipac-live", "fw1", 50)
+	for _, metric := range []string{"lookup lookup", "lookup lookup_worst"} {
+		require.Equal(t, 700, points[metric].Packets)
+		require.Positive(t, points[metric].Different)
+		require.LessOrEqual(t, points[metric].Different, 700)
+	}
+	require.Equal(t, 75, points["update insert_cpu_p50"].Edits) // 25 at a time, half of the rules
+	require.Zero(t, points["update insert_cpu_p50"].Packets)
+}
+
+func TestDifferentPacketsAreCountedOnce(t *testing.T) {
+	words := []uint32{0, 1, 0, 2, 1, 1, 0, 1, 0, 2}
+	tr := &trace{words: words, width: 2, n: 5}
+	require.Equal(t, 3, tr.different())
+	require.Equal(t, []uint32{0, 1, 0, 2, 1, 1, 0, 1, 0, 2}, tr.words)
+	require.Zero(t, (&trace{width: 2}).different())
 }

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -76,6 +77,8 @@ type meeting struct {
 	// packets behind those that were walked for.
 	others   []int32
 	othersBy *entrant
+	// different is the number of different packets of the trace.
+	different int
 }
 
 // entrant is a contestant at a meeting.
@@ -196,6 +199,7 @@ func (g *meeting) draw(name string) (err error) {
 	if g.trace, err = traffic(g.list, name, g.packets, g.seed); err != nil {
 		return err
 	}
+	g.different = g.trace.different()
 	n := min(g.Check, g.trace.n, max(100, int(mostWalk/walkTime)/max(1, g.list.Len())))
 	bar := g.a.newProgress("walking", n)
 	defer bar.done()
@@ -206,10 +210,7 @@ func (g *meeting) draw(name string) (err error) {
 
 // limit returns the bytes that a contestant may take.
 func (g *meeting) limit() int64 {
-	limit := int64(defaultMemory) << 20
-	if g.Memory != nil {
-		limit = int64(*g.Memory) << 20
-	}
+	limit := int64(g.megabytes()) << 20
 	if n, ok := availableMemory(); ok {
 		limit = min(limit, max(1<<20, n/3))
 	}
@@ -249,18 +250,23 @@ func (g *meeting) build() {
 
 // load builds one.
 func (g *meeting) load(e *entrant) error {
-	ctx, cancel := context.WithTimeout(g.ctx, g.Timeout)
+	ctx, cancel := context.WithTimeout(g.ctx, g.byClock())
 	defer cancel()
 	start := time.Now()
-	b, err := e.Load(ctx, g.list, g.limit())
+	b, err := e.Load(compare.WithCPU(ctx, g.Timeout), g.list, g.limit())
 	if err == nil {
 		e.built = append(e.built, b)
 		e.spent += time.Since(start)
 		return nil
 	}
-	slow := g.ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded)
-	if slow {
-		err = fmt.Errorf("its build takes longer than %v", g.Timeout)
+	slow := true
+	switch {
+	case errors.Is(err, compare.ErrCPU):
+		err = fmt.Errorf("its build takes longer than %v of CPU time", g.Timeout)
+	case g.ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+		err = fmt.Errorf("its build takes longer than %v by the clock", g.byClock())
+	default:
+		slow = false
 	}
 	if slow || errors.Is(err, compare.ErrMemory) {
 		g.outgrown[g.growth(e)] = fmt.Errorf("with %d rules, %s", g.set.rules, withoutName(err, e.name()))
@@ -277,7 +283,7 @@ const otherTime = time.Second
 // for, with those of another that was right so far: where the two differ, the walk
 // decides.
 func (g *meeting) check(e *entrant, first bool) error {
-	ctx, cancel := context.WithTimeout(g.ctx, g.Timeout)
+	ctx, cancel := context.WithTimeout(g.ctx, g.byClock())
 	defer cancel()
 	if !first {
 		_, err := e.Keys(ctx, g.trace.words)
@@ -352,10 +358,19 @@ func (g *meeting) compare(e *entrant, from int, got []int32, c *compare.Checked)
 	c.Packets += len(got)
 }
 
+// clockFactor is the time by the clock that a contestant may take for one of
+// CPU time: others use the machine, too, and one that hangs takes no CPU time.
+const clockFactor = 5
+
+// byClock returns the time by the clock after which a contestant is given up.
+func (g *meeting) byClock() time.Duration {
+	return clockFactor * min(g.Timeout, math.MaxInt64/clockFactor)
+}
+
 // patience gives an error of a call that took too long its reason.
 func (g *meeting) patience(err error) error {
 	if err != nil && g.ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no answer within %v", g.Timeout)
+		return fmt.Errorf("no answer within %v", g.byClock())
 	}
 	return err
 }
@@ -372,7 +387,7 @@ func (g *meeting) timeLookups(name string, all []*entrant) {
 	var list []*timed
 	for _, e := range all {
 		list = append(list, &timed{group: e.name(), garbage: e.name() == slowName, ask: func(from, to, repeat int) (time.Duration, error) {
-			ctx, cancel := context.WithTimeout(g.ctx, g.Timeout)
+			ctx, cancel := context.WithTimeout(g.ctx, g.byClock())
 			defer cancel()
 			took, err := e.Pass(ctx, from, to, repeat)
 			return took, g.patience(err)
@@ -433,7 +448,9 @@ func (g *meeting) labels(e *entrant, more ...label) []label {
 }
 
 func (g *meeting) recordLookups(e *entrant, traffic string, t *timed) {
-	g.rec.point(g.point("lookup", e, trafficMetric(traffic), "ns"), t.ns...)
+	p := g.point("lookup", e, trafficMetric(traffic), "ns")
+	p.Packets, p.Different = g.trace.n, g.different
+	g.rec.point(p, t.ns...)
 	var more []label
 	if len(g.traffic) > 1 || traffic != "uniform" {
 		more = []label{{"traffic", traffic}}

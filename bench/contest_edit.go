@@ -20,7 +20,7 @@ const editsAtOnce = 64
 // edits were timed of each kind or the time for it is over. The answers are
 // checked again before anything is recorded.
 func (g *meeting) edit(e *entrant) error {
-	ctx, cancel := context.WithTimeout(g.ctx, g.Timeout)
+	ctx, cancel := context.WithTimeout(g.ctx, g.byClock())
 	defer cancel()
 	r := rand.New(rand.NewPCG(g.seed, 3))
 	n := min(editsAtOnce, max(1, g.list.Len()/2))
@@ -61,6 +61,7 @@ func (g *meeting) edit(e *entrant) error {
 			q    float64
 		}{{"p50", 0.5}, {"p99", 0.99}, {"max", 1}} {
 			p := g.point("update", e, name+"_cpu_"+q.name, "us")
+			p.Edits = len(times)
 			g.rec.point(p, quantile(times, q.q))
 		}
 		slices.Sort(times)

@@ -22,13 +22,21 @@ import (
 type engineFlags struct {
 	Engines []string      `placeholder:"LIST" help:"Contestants, with commas between them; when not given all but hipac-index."`
 	Peers   *bool         `negatable:"" help:"Peers of other projects too, from the module bench/peers; when not given, where they can be built."`
-	Timeout time.Duration `default:"1m" placeholder:"TIME" help:"Time after which the build of a contestant is given up (default 1m)."`
+	Timeout time.Duration `default:"1m" placeholder:"TIME" help:"CPU time, of all threads, after which the build of a contestant is given up (default 1m); by the clock, as for any other answer, five times as much."`
 	Memory  *int          `placeholder:"MB" help:"Memory that a contestant may take (default 2048); never more than a third of what is available."`
 	Check   int           `default:"5000" placeholder:"N" help:"Packets whose answers are compared with the reference walk (default 5000), or as many as that does in 5 s on one core."`
 }
 
 // defaultMemory is the memory that a contestant may take, in megabytes.
 const defaultMemory = 2048
+
+// megabytes returns the memory that a contestant may take, in megabytes.
+func (f *engineFlags) megabytes() int {
+	if f.Memory == nil {
+		return defaultMemory
+	}
+	return *f.Memory
+}
 
 // peersTimeout is the time that building the program of the peers may take. It
 // downloads their modules the first time.
@@ -93,11 +101,13 @@ func (f *engineFlags) contestants(ctx context.Context, a *app, rec *recorder, co
 		}
 	}
 	return slices.DeleteFunc(all, func(c compare.Contestant) bool {
-		why := c.About().Skip
-		if why != "" {
-			rec.gap(ctx, results.Gap{Command: command, Engine: c.About().Name}, errors.New(why))
+		b := c.About()
+		if b.Skip != "" {
+			rec.gap(ctx, results.Gap{Command: command, Engine: b.Name}, errors.New(b.Skip))
+		} else {
+			rec.engine(results.Engine{Name: b.Name, Title: b.Title, Source: b.Source, Note: b.Note})
 		}
-		return why != ""
+		return b.Skip != ""
 	}), done, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/hipac-go/classifier/bench/workload"
 	"github.com/hipac-go/classifier/rules"
@@ -52,6 +53,16 @@ func (t *trace) key(i int) rules.Key {
 
 // keys returns the words of the packets from up to to.
 func (t *trace) keys(from, to int) []uint32 { return t.words[from*t.width : to*t.width] }
+
+// different returns the number of different packets.
+func (t *trace) different() int {
+	order := make([]int32, t.n)
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return slices.Compare(t.key(int(a)), t.key(int(b))) })
+	return len(slices.CompactFunc(order, func(a, b int32) bool { return slices.Equal(t.key(int(a)), t.key(int(b))) }))
+}
 
 // shuffle puts the packets in random order.
 func (t *trace) shuffle(seed uint64) {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -59,7 +60,7 @@ Examples:
     bench iptables --rules 10000 --walk 1000,10000 --json
 
 Printed are lines of Go's benchmark format, BenchmarkIptables, one for each round.
-With --json: machine, commands, points and missing; metrics are load, of ours also
+With --json: machine, commands, engines (with the tools' versions), points and missing; metrics are load, of ours also
 load_read and load_build (s), packet (ns, all of sending it) and packet_walk (ns,
 what rules add).`
 }
@@ -241,6 +242,7 @@ func (r *allRun) iptablesPart() part {
 // are missing or not whole, and the first of them. What fails is recorded, and the
 // rest goes on.
 func (cmd *iptablesCmd) measure(ctx context.Context, a *app, rec *recorder) (missing, of int, first string) {
+	recordTools(ctx, rec)
 	var load []*kernelRules
 	if cmd.ChainRules > 0 {
 		load = append(load, chainRules(cmd.ChainRules, cmd.Chains))
@@ -328,6 +330,32 @@ var kernelTitles = map[string]string{
 	"iptables-nft":    "the kernel's nf_tables, rules by iptables",
 	"nft":             "the kernel's nf_tables, a list of rules",
 	"nft-set":         "the kernel's nf_tables, a set with intervals",
+}
+
+// recordTools records what the engines are, with the versions of the tools that
+// there are.
+func recordTools(ctx context.Context, rec *recorder) {
+	rec.engine(results.Engine{Name: "hipac", Title: kernelTitles["hipac"], Source: "this project"})
+	for i := range loaders {
+		l := &loaders[i]
+		if version := toolVersion(ctx, l.args[0]); version != "" {
+			rec.engine(results.Engine{Name: l.engine, Title: kernelTitles[l.engine], Source: version, Note: "loaded by " + strings.Join(l.args, " ")})
+		}
+	}
+}
+
+// toolVersion returns the first line of what a tool says that it is, or "".
+func toolVersion(ctx context.Context, tool string) string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	c := exec.CommandContext(ctx, tool, "--version")
+	c.WaitDelay = time.Second
+	out, err := c.Output()
+	if err != nil {
+		return ""
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return strings.TrimSpace(line)
 }
 
 // iptablesPoint is a point without its value.

@@ -78,6 +78,14 @@ func (r *recorder) point(p results.Point, rounds ...float64) {
 	r.run.Points = append(r.run.Points, p)
 }
 
+// engine records what an engine is, the same one once.
+func (r *recorder) engine(e results.Engine) {
+	e.Source, e.Note = files.Printable(e.Source), files.Printable(e.Note)
+	if !slices.ContainsFunc(r.run.Engines, func(known results.Engine) bool { return known.Name == e.Name }) {
+		r.run.Engines = append(r.run.Engines, e)
+	}
+}
+
 // quantileOf returns a quantile of values: the smallest that so many of them are
 // not above.
 func quantileOf(x []float64, q float64) float64 {

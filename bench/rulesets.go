@@ -26,9 +26,10 @@ type setFlags struct {
 
 // ruleset is a set to be: it is made when its turn has come.
 type ruleset struct {
-	name  string // family or file
-	rules int
-	make  func() (*rules.List[string], error)
+	name   string // family or file
+	rules  int
+	family string // of addresses, "IPv4" or "IPv6"; "" for a file
+	make   func() (*rules.List[string], error)
 }
 
 // sets returns the sets that the flags ask for, family by family; families and
@@ -53,6 +54,10 @@ func (f *setFlags) sets(a *app, families []string, sizes []int) ([]ruleset, erro
 		slices.Sort(sizes) // what is too much for an engine is too much with more rules
 		sizes = slices.Compact(sizes)
 	}
+	addresses := "IPv4"
+	if f.IPv6 {
+		addresses = "IPv6"
+	}
 	var all []ruleset
 	for _, family := range families {
 		k, err := workload.FindKind(family)
@@ -68,7 +73,7 @@ func (f *setFlags) sets(a *app, families []string, sizes []int) ([]ruleset, erro
 			if n < k.Least || n > k.Most {
 				return nil, files.BadUsage("--rules %d: not in %d..%d, which sets of %s can have", n, k.Least, k.Most, k.Name)
 			}
-			all = append(all, ruleset{family, n, func() (*rules.List[string], error) {
+			all = append(all, ruleset{family, n, addresses, func() (*rules.List[string], error) {
 				if err := checkMemory(fmt.Sprintf("making %d rules", n), k.Bytes(n)); err != nil {
 					return nil, err
 				}
@@ -115,7 +120,7 @@ func (f *setFlags) read(a *app) (ruleset, error) {
 	if l.Len() == 0 {
 		return ruleset{}, fmt.Errorf("%s: no rules, and so nothing to measure", in.Name)
 	}
-	return ruleset{filepath.Base(f.File), l.Len(), func() (*rules.List[string], error) { return l, nil }}, nil
+	return ruleset{filepath.Base(f.File), l.Len(), "", func() (*rules.List[string], error) { return l, nil }}, nil
 }
 
 // withText returns the same rules with texts for values.

@@ -41,7 +41,7 @@ do with cores of their own where others use the machine too.
 ` + contestHelp + `
 Printed are lines of Go's benchmark format: BenchmarkScaleLookup, BenchmarkScaleBuild,
 BenchmarkScaleMemory and, with cores in the name, BenchmarkThroughput. With --json:
-machine, commands, points and missing, as package bench/result describes.`
+machine, commands, settings, engines, points and missing, as package bench/result describes.`
 }
 
 // Run measures.

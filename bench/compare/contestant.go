@@ -45,13 +45,13 @@ type Edit struct {
 // Contestant is a way to classify packets. It is for one goroutine.
 //
 // Load comes first, then Keys, then the others any number of times; Load again
-// makes a new engine. An error of Load is one of ErrUnsupported, ErrMemory, a
+// makes a new engine. An error of Load is one of ErrUnsupported, ErrMemory, ErrCPU, a
 // failure of the contestant's process (*ProcessError), or the context's. After a
 // ProcessError the others return it too, until the next Load.
 type Contestant interface {
 	About() About
 	// Load makes an engine of the list, which may take so many bytes; 0 is no
-	// bound.
+	// bound. Its CPU time is bounded by WithCPU.
 	Load(ctx context.Context, l *rules.List[string], bytes int64) (Built, error)
 	// Keys has the keys, of the list's schema one after the other, be those that
 	// the other methods are about. Some engines cannot be asked about some packets
@@ -65,7 +65,8 @@ type Contestant interface {
 	// returns the CPU time of the thread that did.
 	Pass(ctx context.Context, from, to, repeat int) (time.Duration, error)
 	// Edit does edits one after the other and stores in took the CPU time of the
-	// thread for each.
+	// thread for each, less what reading the clock takes, as the median of 101
+	// empty measurements before them, and not below 0.
 	Edit(ctx context.Context, edits []Edit, took []time.Duration) error
 	// Close frees the engine. The contestant can be loaded again.
 	Close() error

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/hipac-go/classifier/rules"
@@ -53,9 +54,14 @@ func (c *local) Load(ctx context.Context, l *rules.List[string], bytes int64) (B
 		return Built{}, fmt.Errorf("%s: %w here: %s", c.maker.Name, ErrUnsupported, why)
 	}
 	heap := heapBytes()
+	ctx, done := watchCPU(ctx, func() (time.Duration, error) { return ProcessTime(), nil })
+	defer done()
 	cpu, wall := ProcessTime(), time.Now()
 	e, err := c.maker.Make(ctx, l, bytes)
 	if err != nil {
+		if cause := context.Cause(ctx); errors.Is(err, context.Canceled) && errors.Is(cause, ErrCPU) {
+			err = cause
+		}
 		return Built{}, fmt.Errorf("%s: %w", c.maker.Name, err)
 	}
 	b := Built{CPU: ProcessTime() - cpu, Wall: time.Since(wall)}
@@ -192,6 +198,7 @@ func (c *local) Edit(ctx context.Context, edits []Edit, took []time.Duration) er
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	clock := clockCost()
 	for i, e := range edits {
 		edit := u.Delete
 		if e.Insert {
@@ -199,7 +206,7 @@ func (c *local) Edit(ctx context.Context, edits []Edit, took []time.Duration) er
 		}
 		start := ThreadTime()
 		err := edit(int(e.Position))
-		took[i] = ThreadTime() - start
+		took[i] = max(0, ThreadTime()-start-clock)
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -208,6 +215,18 @@ func (c *local) Edit(ctx context.Context, edits []Edit, took []time.Duration) er
 		}
 	}
 	return nil
+}
+
+// clockCost returns what reading the clock before and after nothing makes of it:
+// the median of many such pairs, on the thread that the caller has locked.
+func clockCost() time.Duration {
+	var pairs [101]time.Duration
+	for i := range pairs {
+		start := ThreadTime()
+		pairs[i] = ThreadTime() - start
+	}
+	slices.Sort(pairs[:])
+	return pairs[len(pairs)/2]
 }
 
 func (c *local) Close() error {

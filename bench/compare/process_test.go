@@ -87,6 +87,10 @@ func badMakers() []*Maker {
 				fmt.Fprintln(os.Stderr, strings.Repeat("x", 1000))
 			}
 		}),
+		spinner("works", func(context.Context) {
+			for n := 1; n != 0; n |= 1 {
+			}
+		}),
 		bad("hoards", func([]int32) {
 			var all [][]byte
 			for {

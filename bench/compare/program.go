@@ -88,6 +88,8 @@ func (c *remote) Load(ctx context.Context, l *rules.List[string], bytes int64) (
 	if c.proc, err = startProcess(c.about.Name, c.program.command); err != nil {
 		return Built{}, err
 	}
+	ctx, done := watchCPU(ctx, func() (time.Duration, error) { return childTime(c.proc.cmd.Process.Pid) })
+	defer done()
 	p, err := c.proc.call(ctx, request{Op: opLoad, Engine: c.about.Name, Memory: bytes}, text, nil)
 	if err != nil {
 		return Built{}, err

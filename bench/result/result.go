@@ -10,13 +10,38 @@ import (
 	"io"
 )
 
-// Run is what one or more commands have measured on one machine.
+// Run is what one or more commands have measured on one machine. Fields that may
+// be left out are missing in files of earlier programs, too; readers do not take
+// that for 0.
 type Run struct {
-	Format   int      `json:"format"` // 1
-	Machine  Machine  `json:"machine"`
-	Commands []string `json:"commands"` // that make it again
-	Points   []Point  `json:"points"`
-	Missing  []Gap    `json:"missing,omitempty"`
+	Format   int       `json:"format"` // 1
+	Machine  Machine   `json:"machine"`
+	Commands []string  `json:"commands"` // that make it again
+	Settings *Settings `json:"settings,omitempty"`
+	Engines  []Engine  `json:"engines,omitempty"` // that were to be measured, each once
+	Points   []Point   `json:"points"`
+	Missing  []Gap     `json:"missing,omitempty"`
+}
+
+// Settings is what figures depend on beside machine, rules and program. How many
+// packets and edits a figure is of, its point says.
+type Settings struct {
+	Seed    uint64 `json:"seed"`              // of rules and packets
+	Family  string `json:"family,omitempty"`  // of addresses: "IPv4" or "IPv6"; "" for rules of a file
+	Packets int    `json:"packets,omitempty"` // of each traffic, repeated ones counted
+	Clock   string `json:"clock,omitempty"`   // what CPU times are: "thread CPU time" or "wall-clock time"
+	// Timeout is the CPU time that a build may take, and Memory the bytes that a
+	// contestant may take where the machine has three times as much available.
+	Timeout float64 `json:"timeout_seconds,omitempty"`
+	Memory  int64   `json:"memory_bytes,omitempty"`
+}
+
+// Engine is what is known of a contestant.
+type Engine struct {
+	Name   string `json:"name"` // as in Point.Engine
+	Title  string `json:"title,omitempty"`
+	Source string `json:"source,omitempty"` // the paper, or the project and its version
+	Note   string `json:"note,omitempty"`   // how it is used here, and what it cannot do
 }
 
 // Machine is where it was measured.
@@ -47,7 +72,8 @@ type Machine struct {
 //	         delete_max, rebuild: us of the clock; edits: edits/s; slowdown_during,
 //	         slowdown_after, growth_after: ratio. Of "hipac-live", by bench update.
 //	         insert_cpu_p50, insert_cpu_p99 and so on: us of CPU, of any engine
-//	         that can be edited, without lookups in between
+//	         that can be edited, without lookups in between, less what the
+//	         clock takes: 0 where an edit takes no more than that varies
 //	iptables load, of ours also load_read and load_build: s of the clock;
 //	         packet: ns of CPU to send a packet past the rules; packet_walk: what
 //	         the rules add to it, and our verdict. By bench iptables
@@ -64,6 +90,12 @@ type Point struct {
 	Low     float64 `json:"low,omitempty"` // quartiles of the rounds, where there were several
 	High    float64 `json:"high,omitempty"`
 	Rounds  int     `json:"rounds,omitempty"`
+	// Packets that a lookup's figure is of, by turns, and how many of them are
+	// different: few stay in caches.
+	Packets   int `json:"packets,omitempty"`
+	Different int `json:"different_packets,omitempty"`
+	// Edits of its kind that a quantile is of.
+	Edits int `json:"edits,omitempty"`
 }
 
 // Gap is what was not measured, and why: a peer that is not there, rules that it
