@@ -89,7 +89,7 @@ func TestAllMeasuresEveryPartAndWritesAFile(t *testing.T) {
 	want := map[string][]string{
 		"hipac":      {"lookup lookup", "lookup lookup_worst", "build build_cpu", "build build_wall", "memory bytes", "memory bytes_per_rule", "scale lookup", "scale throughput"},
 		"hipac-live": {"update insert_p50", "update delete_max", "update slowdown_during", "update rebuild"},
-		"tuplemerge": {"lookup lookup", "update insert_cpu_p50", "update delete_cpu_p99", "scale bytes"},
+		"tuplemerge": {"lookup lookup", "update insert_cpu_max", "update delete_cpu_max", "scale bytes"},
 	}
 	for engine, metrics := range want {
 		points := of(run, engine, "fw1", 60)

@@ -75,7 +75,7 @@ func TestCompareJSONHasTheAgreedKeys(t *testing.T) {
 	require.Equal(t, []string{"commands", "engines", "format", "machine", "points", "settings"}, keys(v))
 	delete(v["machine"].(map[string]any), "load_average") // where the system tells
 	require.Equal(t, []string{"commit", "cores", "cpu", "go", "memory_bytes", "os", "started"}, keys(v["machine"]))
-	require.Equal(t, []string{"command", "engine", "high", "low", "metric", "rounds", "rules", "set", "title", "unit", "value"}, keys(v["points"].([]any)[4]))
+	require.Equal(t, []string{"command", "different_packets", "engine", "high", "low", "metric", "packets", "rounds", "rules", "set", "title", "unit", "value"}, keys(v["points"].([]any)[4]))
 }
 
 func TestComparePrintsABenchmarkForEveryRound(t *testing.T) {
@@ -86,6 +86,10 @@ func TestComparePrintsABenchmarkForEveryRound(t *testing.T) {
 	for _, b := range benchmarks(t, got.stdout) {
 		count[string(b.Name)]++
 		for _, v := range b.Values {
+			if strings.HasPrefix(string(b.Name), "Edit/") { // which may take no longer than the clock varies
+				require.GreaterOrEqual(t, v.Value, 0., "%s %s", b.Name, v.Unit)
+				continue
+			}
 			require.Positive(t, v.Value, "%s %s", b.Name, v.Unit)
 		}
 	}
