@@ -217,7 +217,7 @@ func (k *contest) table(duels []duel) table {
 		row[0] = set
 		for _, d := range duels {
 			if d.set == set {
-				row[1+slices.Index(sizes, d.rules)] = fmt.Sprintf("%s", k.than(&d))
+				row[1+slices.Index(sizes, d.rules)] = k.than(&d)
 			}
 		}
 		t.Rows = append(t.Rows, row)

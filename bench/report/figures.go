@@ -73,30 +73,30 @@ var kinds = []kind{
 		name: "traffic", title: "Time of a lookup by traffic",
 		text: func(p []point) string {
 			_, said := present(largest(p), trafficMetrics, trafficTexts)
-			return "CPU time for one packet by the kind of packets, with the most rules for which more than one kind was measured: " + listed(said) + "."
+			return "CPU time for one packet by the kind of packets, with the most rules for which more than one kind was measured: " + listed(said) + "; the tables have those with fewer rules, too." + costliest(p)
 		},
 		of: func(p *point) bool {
 			return slices.Contains(trafficMetrics, p.Metric) && !adversarial(p.Set)
 		},
 		chart:  func(p []point) chart { return trafficChart(largest(p)) },
-		tables: func(p []point) []table { return metricTables(trafficMetrics, trafficNames, timeText)(largest(p)) },
+		tables: metricTables(trafficMetrics[1:], trafficNames[1:], timeText),
 	},
 	{
 		name: "worst", title: "The worst case",
 		text: func(p []point) string {
-			text := "CPU time for one packet in sets that are made to be hard for one kind of classifier or another: " + listed(distinct(hardest(p), setOf))
+			text := "CPU time for one packet in sets that are made to be hard for one kind of classifier or another: " + hardSets(hardest(p))
 			if costly := distinct(where(p, func(p *point) bool { return p.Metric == metricWorst }), setOf); len(costly) == len(distinct(p, setOf)) {
 				text += ". The packets are those that cost our tree most"
 			} else if len(costly) > 0 {
 				text += ". The packets are those that cost our tree most in " + listed(costly) + ", and lie inside random rules in the others"
 			}
-			return text + "."
+			return text + "." + costliest(p)
 		},
 		of: func(p *point) bool {
 			return (p.Metric == metricLookup || p.Metric == metricWorst) && adversarial(p.Set)
 		},
 		chart:  func(p []point) chart { return againstRules("time of a lookup", timeTick)(hardest(p)) },
-		tables: func(p []point) []table { return sizesTables(timeText)(hardest(p)) },
+		tables: metricTables(trafficMetrics, trafficNames, timeText),
 	},
 	{
 		name: "memory", title: "Memory per rule",
@@ -192,7 +192,7 @@ var kinds = []kind{
 	{
 		name: "kernel-packet", title: "A packet, beside the kernel",
 		text: func(p []point) string {
-			return "The cost of rules that do not match" + theKernels(p, ": in the kernel, what they add to the sending of a packet", ": of ours, a lookup of a packet in them", "; of ours, a lookup of the same packet in the same rules") + "."
+			return "The cost of rules that do not match" + theKernels(p, ": in the kernel, what they add to the sending of a packet", ": of ours, a lookup of a packet in them", "; of ours, a lookup of that packet in the same rules again and again, with all that it reads in the caches, and without the receiving, copying and sending around it: not the same work") + "."
 		},
 		of: func(p *point) bool {
 			return p.Command == "iptables" && (p.Metric == metricWalk || p.Metric == metricPacket)
@@ -202,6 +202,27 @@ var kinds = []kind{
 		},
 		tables: twoTables(metricWalk, "what rules add", metricPacket, "all of sending a packet"),
 	},
+}
+
+// costliest says what the packets that cost most are.
+func costliest(points []point) string {
+	if !slices.ContainsFunc(points, func(p point) bool { return p.Metric == metricWorst }) {
+		return ""
+	}
+	return " The costliest packets are at most 1\u202f000 different ones, found by searching for those that cost our tree most, and repeated: they and what they read stay in the caches, so that their times do not compare with those of packets inside random rules, and they are not the worst of any other engine."
+}
+
+// hardSets lists sets with their numbers of rules.
+func hardSets(points []point) string {
+	var out []string
+	for _, set := range distinct(points, setOf) {
+		var sizes []string
+		for _, n := range sorted(distinct(where(points, func(p *point) bool { return p.Set == set }), rulesOf)) {
+			sizes = append(sizes, grouped(n))
+		}
+		out = append(out, set+" ("+listed(sizes)+" rules)")
+	}
+	return listed(out)
 }
 
 // figure makes the figure, nil when nothing was measured.

@@ -66,7 +66,7 @@ type pageSection struct {
 
 // page writes the page.
 func page(w io.Writer, d *data, figures []*figure, o Options) error {
-	p := pageData{Machine: d.runs[0].Machine, Notes: d.notes, Method: method(d), Summary: summary(d), Gaps: gapTables(d.gaps), Other: otherTable(d), Command: o.Command}
+	p := pageData{Machine: d.runs[0].Machine, Notes: d.notes, Method: method(d), Summary: summary(d), Gaps: gapTables(d), Other: otherTable(d), Command: o.Command}
 	if p.Machine.Memory > 0 {
 		p.Memory = byteText(float64(p.Machine.Memory))
 	}
@@ -181,7 +181,7 @@ func (s swatch) draw(c draw.Canvas) {
 }
 
 // wordColumns are the heads of columns of words.
-var wordColumns = []string{"set", "where", "why", "engine", "command", "figure", "what", "ours", "typically", "best case", "worst case"}
+var wordColumns = []string{"set", "where", "why", "engine", "command", "figure", "what is missing", "what", "ours", "typically", "best case", "worst case"}
 
 // Numbers reports whether a column holds numbers, which stand at the right.
 func (t table) Numbers(column int) bool {
