@@ -3,6 +3,7 @@ package report
 // What is drawn: the plots by name, and how each is made from the points.
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -101,10 +102,10 @@ var kinds = []kind{
 	{
 		name: "memory", title: "Memory per rule",
 		text: func(p []point) string {
-			return "Bytes per rule of all that a lookup reads" + against(p, "; lower is smaller.", "; further left is smaller.")
+			return "Bytes per rule of all that a lookup reads" + against(p, "; lower is smaller.", "; further left is smaller.") + sameLibrary(p)
 		},
 		of:     func(p *point) bool { return p.Metric == metricMemory },
-		chart:  againstRules("bytes per rule", byteTick),
+		chart:  func(p []point) chart { return againstRules("bytes per rule", byteTick)(oneLibrary(p)) },
 		tables: sizesTables(byteText),
 	},
 	{
@@ -115,7 +116,7 @@ var kinds = []kind{
 			if len(said) > 1 {
 				text += " The tables have the time by the clock, too."
 			}
-			return text
+			return text + sameLibrary(p)
 		},
 		of: func(p *point) bool {
 			return (p.Metric == metricBuild || p.Metric == metricWall) && p.Cores == 0
@@ -124,7 +125,7 @@ var kinds = []kind{
 			if drawn := where(p, func(p *point) bool { return p.Metric == metricBuild }); drawn != nil {
 				p = drawn
 			}
-			return againstRules("time to build", timeTick)(p)
+			return againstRules("time to build", timeTick)(oneLibrary(p))
 		},
 		tables: twoTables(metricBuild, "CPU time", metricWall, "by the clock"),
 	},
@@ -202,6 +203,39 @@ var kinds = []kind{
 		},
 		tables: twoTables(metricWalk, "what rules add", metricPacket, "all of sending a packet"),
 	},
+}
+
+// waysOf returns the ways of DPDK's library that were measured.
+func waysOf(points []point) []string {
+	return slices.DeleteFunc(distinct(points, engineOf), func(e string) bool { return !strings.HasPrefix(e, dpdk) })
+}
+
+// oneLibrary puts the ways of DPDK's library together, which build the same: the
+// middle one of each set and size stands for them.
+func oneLibrary(points []point) []point {
+	ways := waysOf(points)
+	if len(ways) < 2 {
+		return points
+	}
+	name := fmt.Sprintf("dpdk-acl (%d ways)", len(ways))
+	out := where(points, func(p *point) bool { return !strings.HasPrefix(p.Engine, dpdk) })
+	for _, of := range bySetAndSize(where(points, func(p *point) bool { return strings.HasPrefix(p.Engine, dpdk) })) {
+		slices.SortStableFunc(of, func(a, b point) int { return cmp.Compare(a.Value, b.Value) })
+		p := of[(len(of)-1)/2]
+		p.Engine = name
+		p.broken = !slices.ContainsFunc(of, func(q point) bool { return !q.broken })
+		out = append(out, p)
+	}
+	slices.SortStableFunc(out, inOrder)
+	return out
+}
+
+// sameLibrary says that oneLibrary has done so.
+func sameLibrary(points []point) string {
+	if n := len(waysOf(points)); n > 1 {
+		return fmt.Sprintf(" The %d ways of DPDK’s library search the same structure, and are one line: the middle one of those that were measured; the tables have all.", n)
+	}
+	return ""
 }
 
 // costliest says what the packets that cost most are.

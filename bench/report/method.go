@@ -30,11 +30,14 @@ func runFacts(m *result.Machine) []fact {
 	add("Begun", when)
 	add("System", m.OS)
 	add("Go", strings.TrimPrefix(m.Go, "go"))
-	load := "not recorded"
+	load := "not recorded: whether the machine did other work is not known"
 	if m.Load != nil {
 		load = fmt.Sprintf("%.2f tasks, over the minute before the run", *m.Load)
 	}
 	add("Load", load)
+	if m.Load != nil && m.Cores > 0 && *m.Load > float64(m.Cores) {
+		add("Warning", fmt.Sprintf("more tasks than the machine has cores (%d): other work took time and caches from what was measured", m.Cores))
+	}
 	return out
 }
 
@@ -63,7 +66,11 @@ func method(d *data) []string {
 	}
 	if builds := where(d.points, func(p *point) bool { return p.Metric == metricBuild || p.Metric == metricWall }); builds != nil {
 		if rounds := roundsText(builds); rounds != "" && rounds != "1" {
-			out = append(out, "A time to build is the median of "+rounds+" builds.")
+			text := "A time to build is the median of " + rounds + " builds."
+			if middle, most, ok := spreads(builds); ok {
+				text += fmt.Sprintf(" Where there were several, their quartiles lie %s of the figure apart for the typical one, and %s at most.", percent(middle), percent(most))
+			}
+			out = append(out, text)
 		}
 	}
 	if has := where(d.points, func(p *point) bool { return p.Metric == metricMemory }); has != nil {
@@ -85,6 +92,14 @@ func method(d *data) []string {
 			text += " The quick run leaves them out unless --peers asks for them."
 		}
 		out = append(out, text)
+	}
+	for _, r := range d.runs {
+		if text := limits(r.Commands); text != "" && !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	if lookups != nil {
+		out = append(append(out, notesOf(d.points)...), absent(d.points))
 	}
 	return out
 }

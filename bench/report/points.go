@@ -100,10 +100,7 @@ func (d *data) add(p point) error {
 // sort orders the points as plots and tables have them, and takes those out that
 // a later run has, too.
 func (d *data) sort() {
-	slices.SortStableFunc(d.points, func(a, b point) int {
-		return cmp.Or(bySet(a.Set, b.Set), byLook(a.Engine, b.Engine), cmp.Compare(a.Rules, b.Rules),
-			cmp.Compare(a.Cores, b.Cores), cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Command, b.Command))
-	})
+	slices.SortStableFunc(d.points, inOrder)
 	kept := d.points[:0]
 	replaced := 0
 	for i, p := range d.points {
@@ -125,6 +122,12 @@ func (d *data) sort() {
 		return cmp.Or(cmp.Compare(a.Command, b.Command), byLook(a.Engine, b.Engine), bySet(a.Set, b.Set), cmp.Compare(a.Rules, b.Rules), cmp.Compare(a.Why, b.Why))
 	})
 	d.gaps = slices.Compact(d.gaps)
+}
+
+// inOrder compares points by their order in plots and tables.
+func inOrder(a, b point) int {
+	return cmp.Or(bySet(a.Set, b.Set), byLook(a.Engine, b.Engine), cmp.Compare(a.Rules, b.Rules),
+		cmp.Compare(a.Cores, b.Cores), cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Command, b.Command))
 }
 
 // setRanks are the places of the kinds of rule sets that there are.

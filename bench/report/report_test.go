@@ -285,6 +285,30 @@ func TestLinesAreBrokenWhereASizeFailed(t *testing.T) {
 	require.Equal(t, []int{2}, lines[1].breaks)
 }
 
+func TestWaysOfOneLibraryAreOneLine(t *testing.T) {
+	var points []point
+	for i, e := range []string{"hipac", "dpdk-acl-avx2", "dpdk-acl-sse", "dpdk-acl-scalar"} {
+		points = append(points, point{Point: result.Point{Engine: e, Set: "fw1", Rules: 10, Value: float64(i)}})
+	}
+	got := oneLibrary(points)
+	require.Len(t, got, 2)
+	require.Equal(t, "dpdk-acl (3 ways)", got[1].Engine)
+	require.Equal(t, 2.0, got[1].Value, "the middle one")
+	require.Len(t, oneLibrary(points[:2]), 2)
+	require.Equal(t, "dpdk-acl-avx2", oneLibrary(points[:2])[1].Engine)
+	require.Contains(t, sameLibrary(points), "The 3 ways")
+	require.Empty(t, sameLibrary(points[:2]))
+}
+
+func TestLimitsAreThoseOfTheCommand(t *testing.T) {
+	require.Empty(t, limits([]string{"bench build"}))
+	text := limits([]string{"bench all --timeout 5s --memory=99 --quick"})
+	for _, s := range []string{"take 5s to", "99\u00a0MiB", "is 1."} {
+		require.Contains(t, text, s)
+	}
+	require.NotContains(t, text, "Random packets")
+}
+
 func TestALineThatEndsEarlySaysWhere(t *testing.T) {
 	lines := []line{{engine: "abv", points: plotter.XYs{{X: 100, Y: 1}, {X: 1000, Y: 1}}}, {engine: "hipac", points: plotter.XYs{{X: 10000, Y: 1}}}}
 	require.Equal(t, "abv, to 1k", endText(lines, &lines[0]))
@@ -306,11 +330,12 @@ func TestThePageSpeaksOfWhatWasMeasuredOnly(t *testing.T) {
 	for _, s := range []string{"made to be hard", "packets that cost our tree most", "Changes of a list", "Memory is counted", "by the clock to load"} {
 		require.Contains(t, all, s)
 	}
-	require.NotContains(t, all, "Zipf")
-	require.NotContains(t, all, "that no rule matches")
+	require.NotContains(t, all, "flows whose sizes")
+	require.Contains(t, all, "Not in these results: flows by Zipf’s law, packets that no rule matches, chains as kube-proxy makes them and rules of IPv6 alone.")
+	require.Contains(t, all, "An engine may take 1m to build and 2048")
 
 	lookups := pageOf(t, func(p *result.Point) bool { return p.Metric == "lookup" && p.Set == "fw1" })
-	for _, s := range []string{"made to be hard", "cost our tree most", "Zipf", "Changes of a list", "Memory is counted", "kernel"} {
+	for _, s := range []string{"made to be hard", "cost our tree most", "flows whose sizes", "Changes of a list", "Memory is counted", "kernel"} {
 		require.NotContains(t, lookups, s)
 	}
 	theirs := pageOf(t, func(p *result.Point) bool { return p.Command == "iptables" && p.Engine == "nft" })
@@ -339,8 +364,12 @@ func TestThePageSaysWhatAQuickRunLeavesOut(t *testing.T) {
 }
 
 func TestThePageSaysWhereAndHowItWasMeasured(t *testing.T) {
-	load := 0.5
+	load := 5.0
 	r := tiny()
+	r.Machine.Load = &load
+	require.Contains(t, fmt.Sprint(runFacts(&r.Machine)), "more tasks than the machine has cores (2)")
+	load = 0.5
+	require.NotContains(t, fmt.Sprint(runFacts(&r.Machine)), "Warning")
 	r.Machine.Load = &load
 	for i := range r.Points {
 		if p := &r.Points[i]; p.Metric == "lookup" {
@@ -354,7 +383,7 @@ func TestThePageSaysWhereAndHowItWasMeasured(t *testing.T) {
 		"each of 9 rounds", "spans 2.0\u00a0% of the figure for the typical one, and 2.0\u00a0% at most"} {
 		require.Contains(t, text, s)
 	}
-	require.Contains(t, pageOf(t, func(*result.Point) bool { return true }), "<dd>not recorded</dd>")
+	require.Contains(t, pageOf(t, func(*result.Point) bool { return true }), "<dd>not recorded: ")
 	list, err = Render([]*result.Run{r, tiny()}, Options{noPNG: true, Command: "bench report"})
 	require.NoError(t, err)
 	for _, s := range []string{"Run 1 of 2", "Run 2 of 2", "<code>bench report</code>"} {

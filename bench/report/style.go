@@ -137,6 +137,9 @@ func look(name string) style {
 			return s
 		}
 	}
+	if strings.HasPrefix(name, "dpdk-acl (") { // its ways together
+		return look(dpdk + "avx512x32")
+	}
 	h := fnv.New32a()
 	h.Write([]byte(name))
 	n := h.Sum32()
