@@ -172,6 +172,7 @@ func buildPeers(ctx context.Context, dir string) ([]compare.Contestant, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.Explain("dpdk-", built.NoDPDK)
 	return p.Contestants(), nil
 }
 

@@ -113,7 +113,7 @@ func (cmd *genConnectionsCmd) Run(a *app) error {
 	begin := given(cmd.Start, "2020-01-01T00:00:00Z")
 	start, err := time.Parse(time.RFC3339, begin)
 	if err != nil || start.Unix() < 0 || start.Unix() > 1<<32-1 {
-		return files.BadUsage("--start %q: not a time from 1970 to 2105 such as 2020-01-01T00:00:00Z", begin)
+		return files.BadUsage("--start %q: not a time from 1970-01-01 to 2106-02-07 such as 2020-01-01T00:00:00Z", begin)
 	}
 	speed := 0.0
 	if text := given(cmd.Speed, "1"); text != "max" {

@@ -18,9 +18,14 @@ import (
 // errInterrupted ends what the user does not want any more.
 var errInterrupted = errors.New("interrupted")
 
+// sameSignal is the time within which a signal that comes again is the same one.
+const sameSignal = 500 * time.Millisecond
+
 // interruptible returns a context that ends with errInterrupted at an interrupt, or
 // when the program is asked to end or loses its terminal; with the second such
-// signal the program ends at once. Until stop is called, writing to a closed pipe
+// signal the program ends at once. The same signal again within half a second is
+// the same one: some callers, timeout among them, send it to the program and to its
+// group. Until stop is called, writing to a closed pipe
 // is an error and does not end the program. Contexts of several calls all end.
 func interruptible() (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -30,14 +35,17 @@ func interruptible() (ctx context.Context, stop func()) {
 		signal.Notify(signals, syscall.SIGHUP)
 	}
 	go func() {
+		var first os.Signal
+		var when time.Time
 		for {
 			select {
 			case <-over:
 				return
 			case s := <-signals:
 				switch {
-				case s == syscall.SIGPIPE:
+				case s == syscall.SIGPIPE, s == first && time.Since(when) < sameSignal:
 				case ctx.Err() == nil:
+					first, when = s, time.Now()
 					cancel(errInterrupted)
 				default:
 					compare.KillAll()

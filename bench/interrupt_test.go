@@ -416,3 +416,11 @@ func TestEveryPhaseHasItsKeys(t *testing.T) {
 	require.Contains(t, out.String(), "rebuild")
 	require.NotContains(t, out.String(), "insert")
 }
+
+func TestASignalThatComesTwiceAtOnceIsOne(t *testing.T) {
+	r := start(t, "command", nil, "iptables", "--chain-rules", "0", "--rules", "50", "--walk", "50", "--rounds", "1000")
+	r.until("a line", func() bool { return strings.Contains(r.stdout.String(), "BenchmarkIptables") })
+	r.signal(syscall.SIGINT, syscall.SIGINT, syscall.SIGINT)
+	require.Equal(t, exitData, r.ended())
+	require.Contains(t, r.stderr.String(), "interrupted: 2 of 2 parts")
+}

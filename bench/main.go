@@ -93,8 +93,9 @@ const description = `bench measures the classifier on your rules and packets.
 
 Numbers may have k, M and G for powers of 1000: --rules 10k,1M.
 
-At an interrupt commands print what they have measured by then. Exit codes: 0
-success, 1 bad data, wrong answers, nothing measured or interrupted, 2 bad usage.`
+At an interrupt commands print what they have measured by then; another one, half
+a second later, ends them at once. Exit codes: 0 success, 1 bad data, wrong
+answers, nothing measured or interrupted, 2 bad usage.`
 
 // app is what commands are given of the world, so that tests can give them
 // another one.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,6 +40,17 @@ func Start(ctx context.Context, command ...string) (*Program, error) {
 		return nil, err
 	}
 	return &Program{command: command, makers: p.Makers}, nil
+}
+
+// Explain gives another reason to the engines that are not there and whose names
+// begin with the prefix: the caller may know why better than they do. Without a
+// reason nothing changes. It is called before Contestants.
+func (p *Program) Explain(prefix, why string) {
+	for i := range p.makers {
+		if m := &p.makers[i]; why != "" && m.Skip != "" && strings.HasPrefix(m.Name, prefix) {
+			m.Skip = why
+		}
+	}
 }
 
 // Contestants returns a contestant for each engine of the program. Their
