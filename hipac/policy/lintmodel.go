@@ -66,8 +66,9 @@ type lint struct {
 	first   [][]int32 // of a function, the first item of a step; and behind the last one
 	stepOf  [][]int32 // of a function, the step of an item
 	space   *region.Space
-	bits    bool  // some points are no packets
-	holds   []int // dimensions of what is not modelled
+	packets *makeup
+	some    func(region.Box) bool // whether a box holds a packet; nil: all do
+	unknown []int                 // dimensions of what is not modelled
 	values  map[string]int32
 	counts  []int     // steps by value, over all functions
 	gone    [][]bool  // items that were taken out, of each function
@@ -179,11 +180,16 @@ func (l *lint) model() error {
 			}
 		}
 	}
+	headers := !l.o.Complete && noteHeaders(x)
 	x.Freeze()
 	if need := items * int64(x.Dims()) * 20; need > l.o.Memory {
 		return fmt.Errorf("%w: %d rules, counted for every way to come to them, that ask for %d different things take %d MB", rules.ErrLimit, items, x.Dims(), need>>20)
 	}
-	l.space, l.bits = x, x.Bits()
+	l.space, l.packets = x, newMakeup(x, headers)
+	l.packets.complete = l.o.Complete
+	if headers || x.AnyBits() {
+		l.some = l.packets.some
+	}
 	unmodelled := map[string]bool{}
 	for _, f := range l.fs {
 		for t := range f.unmodelled {
@@ -192,7 +198,7 @@ func (l *lint) model() error {
 	}
 	for t := range unmodelled {
 		if d, ok := x.OpaqueDim(t); ok {
-			l.holds = append(l.holds, d)
+			l.unknown = append(l.unknown, d)
 		}
 	}
 	for _, f := range l.fs {
@@ -319,7 +325,7 @@ func (l *lint) boxes(w wayRef) (out []region.Box, err error) {
 				return nil, fmt.Errorf("rule %s: %w", l.name(x.at), err)
 			}
 		}
-		return out, nil
+		return l.real(out), nil
 	}
 	return l.boxesOf(x.at, slices.Concat(f.within, x.conds), x.tests)
 }
@@ -333,7 +339,15 @@ func (l *lint) boxesOf(at rules.Place, conds []rules.Cond, tests []string) (out 
 	if err != nil {
 		return nil, fmt.Errorf("rule %s: %w", l.name(at), err)
 	}
-	return slices.DeleteFunc(out, func(b region.Box) bool { return !l.space.Feasible(b) }), nil
+	return l.real(out), nil
+}
+
+// real leaves out the boxes without a packet.
+func (l *lint) real(boxes []region.Box) []region.Box {
+	if l.some == nil {
+		return boxes
+	}
+	return slices.DeleteFunc(boxes, func(b region.Box) bool { return !l.some(b) })
 }
 
 // name is how texts call a rule.
@@ -390,19 +404,32 @@ type helper struct {
 	rng     *rand.Rand
 	scratch []int32
 	point   region.Point
+	box     region.Box
 	out     [][]bool // items of the rule that is asked about, of each function
+	packets *makeup
 }
 
 func (l *lint) helper() *helper {
-	h := &helper{rng: rand.New(rand.NewPCG(1, 1)), point: make(region.Point, l.space.Dims())}
+	h := &helper{rng: rand.New(rand.NewPCG(1, 1)), point: make(region.Point, l.space.Dims()), packets: l.packets}
 	for _, q := range l.seqs {
 		h.out = append(h.out, make([]bool, len(q.Items)))
 	}
 	return h
 }
 
-// draw draws a packet of the box: each coordinate is a bound of it, or between.
+// draw draws a point of the box: each coordinate is a bound of it, or between. Where
+// packets have some fields by their protocol, it is of one of the protocols; it may
+// be none all the same.
 func (h *helper) draw(b region.Box) region.Point {
+	if n := len(h.packets.worlds); n > 0 {
+		first := h.rng.IntN(n)
+		for k := range n {
+			if box, ok := h.within(b, h.packets.worlds[(first+k)%n], h.rng.IntN); ok {
+				b = box
+				break
+			}
+		}
+	}
 	for d, s := range b {
 		switch h.rng.IntN(4) {
 		case 0:
@@ -415,6 +442,45 @@ func (h *helper) draw(b region.Box) region.Point {
 	}
 	return h.point
 }
+
+// within returns a box of what of b is in a world, by a choice among so many spans.
+func (h *helper) within(b region.Box, w world, choose func(int) int) (region.Box, bool) {
+	h.box = append(h.box[:0], b...)
+	for d, spans := range w {
+		var hit [16]region.Span
+		n := 0
+		for _, s := range spans {
+			if s = (region.Span{Lo: max(s.Lo, b[d].Lo), Hi: min(s.Hi, b[d].Hi)}); s.Lo <= s.Hi && n < len(hit) {
+				hit[n] = s
+				n++
+			}
+		}
+		if n == 0 {
+			return nil, false
+		}
+		h.box[d] = hit[choose(n)]
+	}
+	return h.box, true
+}
+
+// inside returns a point of a box that holds packets: a packet, but for bits.
+func (h *helper) inside(b region.Box) region.Point {
+	for _, w := range h.packets.worlds {
+		if box, ok := h.within(b, w, func(int) int { return 0 }); ok {
+			return box.Corner()
+		}
+	}
+	return b.Corner()
+}
+
+// holds reports whether a box holds a packet.
+func (l *lint) holds(b region.Box) bool { return l.some == nil || l.some(b) }
+
+// possible reports whether there is a packet at the point.
+func (l *lint) possible(p region.Point) bool { return l.some == nil || l.some(p.Box()) }
+
+// witness returns a packet of the box.
+func (l *lint) witness(b region.Box) rules.Key { return l.packets.witness(b.Sets()) }
 
 // chunk is the number of rules that are asked about before what was found is
 // handed out.

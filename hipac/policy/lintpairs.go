@@ -204,7 +204,7 @@ func (l *lint) overlapsIn(first, last int) error {
 					items = append(items, int32(i))
 				}
 			}
-			r, err := q.Reach(l.ctx, b, items, len(q.Items), l.limits())
+			r, err := q.Reach(l.ctx, b, items, len(q.Items), l.some, l.limits())
 			if gaveUp, err := l.gaveUp(r.Steps, err); gaveUp || err != nil || r.Found != nil {
 				return false, err
 			}
@@ -274,7 +274,7 @@ func (l *lint) overlapsIn(first, last int) error {
 		s := &l.all[first+i]
 		f := Finding{Code: Overlap, Severity: Note, Rules: []rules.Place{s.at}, Unknown: unknown}
 		f.Others, f.More = l.named(with)
-		f.Witness, _ = l.space.Witness(witness)
+		f.Witness = l.witness(witness)
 		f.Text = fmt.Sprintf("it says %s of packets of which %s", l.verdict(s.at), l.names(f.Others, f.More))
 		if len(f.Others)+f.More == 1 {
 			f.Text += fmt.Sprintf(" in front of it says %s; each matches others too", l.verdict(f.Others[0]))
@@ -322,7 +322,7 @@ next:
 				continue next
 			}
 		}
-		if l.space.Feasible(c) {
+		if l.holds(c) {
 			return c, true
 		}
 	}

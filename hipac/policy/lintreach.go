@@ -27,7 +27,7 @@ func (l *lint) never() error {
 			if err != nil {
 				return nil, err
 			}
-			if len(boxes) > 0 && (l.o.Complete || l.lacksProtocol(conds) < 0) {
+			if len(boxes) > 0 {
 				return nil, nil
 			}
 			if fields == nil {
@@ -71,7 +71,7 @@ func (l *lint) contradicting(at rules.Place, conds []rules.Cond) []int {
 			return []int{f}
 		}
 	}
-	if f := l.lacksProtocol(conds); f >= 0 {
+	if f := l.lacksProtocol(conds); f >= 0 && !l.o.Complete {
 		return []int{f, l.fs[0].schema.Index("proto")}
 	}
 	return nil
@@ -142,7 +142,7 @@ func (l *lint) reach() error {
 				case gaveUp:
 					s.state = unsolved
 				case r.Found != nil:
-					s.state, s.box, s.point, s.way = live, r.Found, r.Found.Corner(), w
+					s.state, s.box, s.point, s.way = live, r.Found, h.inside(r.Found), w
 					f, ok, err := l.maybeHidden(h, s)
 					if !ok || err != nil {
 						return nil, err
@@ -182,7 +182,7 @@ func (l *lint) later(s *subject, f Finding) []Finding {
 // maybeHidden reports whether no packet gets to a rule, that some do get to,
 // where all that is not modelled holds.
 func (l *lint) maybeHidden(h *helper, s *subject) (f Finding, ok bool, err error) {
-	if len(l.holds) == 0 {
+	if len(l.unknown) == 0 {
 		return f, false, nil
 	}
 	var names []int32
@@ -197,7 +197,7 @@ func (l *lint) maybeHidden(h *helper, s *subject) (f Finding, ok bool, err error
 		for k, b := range boxes {
 			b = slices.Clone(b)
 			boxes[k] = b
-			for _, d := range l.holds {
+			for _, d := range l.unknown {
 				b[d] = region.Span{Lo: 1, Hi: 1}
 			}
 			r, gaveUp, err := l.getsTo(h, s, w, b)
@@ -223,9 +223,6 @@ func (l *lint) index0(fn, item int32) int32 {
 	at := l.fs[fn].steps[l.stepOf[fn][item]].at
 	return l.index[at.Chain][at.Rule]
 }
-
-// possible reports whether there is a packet at the point.
-func (l *lint) possible(p region.Point) bool { return !l.bits || l.space.Feasible(p.Box()) }
 
 // getsTo looks for packets of the box that get to the rule on a way.
 func (l *lint) getsTo(h *helper, s *subject, w wayRef, b region.Box) (r region.Reached, gaveUp bool, err error) {
@@ -253,7 +250,7 @@ func (l *lint) getsTo(h *helper, s *subject, w wayRef, b region.Box) (r region.R
 	if try(manyPoints - fewPoints) {
 		return r, false, nil
 	}
-	r, err = q.Reach(l.ctx, b, q.Meeting(b, 0, to), to, l.limits())
+	r, err = q.Reach(l.ctx, b, q.Meeting(b, 0, to), to, l.some, l.limits())
 	gaveUp, err = l.gaveUp(r.Steps, err)
 	return r, gaveUp, err
 }
@@ -273,7 +270,7 @@ func (l *lint) thin(w wayRef, boxes []region.Box, by []int32) []int32 {
 	takes := func(by []int32) bool {
 		for _, b := range boxes {
 			meeting := slices.DeleteFunc(slices.Clone(by), func(i int32) bool { return !q.Meets(int(i), b) })
-			r, err := q.Reach(l.ctx, b, meeting, to, limits)
+			r, err := q.Reach(l.ctx, b, meeting, to, l.some, limits)
 			l.steps.Add(r.Steps)
 			if err != nil || r.Found != nil {
 				return false
@@ -298,7 +295,7 @@ func (l *lint) hidden(s *subject, by []int32, more bool, box region.Box) Finding
 	if more {
 		f.More = max(f.More, 1)
 	}
-	f.Witness, _ = l.space.Witness(box)
+	f.Witness = l.witness(box)
 	all := "take every packet that it matches"
 	if len(f.Others) == 1 && f.More == 0 {
 		all = "takes every packet that it matches"

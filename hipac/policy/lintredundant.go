@@ -28,7 +28,7 @@ func (l *lint) unneeded() error {
 			return nil, err
 		}
 		f := Finding{Code: Redundant, Severity: Warning, Rules: []rules.Place{s.at}, Fix: "remove it"}
-		f.Witness, _ = l.space.Witness(s.box)
+		f.Witness = l.witness(s.box)
 		var same []int32
 		policy := l.sameBehind(h, s, &same)
 		f.Others, f.More = l.named(same)
@@ -115,10 +115,10 @@ func (l *lint) needed(h *helper, s *subject, gone [][]bool) (needed, gaveUp bool
 				meeting = slices.DeleteFunc(meeting, func(i int32) bool { return gone[w.fn][i] })
 			}
 			steps, err := q.Walk(l.ctx, b, meeting, region.Question{Out: h.out[w.fn], Limits: l.limits()}, func(b region.Box, _, _ int32) bool {
-				if !l.space.Feasible(b) {
+				if !l.holds(b) {
 					return true
 				}
-				needed = try(w, b.Corner())
+				needed = try(w, h.inside(b))
 				return !needed
 			})
 			if gaveUp, err := l.gaveUp(steps, err); gaveUp || err != nil || needed {

@@ -27,11 +27,11 @@ type Reached struct {
 
 // Reach looks for packets of the box that get to position to: no item before it
 // decides them, or takes them past it. meeting are the items before it that meet
-// the box; they are overwritten. It fails with ErrLimit and the context's error.
-func (q *Sequence) Reach(ctx context.Context, b Box, meeting []int32, to int, l Limits) (Reached, error) {
-	r := reacher{to: int32(to), by: map[int32]struct{}{}}
+// the box; they are overwritten. some says of boxes whether they hold a packet;
+// nil: all do. It fails with ErrLimit and the context's error.
+func (q *Sequence) Reach(ctx context.Context, b Box, meeting []int32, to int, some func(Box) bool, l Limits) (Reached, error) {
+	r := reacher{to: int32(to), some: some, by: map[int32]struct{}{}}
 	r.w = walker{q: q, ctx: ctx, box: slices.Clone(b), ask: Question{Limits: l}}
-	r.sure = !q.Space.Bits()
 	r.visit(meeting)
 	out := Reached{Found: r.found, More: r.more, Steps: r.w.steps}
 	for i := range r.by {
@@ -44,7 +44,7 @@ func (q *Sequence) Reach(ctx context.Context, b Box, meeting []int32, to int, l 
 type reacher struct {
 	w     walker
 	to    int32
-	sure  bool // boxes are never without a packet
+	some  func(Box) bool
 	found Box
 	by    map[int32]struct{}
 	more  bool
@@ -84,7 +84,7 @@ func (r *reacher) visit(items []int32) (on bool) {
 		}
 	}
 	if large < 0 { // nothing is left that takes a packet
-		if r.sure || q.Space.Feasible(w.box) {
+		if r.some == nil || r.some(w.box) {
 			r.found = slices.Clone(w.box)
 			return false
 		}

@@ -51,7 +51,7 @@ func TestABoxGetsToAPlaceWhenSomePacketOfItDoes(t *testing.T) {
 			boxes, err := (&Piece{Hull: q.Hull(i), Unions: q.Unions(i)}).Boxes(nil)
 			require.NoError(t, err)
 			for _, b := range boxes {
-				got, err := q.Reach(context.Background(), b, q.Meeting(b, 0, to), to, Limits{})
+				got, err := q.Reach(context.Background(), b, q.Meeting(b, 0, to), to, x.Feasible, Limits{})
 				require.NoError(t, err)
 				some := false
 				covering := q.Covering(b, to)

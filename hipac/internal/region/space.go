@@ -128,16 +128,6 @@ func (x *Space) OpaqueDim(text string) (int, bool) {
 	return d, ok
 }
 
-// Bits reports whether some boxes hold no packet: see Feasible.
-func (x *Space) Bits() bool {
-	for _, d := range x.bits {
-		if len(d) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // Freeze ends the noting.
 func (x *Space) Freeze() {
 	for i := range x.dims {
