@@ -185,9 +185,9 @@ func (l *lint) model() error {
 	if need := items * int64(x.Dims()) * 20; need > l.o.Memory {
 		return fmt.Errorf("%w: %d rules, counted for every way to come to them, that ask for %d different things take %d MB", rules.ErrLimit, items, x.Dims(), need>>20)
 	}
-	l.space, l.packets = x, newMakeup(x, headers)
-	l.packets.complete = l.o.Complete
-	if headers || x.AnyBits() {
+	l.space, l.packets = x, newMakeup(x, headers, l.o.Complete)
+	bits := slices.ContainsFunc(l.packets.groups, func(g group) bool { return len(g.dims) > len(g.fields) })
+	if bits || len(l.packets.bound) > 0 {
 		l.some = l.packets.some
 	}
 	unmodelled := map[string]bool{}
@@ -418,19 +418,19 @@ func (l *lint) helper() *helper {
 }
 
 // draw draws a point of the box: each coordinate is a bound of it, or between. Where
-// packets have some fields by their protocol, it is of one of the protocols; it may
-// be none all the same.
+// fields are bound together it is of some world of each group of them; it may be no
+// packet all the same.
 func (h *helper) draw(b region.Box) region.Point {
-	if n := len(h.packets.worlds); n > 0 {
-		first := h.rng.IntN(n)
-		for k := range n {
-			if box, ok := h.within(b, h.packets.worlds[(first+k)%n], h.rng.IntN); ok {
-				b = box
+	h.box = append(h.box[:0], b...)
+	for _, g := range h.packets.bound {
+		first := h.rng.IntN(len(g.worlds))
+		for k := range g.worlds {
+			if clip(h.box, g.worlds[(first+k)%len(g.worlds)], g.dims, h.rng.IntN) {
 				break
 			}
 		}
 	}
-	for d, s := range b {
+	for d, s := range h.box {
 		switch h.rng.IntN(4) {
 		case 0:
 			h.point[d] = s.Lo
@@ -443,31 +443,37 @@ func (h *helper) draw(b region.Box) region.Point {
 	return h.point
 }
 
-// within returns a box of what of b is in a world, by a choice among so many spans.
-func (h *helper) within(b region.Box, w world, choose func(int) int) (region.Box, bool) {
-	h.box = append(h.box[:0], b...)
-	for d, spans := range w {
+// clip makes the box what of it is in a world, of a group with these dimensions, by
+// a choice among so many spans.
+func clip(b region.Box, w world, dims []int, choose func(int) int) bool {
+	if !meets(b, w) {
+		return false
+	}
+	for _, d := range dims {
+		if w[d] == nil {
+			continue
+		}
 		var hit [16]region.Span
 		n := 0
-		for _, s := range spans {
+		for _, s := range w[d] {
 			if s = (region.Span{Lo: max(s.Lo, b[d].Lo), Hi: min(s.Hi, b[d].Hi)}); s.Lo <= s.Hi && n < len(hit) {
 				hit[n] = s
 				n++
 			}
 		}
-		if n == 0 {
-			return nil, false
-		}
-		h.box[d] = hit[choose(n)]
+		b[d] = hit[choose(n)]
 	}
-	return h.box, true
+	return true
 }
 
 // inside returns a point of a box that holds packets: a packet, but for bits.
 func (h *helper) inside(b region.Box) region.Point {
-	for _, w := range h.packets.worlds {
-		if box, ok := h.within(b, w, func(int) int { return 0 }); ok {
-			return box.Corner()
+	b = slices.Clone(b)
+	for _, g := range h.packets.bound {
+		for _, w := range g.worlds {
+			if clip(b, w, g.dims, func(int) int { return 0 }) {
+				break
+			}
 		}
 	}
 	return b.Corner()

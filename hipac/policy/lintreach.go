@@ -152,9 +152,7 @@ func (l *lint) reach() error {
 				more = more || r.More
 				by = append(by, r.By...)
 			}
-			for _, i := range l.thin(w, boxes, by) {
-				names = append(names, l.index0(w.fn, i))
-			}
+			names = append(names, l.thin(w, boxes, by)...)
 		}
 		switch {
 		case s.state == unsolved:
@@ -207,9 +205,7 @@ func (l *lint) maybeHidden(h *helper, s *subject) (f Finding, ok bool, err error
 			more, box = more || r.More, b
 			by = append(by, r.By...)
 		}
-		for _, i := range l.thin(w, boxes, by) {
-			names = append(names, l.index0(w.fn, i))
-		}
+		names = append(names, l.thin(w, boxes, by)...)
 	}
 	f = l.hidden(s, names, more, box)
 	f.Severity, f.Unknown = Note, true
@@ -255,37 +251,49 @@ func (l *lint) getsTo(h *helper, s *subject, w wayRef, b region.Box) (r region.R
 	return r, gaveUp, err
 }
 
-// thin leaves out rules, of those that together take all packets of boxes, that the
-// others do without. by are items, in a list.
+// thin returns the rules of items that together take all packets of boxes, without
+// those, in a list, that the others do without.
 func (l *lint) thin(w wayRef, boxes []region.Box, by []int32) []int32 {
-	q := l.seqs[w.fn]
-	slices.Sort(by)
-	by = slices.Compact(by)
-	if q.Skips() || len(by) < 2 || len(by) > mostThin {
-		return by
+	q, first := l.seqs[w.fn], l.first[w.fn]
+	var steps []int32
+	for _, i := range by {
+		steps = append(steps, l.stepOf[w.fn][i])
 	}
-	to, _ := l.span(w)
-	limits := l.limits()
-	limits.Steps = min(limits.Steps, 1<<12)
-	takes := func(by []int32) bool {
-		for _, b := range boxes {
-			meeting := slices.DeleteFunc(slices.Clone(by), func(i int32) bool { return !q.Meets(int(i), b) })
-			r, err := q.Reach(l.ctx, b, meeting, to, l.some, limits)
-			l.steps.Add(r.Steps)
-			if err != nil || r.Found != nil {
-				return false
+	slices.Sort(steps)
+	steps = slices.Compact(steps)
+	if to, _ := l.span(w); !q.Skips() && len(steps) > 1 && len(steps) <= mostThin {
+		limits := l.limits()
+		limits.Steps = min(limits.Steps, 1<<12)
+		takes := func(steps []int32) bool {
+			for _, b := range boxes {
+				var meeting []int32
+				for _, s := range steps {
+					for i := first[s]; i < first[s+1]; i++ {
+						if q.Meets(int(i), b) {
+							meeting = append(meeting, i)
+						}
+					}
+				}
+				r, err := q.Reach(l.ctx, b, meeting, to, l.some, limits)
+				l.steps.Add(r.Steps)
+				if err != nil || r.Found != nil {
+					return false
+				}
+			}
+			return true
+		}
+		for _, s := range slices.Backward(slices.Clone(steps)) {
+			if without := slices.DeleteFunc(slices.Clone(steps), func(x int32) bool { return x == s }); takes(without) {
+				steps = without
 			}
 		}
-		return true
 	}
-	for k := len(by) - 1; k >= 0; k-- {
-		rule := l.index0(w.fn, by[k])
-		if without := slices.DeleteFunc(slices.Clone(by), func(i int32) bool { return l.index0(w.fn, i) == rule }); len(without) < len(by) && takes(without) {
-			by = without
-			k = min(k, len(by))
-		}
+	var rules []int32
+	for _, s := range steps {
+		at := l.fs[w.fn].steps[s].at
+		rules = append(rules, l.index[at.Chain][at.Rule])
 	}
-	return by
+	return rules
 }
 
 // hidden is the finding about a rule that others hide.

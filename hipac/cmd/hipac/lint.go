@@ -1,32 +1,57 @@
 package main
 
-// The command lint: what is remarkable about a rule file. So far that is the
-// rules that cost more than their share of a lookup.
+// The command lint: what is wrong with the rules of a file, or could be shorter.
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
+	"time"
 
+	"github.com/hipac-go/classifier/hipac/policy"
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/files"
-	"github.com/hipac-go/classifier/rules/iptables"
+	"github.com/hipac-go/classifier/rules/files/commandline"
 )
 
 type lintCmd struct {
 	files.RuleFlags `group:"Rules"`
-	Table           string `placeholder:"NAME" help:"Only this table." group:"Rules"`
-	Cost            bool   `help:"List the rules that are asked one by one."`
-	Output          string `enum:"text,json" default:"text" placeholder:"FORM" help:"text (the default) or json."`
-	Color           string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colours in text: auto (the default: on a terminal, unless NO_COLOR is set), always, never."`
+	Table           string        `placeholder:"NAME" help:"Only this table." group:"Rules"`
+	Only            []string      `placeholder:"CODES" help:"Only findings of these codes, separated by commas."`
+	Cost            bool          `help:"Only the rules that are asked one by one, by chain, with the number of rules of each."`
+	Overlaps        string        `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Look for overlaps: auto (the default: of at most 1,000 rules with verdicts), always, never."`
+	FailOn          string        `enum:"error,warning,note,never" default:"warning" placeholder:"SEVERITY" help:"The least severity of a finding that makes the exit code 1: error, warning (the default), note, never."`
+	Timeout         time.Duration `placeholder:"TIME" help:"Give up after so long (30s, 5m), with what was found."`
+	Top             int           `default:"20" placeholder:"N" help:"How many findings of a code to list in text (default 20); 0 lists all."`
+	Output          string        `enum:"text,json,sarif" default:"text" placeholder:"FORM" help:"text (the default), json, or sarif (SARIF 2.1.0, which code review tools read)."`
+	Color           string        `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colours in text: auto (the default: on a terminal, unless NO_COLOR is set), always, never."`
 }
+
+// exitFound is the exit code of lint where something was found; of trouble it is 2,
+// as that of diff.
+const exitFound = 1
 
 // Help is shown in front of the flags.
 func (lintCmd) Help() string {
-	return `--cost lists the iptables rules that make a lookup longer. Conditions on fields
+	var b strings.Builder
+	b.WriteString(`Lists what is wrong with the rules of a file, or could be shorter:
+
+`)
+	for i := range lintCodes {
+		c := &lintCodes[i]
+		fmt.Fprintf(&b, "    %-12s %-8s %s\n", c.code, c.severity, c.help)
+	}
+	b.WriteString(`
+What is said of packets is exact, for all packets: it holds in every chain that the
+rule is come to from, and a packet that shows it is named where there is one. Matches
+that are no conditions on the packet's fields may hold or not: what depends on them
+is not said, or is said to be unknown. A ClassBench rule has no verdict; its own
+content stands for one.
+
+--cost lists the iptables rules that make a lookup longer. Conditions on fields
 are compiled: however many rules have them, a packet finds its rule in a few
 steps. What is more than a condition stays with its rule, and is done one by one
 for every packet that meets the rule's conditions:
@@ -42,68 +67,110 @@ for every packet that meets the rule's conditions:
 Such rules cost little behind conditions that few packets meet, and as long as
 there are few of them.
 
+Exit codes: 0 nothing found of severity warning or worse (see --fail-on), 1 something
+found, 2 an error, or a search that was given up before anything was found.
+
 Examples:
 
-    iptables-save | hipac lint --rules - --cost
-    hipac lint --rules save.txt --table filter --cost --output json`
+    iptables-save | hipac lint --rules -
+    hipac lint --rules office.rules --only hidden,never --fail-on error
+    hipac lint --rules save.txt --output sarif > lint.sarif
+    hipac lint --rules save.txt --table filter --cost --output json`)
+	return b.String()
 }
 
-// costlyRule is a rule that is asked one by one.
-type costlyRule struct {
-	Table string   `json:"table"`
-	Chain string   `json:"chain"`
-	Rule  int      `json:"rule"`
-	Line  int      `json:"line"`
-	Kinds []string `json:"kinds"` // as in Help
-	What  []string `json:"what"`  // the match or target of each
-	Text  string   `json:"text"`
-}
-
-// costlyChain counts the rules of a chain.
-type costlyChain struct {
-	Table  string `json:"table"`
-	Chain  string `json:"chain"`
-	Rules  int    `json:"rules"`
-	Costly int    `json:"costly"`
-}
-
-type costReport struct {
-	File   string        `json:"rules_file"`
-	Total  int           `json:"rules"`
-	Chains []costlyChain `json:"chains"` // those with costly rules
-	Rules  []costlyRule  `json:"costly"`
-}
-
-// Run reports.
+// Run reports. Whatever is no answer has an exit code of its own.
 func (cmd *lintCmd) Run(a *app) error {
+	fail, err := cmd.run(a)
 	switch {
-	case !cmd.Cost:
-		return files.BadUsage("what to look for? --cost lists the rules that are asked one by one")
+	case err != nil:
+		return commandline.Exit{Err: err, Code: exitTrouble}
+	case fail:
+		return commandline.Exit{Code: exitFound}
+	}
+	return nil
+}
+
+// run reports, and says whether there were findings that count.
+func (cmd *lintCmd) run(a *app) (fail bool, err error) {
+	switch {
 	case cmd.Rules == "":
-		return files.BadUsage("--rules FILE is missing")
+		return false, files.BadUsage("--rules FILE is missing")
+	case cmd.Top < 0:
+		return false, files.BadUsage("--top %d: at least 0 is wanted", cmd.Top)
+	case cmd.Timeout < 0:
+		return false, files.BadUsage("--timeout %v: more than 0 is wanted", cmd.Timeout)
 	}
-	file, err := a.readRules(&cmd.RuleFlags)
+	for _, code := range cmd.Only {
+		if lintCode(code) == nil {
+			return false, files.BadUsage("--only %s: there is no such code; choose from %s", code, strings.Join(lintNames(), ", "))
+		}
+	}
+	side, err := a.readSide(&cmd.RuleFlags)
 	if err != nil {
-		return err
+		return false, err
 	}
+	file := side.file
+	var list []*rules.Table
+	if file.Tables != nil {
+		list = file.Tables.Tables
+		if cmd.Table != "" {
+			t, _, err := file.Choose(cmd.Table, "")
+			if err != nil {
+				return false, err
+			}
+			list = []*rules.Table{t}
+		}
+	} else if cmd.Table != "" {
+		return false, files.BadUsage("--table is for iptables rules, and %s holds %s rules", file.Name, file.Format)
+	}
+	if cmd.Cost && cmd.Output != "sarif" {
+		return false, cmd.costs(a, file, list)
+	}
+	report := &lintReport{File: file.Name, Format: file.Format, lines: side.lines, linesOf: file.LinesOf(), Findings: []lintFinding{}}
+	if err := report.find(a.ctx, cmd, file, list); err != nil {
+		if a.ctx.Err() != nil {
+			err = errInterrupted
+		}
+		return false, err
+	}
+	report.count()
+	out := bufio.NewWriterSize(a.stdout, 64<<10)
+	switch cmd.Output {
+	case "json":
+		err = writeJSON(out, report)
+	case "sarif":
+		err = writeJSON(out, report.sarif())
+	default:
+		report.text(out, cmd.Top, a.useColors(cmd.Color), columns(a.stdout))
+	}
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
+		return false, err
+	}
+	least := map[string]policy.Severity{"error": policy.Error, "warning": policy.Warning, "note": policy.Note, "never": policy.Error + 1}[cmd.FailOn]
+	for i := range report.Findings {
+		if report.Findings[i].severity >= least {
+			return true, nil
+		}
+	}
+	if report.Partial != "" {
+		return false, fmt.Errorf("%s: %s: there may be more", file.Name, report.Partial)
+	}
+	return false, nil
+}
+
+// costs reports the rules that are asked one by one.
+func (cmd *lintCmd) costs(a *app, file *files.Rules, list []*rules.Table) (err error) {
 	if file.Tables == nil {
 		return files.BadUsage("--cost is for iptables rules, and %s holds %s rules: those have conditions only", file.Name, file.Format)
-	}
-	list := file.Tables.Tables
-	if cmd.Table != "" {
-		t, _, err := file.Choose(cmd.Table, "")
-		if err != nil {
-			return err
-		}
-		list = []*rules.Table{t}
 	}
 	report := findCosts(file, list)
 	var out bytes.Buffer
 	if cmd.Output == "json" {
-		enc := json.NewEncoder(&out)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		err = enc.Encode(report)
+		err = writeJSON(bufio.NewWriter(&out), report)
 	} else {
 		report.write(&out, a.useColors(cmd.Color), columns(a.stdout))
 	}
@@ -113,111 +180,68 @@ func (cmd *lintCmd) Run(a *app) error {
 	return err
 }
 
-// findCosts looks at all rules of the tables.
-func findCosts(file *files.Rules, tables []*rules.Table) *costReport {
-	report := &costReport{File: file.Name, Chains: []costlyChain{}, Rules: []costlyRule{}}
-	catalog := iptables.Describe()
+// writeJSON writes indented JSON.
+func writeJSON(out *bufio.Writer, v any) error {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// find gathers the findings about a list, or about tables.
+func (r *lintReport) find(ctx context.Context, cmd *lintCmd, file *files.Rules, tables []*rules.Table) error {
+	o := policy.LintOptions{Complete: file.ClassBench != nil, Time: cmd.Timeout}
+	o.KeepAll = len(cmd.Only) > 0 && !cmd.wants("irredundant")
+	if cmd.Cost {
+		return r.costs(cmd, file, tables)
+	}
+	switch {
+	case file.ClassBench != nil:
+		l := file.ClassBench
+		o.Overlaps = cmd.Overlaps == "always" && cmd.wants("overlap")
+		return lintList(ctx, r, cmd, o, policy.OfList(l, nil, none), l, classbenchLine)
+	case file.Native != nil:
+		l := file.Native
+		verdict := func(i int) string { return l.At(i).Value }
+		plain := true
+		for _, rule := range l.All() {
+			plain = plain && rule.Value == ""
+		}
+		if plain {
+			verdict = nil
+		}
+		o.Overlaps = (cmd.Overlaps == "always" || cmd.Overlaps == "auto" && l.Len() <= fewRules && !plain) && cmd.wants("overlap")
+		return lintList(ctx, r, cmd, o, policy.OfList(l, verdict, none), l, nativeLine)
+	}
 	for _, t := range tables {
+		n := 0
 		for i := range t.Chains {
-			c := &t.Chains[i]
-			n := costlyChain{Table: t.Name, Chain: c.Name, Rules: kernelRules(c)}
-			report.Total += n.Rules
-			last := 0
-			for _, r := range c.Rules.All() {
-				kinds, what := costs(catalog, r)
-				if kinds == nil || r.Value.Number == last {
-					continue
-				}
-				last = r.Value.Number
-				n.Costly++
-				rule := costlyRule{Table: t.Name, Chain: c.Name, Rule: last, Kinds: kinds, What: what}
-				rule.Text, rule.Line = file.Tables.Rule(t.Name, c.Name, last)
-				report.Rules = append(report.Rules, rule)
-			}
-			if n.Costly > 0 {
-				report.Chains = append(report.Chains, n)
-			}
+			n += t.Chains[i].Rules.Len()
+		}
+		o.Overlaps = (cmd.Overlaps == "always" || cmd.Overlaps == "auto" && n <= fewRules) && cmd.wants("overlap")
+		if err := r.table(ctx, cmd, o, file, t, len(tables) > 1); err != nil {
+			return err
 		}
 	}
-	return report
+	return r.costs(cmd, file, tables)
 }
 
-// costs says what of a rule is more than conditions and a verdict; nil:
-// nothing.
-func costs(catalog *iptables.Catalog, r *rules.Rule[rules.Action]) (kinds, what []string) {
-	add := func(kind, name string) {
-		if !slices.Contains(kinds, kind) || !slices.Contains(what, name) {
-			kinds, what = append(kinds, kind), append(what, name)
-		}
-	}
-	if r.Unknown != "" {
-		add("unknown", r.Unknown)
-	}
-	e := r.Value.Ext
-	if e.Plain() {
-		return kinds, what
-	}
-	for i := range e.Tests {
-		name, _, _ := strings.Cut(e.Tests[i].Text, " ")
-		kind := "tests"
-		if m := catalog.Find("match", name); m != nil {
-			switch m.Class {
-			case iptables.Stateful:
-				kind = "remembers"
-			case iptables.Payload:
-				kind = "reads bytes"
-			case iptables.Environment:
-				kind = "asks system"
-			}
-		}
-		if e.Tests[i].Stateful {
-			kind = "remembers"
-		}
-		add(kind, name)
-	}
-	if e.Target != nil {
-		name, _, _ := strings.Cut(r.Value.Text, " ")
-		switch {
-		case len(e.Writes) > 0:
-			add("changes", name)
-		default:
-			add("reports", name)
-		}
-	}
-	return kinds, what
-}
+// fewRules is the number of rules of which overlaps are looked for without being
+// asked.
+const fewRules = 1000
 
-// write prints the report for people.
-func (r *costReport) write(out *bytes.Buffer, c colors, columns int) {
-	if len(r.Rules) == 0 {
-		fmt.Fprintf(out, "No rule of %s is asked one by one (%s).\n", files.Printable(r.File), plural(r.Total, "rule"))
-		return
+// wants reports whether findings of a code are to be listed.
+func (cmd *lintCmd) wants(code string) bool {
+	if len(cmd.Only) == 0 {
+		return true
 	}
-	fmt.Fprintf(out, "%s\n", c.paint(bold, fmt.Sprintf("%d of %s in %s %s asked one by one", len(r.Rules), plural(r.Total, "rule"), files.Printable(r.File),
-		map[bool]string{true: "is", false: "are"}[len(r.Rules) == 1])))
-	at, kind := 0, 0
-	why := make([]string, len(r.Rules))
-	for i := range r.Rules {
-		var parts []string
-		for k := range r.Rules[i].Kinds {
-			parts = append(parts, r.Rules[i].Kinds[k]+" ("+r.Rules[i].What[k]+")")
-		}
-		why[i] = files.Printable(strings.Join(parts, ", "))
-		at = max(at, width(files.Printable(place(r.Rules[i].Chain, strconv.Itoa(r.Rules[i].Rule)))))
-		kind = max(kind, min(width(why[i]), 40))
-	}
-	next := 0
-	for _, chain := range r.Chains {
-		fmt.Fprintf(out, "\n%s  %d of %s\n", c.paint(bold, chain.Table+" "+files.Printable(chain.Chain)), chain.Costly, plural(chain.Rules, "rule"))
-		for range chain.Costly {
-			rule := &r.Rules[next]
-			line := "  " + pad(files.Printable(place(rule.Chain, strconv.Itoa(rule.Rule))), at) + "  " + pad(why[next], kind) + "  "
-			text := files.Printable(rule.Text)
-			if columns > 0 {
-				text = cut(text, max(columns-width(line), 20))
-			}
-			fmt.Fprintf(out, "%s%s\n", line, c.paint(dim, text))
-			next++
+	for _, c := range cmd.Only {
+		if c == code {
+			return true
 		}
 	}
+	return false
 }

@@ -31,7 +31,7 @@ type cli struct {
 	Classify classifyCmd `cmd:"" default:"withargs" help:"Say which rule decides each packet."`
 	Stats    statsCmd    `cmd:"" help:"Show what the compiler makes of a rule set."`
 	Trace    traceCmd    `cmd:"" help:"Show the way of a packet through the tables, and why."`
-	Lint     lintCmd     `cmd:"" help:"List the rules of a file that cost more than others."`
+	Lint     lintCmd     `cmd:"" help:"Find rules that can never decide, are not needed, or cost more than others."`
 	Print    printCmd    `cmd:"" help:"Print the rules of a file in canonical form, or as JSON; check a file."`
 	Diff     diffCmd     `cmd:"" help:"Compare what two rule files mean, or show the edits between them."`
 	Compile  compileCmd  `cmd:"" help:"Compile a rule file into one that is used at once."`
