@@ -39,7 +39,8 @@ Examples:
 Without --family and --rules that is fw1 with 1,000, 10,000 and 100,000 rules.
 Traffic is uniform (packets inside random rules), zipf (few flows, the k-th as
 often as 1/k), misses (packets that no rule decides, or none but a last one for
-every packet) and worst (those that cost our tree most, found by climbing).
+every packet) and worst (those that cost our tree most, found by climbing; up to
+100,000 different ones, which may differ in little). The JSON says how many are different.
 
 ` + contestHelp + `
 Printed are lines of Go's benchmark format, one for each round: BenchmarkLookup

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hipac-go/classifier/bench/compare"
 	results "github.com/hipac-go/classifier/bench/result"
+	"github.com/hipac-go/classifier/bench/workload"
 	"github.com/hipac-go/classifier/rules"
 )
 
@@ -493,4 +494,15 @@ func TestDifferentPacketsAreCountedOnce(t *testing.T) {
 	require.Equal(t, 3, tr.different())
 	require.Equal(t, []uint32{0, 1, 0, 2, 1, 1, 0, 1, 0, 2}, tr.words)
 	require.Zero(t, (&trace{width: 2}).different())
+}
+
+func TestWorstPacketsAreAsManyDifferentOnesAsThereAre(t *testing.T) {
+	l, err := workload.Generate(workload.Config{Family: "fw1", Rules: 200, Seed: 1})
+	require.NoError(t, err)
+	for _, n := range []int{1, 3000} {
+		worst, err := traffic(l, "worst", n, 1)
+		require.NoError(t, err)
+		require.Equal(t, n, worst.n)
+		require.Equal(t, n, worst.different())
+	}
 }

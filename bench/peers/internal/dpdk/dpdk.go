@@ -39,7 +39,8 @@ func describe() []*compare.Maker {
 	var all []*compare.Maker
 	for _, a := range algorithms {
 		m := &compare.Maker{Name: a.name, Title: a.title, Source: "DPDK librte_acl",
-			Note: "rte_acl_classify_alg on 32 packets a call, which are laid out before; built for speed, with as much memory as it may take. Its memory is the growth of DPDK's heap while " +
+			Note: "rte_acl_classify_alg on 32 packets a call, which are laid out before; built for speed, with as much memory as it may take. " +
+				"With a smaller bound it takes less, and lookups longer: of 10,000 ipc1 rules 13 MB and 51 to 85 ns instead of 180 MB and 30 to 61 ns. Its memory is the growth of DPDK's heap while " +
 				"rte_acl_build runs; the rules, which it keeps for the next build, are not counted. Its heap has large pages where the kernel makes them."}
 		if a.burst == 1 {
 			m.Note = "rte_acl_classify on one packet a call, with the algorithm that the library takes by itself; memory as with bursts."
