@@ -86,3 +86,11 @@ func TestPeersAreBuilt(t *testing.T) {
 	_, err = Start(t.Context(), p.Path)
 	require.ErrorIs(t, err, ErrCrashed)
 }
+
+func TestEnginesThatAreNotThereGetTheReasonThatIsKnown(t *testing.T) {
+	p := &Program{makers: []About{{Name: "dpdk-acl-single", Skip: "no library"}, {Name: "dpdk-acl-avx2"}, {Name: "tailscale", Skip: "none"}}}
+	p.Explain("dpdk-", "")
+	require.Equal(t, "no library", p.makers[0].Skip)
+	p.Explain("dpdk-", "pkg-config is not installed")
+	require.Equal(t, []string{"pkg-config is not installed", "", "none"}, []string{p.makers[0].Skip, p.makers[1].Skip, p.makers[2].Skip})
+}

@@ -193,7 +193,7 @@ var kinds = []kind{
 	{
 		name: "kernel-packet", title: "A packet, beside the kernel",
 		text: func(p []point) string {
-			return "The cost of rules that do not match" + theKernels(p, ": in the kernel, what they add to the sending of a packet", ": of ours, a lookup of a packet in them", "; of ours, a lookup of that packet in the same rules again and again, with all that it reads in the caches, and without the receiving, copying and sending around it: not the same work") + "."
+			return "The cost of rules that do not match" + theKernels(p, ": in the kernel, what they add to the sending of a packet", ": of ours, from the bytes of a packet to its verdict", "; of ours, from the bytes of that packet to its verdict in the same rules, decoding included, again and again, with all that it reads in the caches, and without the receiving, copying and sending around it: not the same work") + "."
 		},
 		of: func(p *point) bool {
 			return p.Command == "iptables" && (p.Metric == metricWalk || p.Metric == metricPacket)
