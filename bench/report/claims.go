@@ -66,13 +66,19 @@ type duel struct {
 }
 
 // ratio is how many times as good ours is.
-func (d *duel) ratio() float64 { return d.other / d.own }
+func (d *duel) ratio() float64 {
+	if d.own == d.other { // 0, too
+		return 1
+	}
+	return d.other / d.own
+}
 
 // duels returns the duels of a contest, and how many sets and sizes have
 // nothing but ours.
 func (k *contest) duels(points []point) (out []duel, alone int) {
 	points = where(points, func(p *point) bool {
-		return p.Value > 0 && p.Cores == 0 && p.Command != "iptables" && k.of(p)
+		// An edit of 0 takes less than the clock can tell.
+		return (p.Value > 0 || p.Value == 0 && editMetric(p, "cpu_")) && p.Cores == 0 && p.Command != "iptables" && k.of(p)
 	})
 	// The command scale measures one set at many sizes, which would count more
 	// than the others.
@@ -103,6 +109,10 @@ func (k *contest) ratioText(r float64) string {
 	switch {
 	case math.Abs(r-1) < 0.005:
 		return "equal"
+	case r == 0:
+		return k.words[1] + " by more than the clock can tell"
+	case math.IsInf(r, 1):
+		return k.words[0] + " by more than the clock can tell"
 	case r > 1:
 		return times(r) + "\u00a0" + k.words[0]
 	}
@@ -227,9 +237,12 @@ func (k *contest) table(duels []duel) table {
 
 // than writes "2.10× faster than linear".
 func (k *contest) than(d *duel) string {
-	text := k.ratioText(d.ratio())
+	text, r := k.ratioText(d.ratio()), d.ratio()
+	if r > 1 {
+		return strings.Replace(text, k.words[0], k.words[0]+" than "+d.name, 1)
+	}
 	if text == "equal" {
 		return "equal to " + d.name
 	}
-	return text + " than " + d.name
+	return strings.Replace(text, k.words[1], k.words[1]+" than "+d.name, 1)
 }

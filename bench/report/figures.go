@@ -5,6 +5,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,7 +63,7 @@ var kinds = []kind{
 	{
 		name: "lookup", title: "Time of a lookup",
 		text: func(p []point) string {
-			return "CPU time for one packet, of packets that lie inside random rules" + against(p, "; lower is faster.", "; further left is faster.")
+			return "CPU time for one packet, of packets that lie inside random rules" + against(p, "; lower is faster.", "; further left is faster.") + above(p)
 		},
 		of: func(p *point) bool {
 			return p.Metric == metricLookup && p.Command != "iptables" && !adversarial(p.Set)
@@ -243,7 +244,13 @@ func costliest(points []point) string {
 	if !slices.ContainsFunc(points, func(p point) bool { return p.Metric == metricWorst }) {
 		return ""
 	}
-	return " The costliest packets are at most 1\u202f000 different ones, found by searching for those that cost our tree most, and repeated: they and what they read stay in the caches, so that their times do not compare with those of packets inside random rules, and they are not the worst of any other engine."
+	number := "at most 1\u202f000"
+	if n := sorted(distinct(where(points, func(p *point) bool { return p.Metric == metricWorst && p.Different > 0 }), func(p *point) int { return p.Different })); n != nil {
+		if number = grouped(n[0]); n[0] < n[len(n)-1] {
+			number += " to " + grouped(n[len(n)-1])
+		}
+	}
+	return " The costliest packets are " + number + " different ones, found by searching for those that cost our tree most, and repeated: they and what they read stay in the caches, so that their times do not compare with those of packets inside random rules, and they are not the worst of any other engine."
 }
 
 // hardSets lists sets with their numbers of rules.
@@ -434,9 +441,44 @@ func againstRules(y string, tick func(float64) string) func([]point) chart {
 		if ch.rows = panelsOf(points, rulesOf, func(set string) string { return shortened(set) }); ch.rows == nil {
 			return nil
 		}
-		ch.y.over(values(points))
+		ch.y.over(values(where(points, func(p *point) bool { return p.Value <= ceiling(points) })))
 		return ch
 	}
+}
+
+// ceiling is where the axis of lookups ends: at a hundred times the slowest of
+// ours, so that a few slow engines do not take the room of all others.
+func ceiling(points []point) float64 {
+	most := 0.0
+	for i := range points {
+		if p := &points[i]; look(p.Engine).group != ours {
+			continue
+		} else if !slices.Contains(trafficMetrics, p.Metric) {
+			return math.Inf(1)
+		} else {
+			most = max(most, p.Value)
+		}
+	}
+	if most == 0 {
+		return math.Inf(1)
+	}
+	return 100 * most
+}
+
+// above names the engines with values that are not drawn.
+func above(points []point) string {
+	top := ceiling(points)
+	var out []string
+	for _, e := range distinct(points, engineOf) {
+		most := slices.Max(values(where(points, func(p *point) bool { return p.Engine == e })))
+		if most > top {
+			out = append(out, e+" (up to "+timeText(most)+")")
+		}
+	}
+	if out == nil || len(distinct(points, rulesOf)) < 2 {
+		return ""
+	}
+	return " The axis ends at a hundred times the slowest of ours; beyond it, and in the tables alone, are values of " + listed(out) + "."
 }
 
 // againstCores draws lines against the number of cores, of the most rules of

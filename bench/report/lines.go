@@ -146,13 +146,15 @@ func (d drawn) Plot(c draw.Canvas, p *plot.Plot) {
 			from := 0
 			for i, xy := range l.points {
 				if slices.Contains(l.breaks, i) {
-					c.StrokeLines(s.line(), way[from:])
+					c.StrokeLines(s.line(), c.ClipLinesXY(way[from:])...)
 					from = i
 				}
 				way = append(way, vg.Point{X: tx(xy.X), Y: ty(xy.Y)})
-				c.DrawGlyphNoClip(glyph(s), way[i])
+				if xy.Y <= p.Y.Max {
+					c.DrawGlyphNoClip(glyph(s), way[i])
+				}
 			}
-			c.StrokeLines(s.line(), way[from:])
+			c.StrokeLines(s.line(), c.ClipLinesXY(way[from:])...)
 		}
 	}
 }
@@ -191,7 +193,7 @@ func (ch *lineChart) margin() vg.Length {
 				continue
 			}
 			for _, l := range p.lines {
-				widest = max(widest, style.Width(endText(p.lines, &l)))
+				widest = max(widest, style.Width(endText(p.lines, &l, ch.y.max)))
 			}
 		}
 	}
@@ -281,8 +283,12 @@ type label struct {
 	from, y      vg.Length
 }
 
-// endText is the name of a line, and where it ends when others go on.
-func endText(lines []line, l *line) string {
+// endText is the name of a line, and where it ends when others go on, or that it
+// ends above the axis, which ends at top.
+func endText(lines []line, l *line, top float64) string {
+	if l.points[len(l.points)-1].Y > top {
+		return shortened(l.engine) + ", above"
+	}
 	last, most := l.points[len(l.points)-1].X, 0.0
 	for _, o := range lines {
 		most = max(most, o.points[len(o.points)-1].X)
@@ -303,8 +309,8 @@ func names(p *plot.Plot, c draw.Canvas, lines []line) {
 	var list []label
 	for i := range lines {
 		l := &lines[i]
-		text := endText(lines, l)
-		y := ty(l.points[len(l.points)-1].Y)
+		text := endText(lines, l, p.Y.Max)
+		y := min(c.Max.Y, ty(l.points[len(l.points)-1].Y))
 		list = append(list, label{l.engine, text, text == shortened(l.engine), y, y})
 	}
 	slices.SortStableFunc(list, func(a, b label) int { return cmp.Compare(a.y, b.y) })

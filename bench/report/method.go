@@ -94,12 +94,12 @@ func method(d *data) []string {
 		out = append(out, text)
 	}
 	for _, r := range d.runs {
-		if text := limits(r.Commands); text != "" && !slices.Contains(out, text) {
+		if text := limitsOf(r); text != "" && !slices.Contains(out, text) {
 			out = append(out, text)
 		}
 	}
 	if lookups != nil {
-		out = append(append(out, notesOf(d.points)...), absent(d.points))
+		out = append(append(out, notesOf(d)...), absent(d))
 	}
 	return out
 }

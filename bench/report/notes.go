@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/hipac-go/classifier/bench/result"
 )
 
 // engineNotes are texts of engines by how their names begin, in order; only those
@@ -44,12 +46,29 @@ var setNotes = []setNote{
 	{regexp.MustCompile(`^wide$`), "%s: random ranges over a tenth or more of every field."},
 }
 
-// notesOf returns the texts of the engines and sets that were measured.
-func notesOf(points []point) []string {
-	points = where(points, func(p *point) bool { return p.Command != "iptables" })
+// notesOf returns the texts of the engines and sets that were measured; what the
+// results say of an engine goes before what is known here.
+func notesOf(d *data) []string {
+	points := where(d.points, func(p *point) bool { return p.Command != "iptables" })
 	engines, sets := distinct(points, engineOf), distinct(points, setOf)
 	var own, projectsText, setTexts []string
+	said := map[string]bool{}
+	for _, e := range engines {
+		if text := d.said(e); text != "" {
+			said[e] = true
+			if same := ": " + text; look(e).group == textbook {
+				own = append(own, e+same)
+			} else if i := slices.IndexFunc(projectsText, func(t string) bool { return strings.HasSuffix(t, same) }); i >= 0 {
+				projectsText[i] = strings.TrimSuffix(projectsText[i], same) + ", " + e + same
+			} else if look(e).group == projects {
+				projectsText = append(projectsText, e+same)
+			}
+		}
+	}
 	for _, n := range engineNotes {
+		if slices.ContainsFunc(engines, func(e string) bool { return said[e] && strings.HasPrefix(e, n.name) }) {
+			continue
+		}
 		if !slices.ContainsFunc(engines, func(e string) bool { return e == n.name || n.name == dpdk && strings.HasPrefix(e, dpdk) }) {
 			continue
 		}
@@ -61,7 +80,7 @@ func notesOf(points []point) []string {
 	}
 	for _, n := range setNotes {
 		if of := slices.DeleteFunc(slices.Clone(sets), func(s string) bool { return !n.begins.MatchString(s) }); len(of) > 0 {
-			setTexts = append(setTexts, fmt.Sprintf(n.text, listed(of)))
+			setTexts = append(setTexts, strings.ReplaceAll(fmt.Sprintf(n.text, listed(of)), "IPv4", d.family()))
 		}
 	}
 	var out []string
@@ -77,8 +96,36 @@ func notesOf(points []point) []string {
 	return out
 }
 
+// said is what the results tell of an engine, "" for nothing.
+func (d *data) said(engine string) string {
+	for _, r := range slices.Backward(d.runs) {
+		for _, e := range r.Engines {
+			if e.Name == engine && e.Source+e.Note != "" {
+				text := strings.TrimSuffix(e.Source, ".")
+				if text != "" {
+					text += ". "
+				}
+				return strings.TrimSpace(text + e.Note)
+			}
+		}
+	}
+	return ""
+}
+
+// family is the version of IP of generated rules.
+func (d *data) family() string {
+	family := "IPv4"
+	for _, r := range d.runs {
+		if r.Settings != nil && r.Settings.Family != "" {
+			family = r.Settings.Family
+		}
+	}
+	return family
+}
+
 // absent says what a reader may look for and does not find.
-func absent(points []point) string {
+func absent(d *data) string {
+	points := d.points
 	has := func(m string) bool {
 		return slices.ContainsFunc(points, func(p point) bool { return p.Metric == m })
 	}
@@ -93,12 +140,36 @@ func absent(points []point) string {
 	}
 	// The results do not say of which version of IP a set is; those of other names
 	// may be of IPv6.
-	if !slices.ContainsFunc(points, func(p point) bool {
+	if d.family() == "IPv4" && !slices.ContainsFunc(points, func(p point) bool {
 		return p.Command != "iptables" && !adversarial(p.Set) && !slices.ContainsFunc(setNotes, func(n setNote) bool { return n.begins.MatchString(p.Set) })
 	}) {
 		out = append(out, "rules of IPv6 alone")
 	}
 	return "Not in these results: " + listed(out) + ". Among the rivals there is none of the decision trees (HiCuts, HyperCuts, EffiCuts, CutSplit and their kin)."
+}
+
+// limitsOf says what an engine may take, from the settings of a run or, in older
+// results, from its commands.
+func limitsOf(r *result.Run) string {
+	s := r.Settings
+	if s == nil {
+		return limits(r.Commands)
+	}
+	var out []string
+	if s.Timeout > 0 {
+		out = append(out, fmt.Sprintf("A build may take %g\u00a0s of CPU time.", s.Timeout))
+	}
+	if s.Memory > 0 {
+		out = append(out, "An engine may take "+byteText(float64(s.Memory))+" of memory, never more than a third of what is free.")
+	}
+	out = append(out, fmt.Sprintf("The seed of rules and packets is %d.", s.Seed))
+	if s.Packets > 0 {
+		out = append(out, fmt.Sprintf("Of each kind of traffic there are %s packets, repeated ones counted; engines that are slow take part of them in a round.", grouped(s.Packets)))
+	}
+	if s.Clock != "" && s.Clock != "thread CPU time" {
+		out = append(out, "CPU times are "+s.Clock+": the system tells no better.")
+	}
+	return strings.Join(out, " ")
 }
 
 // limits says what bench all grants an engine, as far as its command tells.

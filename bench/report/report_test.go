@@ -307,12 +307,46 @@ func TestLimitsAreThoseOfTheCommand(t *testing.T) {
 		require.Contains(t, text, s)
 	}
 	require.NotContains(t, text, "Random packets")
+	r := tiny()
+	r.Settings = &result.Settings{Seed: 7, Family: "IPv6", Packets: 50000, Timeout: 60, Memory: 2e9}
+	r.Engines = []result.Engine{{Name: "tuplemerge", Source: "A paper", Note: "A note."}}
+	d, err := merge([]*result.Run{r}, nil)
+	require.NoError(t, err)
+	text = strings.Join(method(d), "\n")
+	for _, s := range []string{"60\u00a0s of CPU time", "2.00\u00a0GB", "seed of rules and packets is 7", "50\u202f000 packets", "tuplemerge: A paper. A note.", "IPv6 5-tuples"} {
+		require.Contains(t, text, s)
+	}
+	require.NotContains(t, text, "TupleMerge: Fast")
+	require.NotContains(t, text, "rules of IPv6 alone")
+}
+
+func TestTheAxisOfLookupsEndsAHundredTimesAboveOurs(t *testing.T) {
+	points := []point{
+		{Point: result.Point{Engine: "hipac", Metric: "lookup", Rules: 1, Value: 10}},
+		{Point: result.Point{Engine: "linear", Metric: "lookup", Rules: 2, Value: 5000}},
+	}
+	require.Equal(t, 1000.0, ceiling(points))
+	require.Contains(t, above(points), "values of linear (up to 5.00\u00a0µs)")
+	points[0].Metric = "bytes_per_rule"
+	require.Empty(t, above(points))
+	require.Empty(t, above(points[1:]), "there is none of ours")
+}
+
+func TestAnEditTooShortForTheClockWins(t *testing.T) {
+	k := &contests[8]
+	duels, _ := k.duels([]point{
+		{Point: result.Point{Engine: "hipac-live", Set: "fw1", Rules: 1, Metric: "insert_cpu_p50", Value: 10}},
+		{Point: result.Point{Engine: "tuplespace", Set: "fw1", Rules: 1, Metric: "insert_cpu_p50", Value: 0}},
+	})
+	require.Len(t, duels, 1)
+	require.Equal(t, "slower than tuplespace by more than the clock can tell", k.than(&duels[0]))
 }
 
 func TestALineThatEndsEarlySaysWhere(t *testing.T) {
 	lines := []line{{engine: "abv", points: plotter.XYs{{X: 100, Y: 1}, {X: 1000, Y: 1}}}, {engine: "hipac", points: plotter.XYs{{X: 10000, Y: 1}}}}
-	require.Equal(t, "abv, to 1k", endText(lines, &lines[0]))
-	require.Equal(t, "hipac", endText(lines, &lines[1]))
+	require.Equal(t, "abv, to 1k", endText(lines, &lines[0], 5))
+	require.Equal(t, "hipac", endText(lines, &lines[1], 5))
+	require.Equal(t, "abv, above", endText(lines, &lines[0], 0.5))
 }
 
 // pageOf returns the page of a run of what keep keeps of a tiny one.
