@@ -279,7 +279,9 @@ func (k *kind) figure(d *data) *figure {
 	if f.chart == nil && f.Tables == nil {
 		return nil
 	}
-	f.Text += mixed(points)
+	if k.name != "traffic" { // it draws one size of each set
+		f.Text += mixed(points)
+	}
 	if runs := distinct(points, func(p *point) int { return p.run }); len(runs) > 1 {
 		f.Text += fmt.Sprintf(" The figures are of %d runs, and so not of the same minutes.", len(runs))
 	}
