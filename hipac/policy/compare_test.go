@@ -13,6 +13,9 @@ import (
 	"github.com/hipac-go/classifier/rules"
 )
 
+// seeds goes through n seeds, and as many more as the flag says.
+func seeds(n uint64) uint64 { return n + *more }
+
 // tiny has 4 * 5 * 5 packets: a protocol, which all have, and two fields.
 var tiny = rules.MustSchema(rules.Field{Name: "p", Kind: rules.Enum, Bits: 2}, rules.Field{Name: "a", Bits: 2}, rules.Field{Name: "b", Bits: 2})
 
@@ -143,7 +146,7 @@ func holds(s *rules.Schema, conds []rules.Cond, k rules.Key) bool {
 }
 
 func TestTheDifferenceOfTwoTablesIsThatOfEveryPacket(t *testing.T) {
-	for seed := range uint64(2000) {
+	for seed := range seeds(2000) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		old := drawTable(rng)
 		other := drawTable(rng)
@@ -199,7 +202,7 @@ func TestTheDifferenceOfTwoListsIsThatOfEveryPacket(t *testing.T) {
 		}
 		return b.List()
 	}
-	for seed := range uint64(2000) {
+	for seed := range seeds(2000) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		old, other := list(rng), list(rng)
 		of := func(l *rules.List[string]) *policy.Function {

@@ -6,6 +6,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hipac-go/classifier/rules"
@@ -349,4 +350,16 @@ func (f *Function) content(s *rules.Schema, conds []rules.Cond, i int) string {
 	}
 	b.WriteString(st.verdict)
 	return b.String()
+}
+
+// Verdicts returns all that the function may say, in order.
+func (f *Function) Verdicts() []string {
+	out := []string{f.end}
+	for i := range f.steps {
+		if s := &f.steps[i]; !s.skip {
+			out = append(out, s.verdict)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

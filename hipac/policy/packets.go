@@ -408,7 +408,7 @@ func (m *makeup) holds(s region.Sets, g *group) bool {
 var usuals = map[string][]string{
 	"proto": {"6", "17", "1", "58"}, "sport": {"50000"}, "dport": {"443", "53"}, "tcpflags": {"SYN", "ACK"}, "ecnflags": {"SYN", "ACK"},
 	"icmptype": {"8", "0", "3", "128"}, "ttl": {"64"}, "length": {"60"}, "ctstate": {"NEW", "ESTABLISHED"}, "pkttype": {"unicast"},
-	"src": {"10.0.0.1", "2001:db8::1"}, "dst": {"192.0.2.1", "2001:db8::2"}, "iif": {"eth0"}, "oif": {"eth1"},
+	"src": {"10.0.0.1", "203.0.113.1", "2001:db8::1"}, "dst": {"192.0.2.1", "10.0.0.2", "2001:db8::2"}, "iif": {"eth0"}, "oif": {"eth1"},
 }
 
 // usual returns a packet of sets within one world of each group.

@@ -88,7 +88,7 @@ func TestDifferencesAreOfPacketsThatThereAre(t *testing.T) {
 		return policy.OfList(l, func(i int) string { return l.At(i).Value }, "NONE")
 	}
 	impossible := 0
-	for seed := range uint64(200) {
+	for seed := range seeds(200) {
 		rng := rand.New(rand.NewPCG(seed, 5))
 		old, other := draw(rng), draw(rng)
 		join := rng.IntN(2) == 0

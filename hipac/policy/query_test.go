@@ -16,7 +16,7 @@ import (
 const packets = 5 * 5 * 5
 
 func TestTheAnswerToAQueryIsThatOfEveryPacket(t *testing.T) {
-	for seed := range uint64(2000) {
+	for seed := range seeds(2000) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		table := drawTable(rng)
 		f, err := policy.OfChain(table, 0)
@@ -60,7 +60,7 @@ func TestTheAnswerToAQueryIsThatOfEveryPacket(t *testing.T) {
 }
 
 func TestRegionsJoinedByVerdictAreTheSamePackets(t *testing.T) {
-	for seed := range uint64(2000) {
+	for seed := range seeds(2000) {
 		rng := rand.New(rand.NewPCG(seed, 4))
 		old := drawTable(rng)
 		other := change(rng, old)

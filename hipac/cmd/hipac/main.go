@@ -31,9 +31,11 @@ type cli struct {
 	Classify classifyCmd `cmd:"" default:"withargs" help:"Say which rule decides each packet."`
 	Stats    statsCmd    `cmd:"" help:"Show what the compiler makes of a rule set."`
 	Trace    traceCmd    `cmd:"" help:"Show the way of a packet through the tables, and why."`
+	Explain  explainCmd  `cmd:"" help:"Say which rule decides a packet, and why others do not."`
 	Lint     lintCmd     `cmd:"" help:"Find rules that can never decide, are not needed, or cost more than others."`
 	Print    printCmd    `cmd:"" help:"Print the rules of a file in canonical form, or as JSON; check a file."`
 	Diff     diffCmd     `cmd:"" help:"Compare what two rule files mean, or show the edits between them."`
+	Query    queryCmd    `cmd:"" help:"Say what becomes of all packets that meet some conditions."`
 	Compile  compileCmd  `cmd:"" help:"Compile a rule file into one that is used at once."`
 	Describe describeCmd `cmd:"" help:"Show what iptables rules may have."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

@@ -54,7 +54,10 @@ func shareOf(n, all *big.Int) float64 {
 	if all.Sign() == 0 || n.Sign() == 0 {
 		return 0
 	}
-	return math.Exp2(log2(n) - log2(all))
+	if n.Cmp(all) == 0 {
+		return 1
+	}
+	return min(math.Exp2(log2(n)-log2(all)), math.Nextafter(1, 0))
 }
 
 // percent writes a share.
