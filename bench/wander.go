@@ -81,7 +81,7 @@ func wander[T comparable](x *toggler[T], a *app, b budget, t *trace, idle int, p
 
 	before := heap()
 	l := w.live.Snapshot().List()
-	listed := heap() - before
+	listed := max(0, heap()-before)
 	d.rules = l.Len()
 	if d.rules != want-len(w.out) {
 		d.misplaced++
@@ -100,7 +100,8 @@ func wander[T comparable](x *toggler[T], a *app, b budget, t *trace, idle int, p
 		return d, err
 	}
 	// The edited list has most of its rules for itself: so have the others.
-	d.fresh.bytes, d.build.bytes = listed+middle-before, listed+heap()-middle
+	// What goes elsewhere meanwhile, as of the edited list at rest, is not theirs.
+	d.fresh.bytes, d.build.bytes = listed+max(0, middle-before), listed+max(0, heap()-middle)
 	times := []*timed{
 		{group: "live", run: func(from, to int) { use(lookEach(w.live, t.keys(from, to))) }},
 		{group: "fresh", run: func(from, to int) { use(lookEach(fresh, t.keys(from, to))) }},
