@@ -138,3 +138,31 @@ func TestRulesWithAnEffectAreNotSaidToBeRedundant(t *testing.T) {
 	require.Equal(t, policy.Redundant, r.Findings[0].Code)
 	require.Equal(t, []rules.Place{{Chain: 0, Rule: 1}}, r.Findings[0].Rules)
 }
+
+func TestALastReturnIsRedundantHoweverManyRulesMeetIt(t *testing.T) {
+	s := rules.MustSchema(rules.Field{Name: "sport", Bits: 16}, rules.Field{Name: "dport", Bits: 16}, rules.Field{Name: "mark", Bits: 16})
+	rng := rand.New(rand.NewPCG(2, 1))
+	b := rules.NewBuilder[rules.Action](s)
+	for range 300 {
+		r := rules.Rule[rules.Action]{Value: rules.Action{Kind: rules.Decide, Verdict: []rules.Verdict{rules.Accept, rules.Drop}[rng.IntN(2)]}}
+		for f := range s.Len() {
+			x, y := rng.Uint64N(1<<16), rng.Uint64N(1<<16)
+			r.Conds = append(r.Conds, rules.In(f, rules.Span(min(x, y), max(x, y))))
+		}
+		_, err := b.Add(r)
+		require.NoError(t, err)
+	}
+	_, err := b.Add(rules.Rule[rules.Action]{Value: rules.Action{Kind: rules.Return}})
+	require.NoError(t, err)
+	table := &rules.Table{Name: "filter", Schema: s, Chains: []rules.Chain{{Name: "INPUT", Policy: rules.Accept, Rules: b.List()}}}
+	fs, err := policy.OfTable(table)
+	require.NoError(t, err)
+	r, err := policy.CollectLint(context.Background(), policy.LintOptions{RuleSteps: 1 << 16, KeepAll: true}, fs...)
+	require.NoError(t, err)
+	last := rules.Place{Chain: 0, Rule: 300}
+	found := false
+	for _, f := range r.Findings {
+		found = found || f.Code == policy.Redundant && f.Rules[0] == last
+	}
+	require.True(t, found)
+}

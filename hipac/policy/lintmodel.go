@@ -38,6 +38,7 @@ type subject struct {
 	// there.
 	next    int32
 	finding *Finding // that is handed out when the chains are known
+	tried   bool     // whether it is needed could not be found out
 	proven  bool     // point and next show that the rule is needed
 	single  bool     // it is needed, since nothing else says the same
 }

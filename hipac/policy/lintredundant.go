@@ -11,6 +11,10 @@ import (
 	"github.com/hipac-go/classifier/rules"
 )
 
+// mostDrawn is the number of packets that are drawn before the boxes are walked, of a
+// rule that calls others.
+const mostDrawn = 512
+
 // judged reports whether a rule may be said to be redundant: it does nothing but
 // decide, or lead elsewhere.
 func (s *subject) judged() bool {
@@ -24,6 +28,7 @@ func (l *lint) unneeded() error {
 			return nil, nil
 		}
 		needed, gaveUp, err := l.needed(h, s, nil)
+		s.tried = gaveUp
 		if err != nil || gaveUp || needed {
 			return nil, err
 		}
@@ -99,17 +104,23 @@ func (l *lint) needed(h *helper, s *subject, gone [][]bool) (needed, gaveUp bool
 		return true, false, nil
 	}
 	for _, w := range s.ways {
-		boxes, err := l.boxes(w)
+		parts, err := l.acting(w)
 		if err != nil {
 			return false, false, err
 		}
-		q := l.seqs[w.fn]
-		for _, b := range boxes {
-			for range manyPoints {
+		// Packets of all parts, before one part is walked.
+		for k := range manyPoints {
+			for _, b := range parts[:min(len(parts), max(1, mostDrawn/manyPoints))] {
+				if k > 0 && len(parts) > 1 {
+					b = parts[h.rng.IntN(len(parts))]
+				}
 				if p := h.draw(b); l.possible(p) && try(w, p) {
 					return true, false, nil
 				}
 			}
+		}
+		q := l.seqs[w.fn]
+		for _, b := range parts {
 			meeting := q.Meeting(b, 0, len(q.Items))
 			if gone != nil {
 				meeting = slices.DeleteFunc(meeting, func(i int32) bool { return gone[w.fn][i] })
@@ -127,6 +138,29 @@ func (l *lint) needed(h *helper, s *subject, gone [][]bool) (needed, gaveUp bool
 		}
 	}
 	return false, false, nil
+}
+
+// acting returns the packets that a rule decides, or takes elsewhere, if they get
+// to it on a way: of one that jumps, those that rules of the chains match which it
+// calls. The boxes of one rule are disjoint.
+func (l *lint) acting(w wayRef) (out []region.Box, err error) {
+	f := l.fs[w.fn]
+	x := &f.ways[w.way]
+	for i := x.from; i < x.to; i++ {
+		s := &f.steps[i]
+		if s.skip && s.next == int(i)+1 { // nothing comes of it
+			continue
+		}
+		if x.to-x.from == 1 && s.at == x.at {
+			return l.boxes(w)
+		}
+		boxes, err := l.boxesOf(s.at, slices.Concat(f.within, s.conds), s.tests)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, boxes...)
+	}
+	return out, nil
 }
 
 // alone reports whether nothing but the rule says what it says, in a list, so that
@@ -253,8 +287,8 @@ func (l *lint) reduce() error {
 // stays reports whether a rule is needed in what is left.
 func (l *lint) stays(h *helper, s *subject, list bool) (needed, gaveUp bool, err error) {
 	switch {
-	case s.state == unsolved:
-		return true, false, nil
+	case s.state == unsolved || s.tried:
+		return true, true, nil
 	case s.state == isNever || s.state == isOutside || len(s.ways) == 0:
 		return false, false, nil
 	case list && s.state == dead: // what hides it is in front of it, and still there

@@ -121,3 +121,10 @@ func TestUsageErrorsOfLint(t *testing.T) {
 		require.Contains(t, r.stderr, want)
 	}
 }
+
+func TestALintThatIsGivenUpSaysSo(t *testing.T) {
+	r := invoke(t, "", "lint", "--rules", "testdata/lint.rules", "--timeout", "1ns")
+	require.Equal(t, exitTrouble, r.code)
+	require.Contains(t, r.stdout, "partial: ")
+	require.Contains(t, r.stderr, "there may be more")
+}
