@@ -175,7 +175,7 @@ func (p *pair) limit(ctx context.Context, err error, o *Options, boxes int64) (p
 	case errors.Is(err, region.ErrLimit):
 		return fmt.Errorf("%w: %d bytes", rules.ErrLimit, o.Memory), nil
 	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
-		return fmt.Errorf("%w: %v", rules.ErrLimit, o.Time), nil
+		return fmt.Errorf("%w: %v", rules.ErrLimit, o.Time.Round(time.Millisecond)), nil
 	}
 	return nil, err
 }

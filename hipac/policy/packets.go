@@ -133,7 +133,7 @@ func headerGroup(x *region.Space) (g group) {
 	}
 	g.fields = append(g.fields, parts...)
 	// Packets of some protocols that have the fields; fragment -1: whether they are
-	// fragments does not matter.
+	// fragments does not matter. Of all packets it is known whether they are.
 	with := func(protos []uint64, not bool, has []string, fragment int) {
 		w := world{}
 		dp := x.DimOf(proto)
@@ -152,6 +152,8 @@ func headerGroup(x *region.Space) (g group) {
 		}
 		if frag >= 0 && fragment >= 0 {
 			w[x.DimOf(frag)] = []region.Span{x.Values(frag, rules.Point(uint64(fragment)))}
+		} else if frag >= 0 {
+			w[x.DimOf(frag)] = []region.Span{x.Present(x.DimOf(frag))}
 		}
 		g.worlds = append(g.worlds, w)
 	}

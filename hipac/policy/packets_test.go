@@ -26,11 +26,11 @@ func real(visit func(rules.Key)) {
 		{"proto": {6}, "frag": {0}, "dport": {0, 22, 23, 80}, "tcpflags": {0, 2, 16, 18}, "icmptype": {-1}},
 		{"proto": {17, 132}, "frag": {0}, "dport": {0, 22, 23, 80}, "tcpflags": {-1}, "icmptype": {-1}},
 		{"proto": {1}, "frag": {0}, "dport": {-1}, "tcpflags": {-1}, "icmptype": {0, 8, 9}},
-		{"proto": {6, 17, 1}, "frag": {1}, "dport": {-1}, "tcpflags": {-1}, "icmptype": {-1}},
-		{"proto": {0, 47, 58}, "frag": {0, 1}, "dport": {-1}, "tcpflags": {-1}, "icmptype": {-1}},
+		{"proto": {6, 17, 132, 1}, "frag": {1}, "dport": {-1}, "tcpflags": {-1}, "icmptype": {-1}},
+		{"proto": {0, 58}, "frag": {0, 1}, "dport": {-1}, "tcpflags": {-1}, "icmptype": {-1}},
 	} {
 		w["src"] = []int{0, 10 << 24, 11 << 24}
-		w["ctstate"] = []int{-1, 1, 2, 4, 8, 8 + 64}
+		w["ctstate"] = []int{-1, 1, 2, 4, 8, 16, 1 + 64, 2 + 64, 8 + 64, 16 + 64}
 		k := headers.NewKey()
 		var field func(int)
 		field = func(f int) {

@@ -108,3 +108,58 @@ func TestRegionsJoinedByVerdictAreTheSamePackets(t *testing.T) {
 		require.Equal(t, differ == 0, d.Same())
 	}
 }
+
+func TestLimitsMakeAResultPartial(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 6))
+	f, err := policy.OfChain(drawTable(rng), 0)
+	require.NoError(t, err)
+	g, err := policy.OfChain(drawTable(rng), 0)
+	require.NoError(t, err)
+	whole, err := policy.Compare(context.Background(), f, g, policy.Options{})
+	require.NoError(t, err)
+	require.Greater(t, whole.Boxes, int64(1))
+	for name, o := range map[string]policy.Options{"boxes": {Steps: 1}, "bytes": {Memory: 8}} {
+		d, err := policy.Compare(context.Background(), f, g, o)
+		require.NoError(t, err)
+		require.ErrorIs(t, d.Partial, rules.ErrLimit)
+		require.ErrorContains(t, d.Partial, name)
+		require.False(t, d.Same())
+		require.Empty(t, d.Changes)
+		a, err := policy.Query(context.Background(), f, nil, "ACCEPT", o)
+		require.NoError(t, err)
+		require.ErrorIs(t, a.Partial, rules.ErrLimit)
+		require.NotContains(t, []policy.Extent{policy.No, policy.All}, a.Extent)
+		require.ErrorIs(t, policy.Each(context.Background(), f, g, o, func(*rules.Schema, policy.Region) bool { return true }), rules.ErrLimit)
+	}
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = policy.Compare(over, f, g, policy.Options{})
+	if err != nil { // a walk this short may end before it looks
+		require.ErrorIs(t, err, context.Canceled)
+	}
+}
+
+func TestEveryRegionIsHandedOutOnce(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 6))
+	f, err := policy.OfChain(drawTable(rng), 0)
+	require.NoError(t, err)
+	g, err := policy.OfChain(drawTable(rng), 0)
+	require.NoError(t, err)
+	d, err := policy.Compare(context.Background(), f, g, policy.Options{})
+	require.NoError(t, err)
+	sum, want := new(big.Int), new(big.Int)
+	for _, c := range d.Changes {
+		want.Add(want, c.Packets)
+	}
+	n := 0
+	require.NoError(t, policy.Each(context.Background(), f, g, policy.Options{}, func(_ *rules.Schema, r policy.Region) bool {
+		n++
+		sum.Add(sum, r.Packets)
+		return true
+	}))
+	require.Positive(t, n)
+	require.Equal(t, want.String(), sum.String())
+	seen := 0
+	require.NoError(t, policy.Each(context.Background(), f, g, policy.Options{}, func(*rules.Schema, policy.Region) bool { seen++; return false }))
+	require.Equal(t, 1, seen)
+}

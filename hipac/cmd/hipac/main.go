@@ -46,7 +46,8 @@ type cli struct {
 const description = `hipac decides packets by firewall rules: the first rule that matches.
 
 Without arguments it shows a built-in firewall at work on a built-in capture.
-Exit codes: 0 success, 1 bad data or interrupted, 2 bad usage.`
+Exit codes: 0 success, 1 bad data or interrupted, 2 bad usage, unless a command
+says otherwise.`
 
 // app is what commands are given of the world, so that tests can give them
 // another one.
