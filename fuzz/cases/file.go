@@ -1,6 +1,6 @@
 // Package cases has what exercises check as things that can be checked again, made
 // smaller, told, and kept in files: a list or a table of chains with packets, a
-// history of edits, a relation, a text, the bytes of a packet.
+// history of edits, a relation, a text, the bytes of a packet, lists compared by meaning.
 //
 // A file is text: comments with what differed, the line "fuzz 1 KIND", lines of a
 // word and its value, and behind the line "rules" or "text" all that follows, as
@@ -134,8 +134,10 @@ func Read(r io.Reader, o Options) (drive.Case, error) {
 		return readBytes(f)
 	case "kernel":
 		return readKernel(f)
+	case "meaning":
+		return readMeaning(f)
 	}
-	return nil, fmt.Errorf("a case of kind %q: there are list, table, history, relation, chains, text, packet, kernel", rules.Excerpt(f.kind))
+	return nil, fmt.Errorf("a case of kind %q: there are list, table, history, relation, chains, text, packet, kernel, meaning", rules.Excerpt(f.kind))
 }
 
 // writeHead writes the first lines of a case.

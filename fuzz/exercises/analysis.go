@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/hipac-go/classifier/fuzz/cases"
 	"github.com/hipac-go/classifier/fuzz/drive"
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
@@ -15,9 +16,9 @@ import (
 func analyses() []*drive.Exercise {
 	return []*drive.Exercise{{Name: "analysis: hidden rules", Group: "analysis", Points: []string{"analysis: a rule is hidden", "analysis: a rule is not hidden"},
 		Run: func(ctx context.Context, t *drive.Trial) error {
-			s := &schemas[4] // tiny
-			if s.name != "tiny" {
-				return fmt.Errorf("the schema tiny is %s", s.name)
+			s, err := tinySchema()
+			if err != nil {
+				return err
 			}
 			l, err := randomList(t, s, size(t, 40))
 			if err != nil {
@@ -27,7 +28,7 @@ func analyses() []*drive.Exercise {
 			if err != nil {
 				return err
 			}
-			keys := everyKey(s.schema)
+			keys := cases.EveryKey(s.schema, false)
 			met := make([][]int, l.Len()) // packets that each rule matches
 			for i, r := range l.All() {
 				for n, k := range keys {
@@ -58,27 +59,6 @@ func analyses() []*drive.Exercise {
 			}
 			return nil
 		}}}
-}
-
-// everyKey returns all packets of a schema, absent fields included.
-func everyKey(s *rules.Schema) (out []rules.Key) {
-	k := s.NewKey()
-	var next func(f int)
-	next = func(f int) {
-		if f == s.Len() {
-			out = append(out, slices.Clone(k))
-			return
-		}
-		for v := range uint64(1) << s.Field(f).Bits {
-			s.Set(k, f, rules.U64(v))
-			next(f + 1)
-		}
-		s.SetAbsent(k, f)
-		next(f + 1)
-		s.Set(k, f, rules.Value{})
-	}
-	next(0)
-	return out
 }
 
 func tell(l *rules.List[string]) (text string) {

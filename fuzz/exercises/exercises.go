@@ -9,7 +9,8 @@
 //	lists.go      random lists; sets.go generated ones, and their cells
 //	tables.go     chains; chains.go worlds, relations and edits of them
 //	worlds.go     small worlds; relations.go relations; histories.go edits
-//	texts.go      formats; packets.go the decoder; analysis.go what is hidden
+//	texts.go      formats; packets.go the decoder; analysis.go what is hidden;
+//	policies.go   comparisons, queries and findings
 //	own.go        a user's own rules; kernel.go the running kernel
 package exercises
 
@@ -26,7 +27,7 @@ import (
 // All returns all exercises that need nothing but the library.
 func All() []*drive.Exercise {
 	var all []*drive.Exercise
-	for _, part := range [][]*drive.Exercise{lists(), sets(), cells(), tables(), chainWorlds(), chainRelations(), worlds(), relationsHold(), edits(), texts(), packets(), analyses(), textbooks()} {
+	for _, part := range [][]*drive.Exercise{lists(), sets(), cells(), tables(), chainWorlds(), chainRelations(), worlds(), relationsHold(), edits(), texts(), packets(), analyses(), policies(), textbooks()} {
 		all = append(all, part...)
 	}
 	return all
