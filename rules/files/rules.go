@@ -6,6 +6,7 @@ package files
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -33,7 +34,8 @@ const formatAuto = "auto"
 // RuleFlags are the flags about a rule file.
 type RuleFlags struct {
 	Rules          string `placeholder:"FILE" help:"Rule file; iptables and native rules also as JSON (see hipac print), all also compiled (see hipac compile); - for standard input."`
-	RulesFormat    string `enum:"auto,native,classbench,iptables" default:"auto" placeholder:"FORMAT" help:"Format of the rules: auto (by content, the default), native, classbench, iptables."`
+	RulesFormat    string `enum:"auto,native,classbench,iptables,cisco" default:"auto" placeholder:"FORMAT" help:"Format of the rules: auto (by content, the default), native, classbench, iptables, cisco."`
+	List           string `placeholder:"NAME" help:"Which list, of a file that holds several (cisco)."`
 	Fields         int    `enum:"5,6" default:"5" placeholder:"5|6" help:"ClassBench: match the first 5 columns (the default), or 6 with the flags."`
 	Family         int    `enum:"0,4,6" default:"0" placeholder:"4|6" help:"iptables: whether iptables or ip6tables reads the file; by content when not given."`
 	Sets           string `placeholder:"FILE" help:"iptables: the sets that rules ask, as ipset save writes them."`
@@ -55,9 +57,9 @@ type RuleFlags struct {
 // Rules is what a rule file holds: one of the three is not nil.
 type Rules struct {
 	Name   string // for errors
-	Format string // Native, ClassBench or Iptables
+	Format string // Native, ClassBench, Iptables or one from elsewhere
 
-	Native     *rules.List[string]
+	Native     *rules.List[string] // also of formats from elsewhere
 	ClassBench *rules.List[classbench.Flags]
 	Tables     *iptables.Ruleset
 
@@ -67,6 +69,12 @@ type Rules struct {
 	// Lines is the name of the file that the numbers of lines are of, when that is
 	// another one.
 	Lines string
+
+	// List is the name of the list of a file from elsewhere, and RuleLines are the
+	// lines that its rules come from, 0 where there is none; nil when they are not
+	// known.
+	List      string
+	RuleLines []int
 }
 
 // LinesOf returns the name of the file that numbers of lines are of.
@@ -110,7 +118,12 @@ func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 			return nil, BadUsage("--%s is for iptables rules, and %s holds %s rules", beside.flag, name, file.Format)
 		}
 	}
+	if f.List != "" && !isElsewhere(file.Format) {
+		return nil, BadUsage("--list is for files with several lists, and %s holds %s rules", name, file.Format)
+	}
 	switch file.Format {
+	default:
+		err = file.fromElsewhere(in, f)
 	case Native:
 		opts := native.Options{File: name, AllowUnknown: f.AllowUnknown}
 		if native.IsJSON(prefix) {
@@ -155,7 +168,11 @@ func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 			file.Tables, err = iptables.Read(in, opts)
 		}
 	}
-	if err != nil {
+	var usage UsageError
+	switch {
+	case errors.As(err, &usage):
+		return nil, err
+	case err != nil:
 		return nil, readError(name, err)
 	}
 	return file, nil
@@ -224,6 +241,9 @@ func sniffRules(head []byte, name string) (string, error) {
 	if len(head) == 0 {
 		return "", fmt.Errorf("the file is empty")
 	}
+	if format := sniffElsewhere(head); format != "" {
+		return format, nil
+	}
 	switch {
 	case native.IsJSON(head):
 		switch {
@@ -255,7 +275,7 @@ func sniffRules(head []byte, name string) (string, error) {
 		default:
 			return "", &rules.ParseError{File: name, Line: number, Column: 1, Token: string(line), Reason: `cannot tell the format of the rules: ` +
 				`native rules begin with "hipac 1" or a JSON object with a member "hipac", classbench rules with "@", ` +
-				`iptables rules with "*TABLE"; --rules-format says which it is`}
+				`iptables rules with "*TABLE", access lists of Cisco IOS with "ip access-list"; --rules-format says which it is`}
 		}
 	}
 	return "", fmt.Errorf("no rules: nothing but blank lines and comments; --rules-format says which format it is")

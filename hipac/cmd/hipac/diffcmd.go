@@ -140,7 +140,8 @@ func (cmd *diffCmd) compare(a *app) (different bool, err error) {
 		}
 	}
 	old, next := sides[0], sides[1]
-	if old.file.Format != next.file.Format {
+	lists := old.file.Native != nil && next.file.Native != nil // also of different formats
+	if old.file.Format != next.file.Format && !lists {
 		return false, files.BadUsage("%s holds %s rules and %s %s rules: only files of one format are compared", old.file.Name, old.file.Format, next.file.Name, next.file.Format)
 	}
 	if cmd.Edits {

@@ -38,7 +38,10 @@ func (a *app) readSide(f *files.RuleFlags) (*side, error) {
 			return nil, err
 		}
 		s := &side{file: file}
-		if file.Tables == nil && file.Compiled == nil {
+		switch {
+		case file.RuleLines != nil:
+			s.lines = file.RuleLines
+		case file.Tables == nil && file.Compiled == nil && file.List == "":
 			s.lines = linesOf(text.Bytes(), file)
 		}
 		return s, nil

@@ -1,0 +1,134 @@
+package files
+
+// Lists from elsewhere: formats of other systems, whose files hold any number of
+// named lists with verdicts. One of them is chosen and is, from then on, a list
+// whose values are text, as a native one.
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/cisco"
+)
+
+// Names of the formats from elsewhere.
+const (
+	Cisco = "cisco"
+)
+
+// elsewhere are those formats.
+var elsewhere = []struct {
+	format string
+	// is tells the format by a file's beginning.
+	is func(head []byte) bool
+	// read reads a file. With a list's name it may leave out others, also when they
+	// hold what is not modelled, but for their names. It returns all in the order of
+	// the file.
+	read func(r io.Reader, file, list string) ([]NamedList, error)
+}{
+	{Cisco, cisco.IsText, func(r io.Reader, file, list string) (out []NamedList, err error) {
+		lists, err := cisco.Read(r, cisco.Options{File: file, List: list})
+		for _, l := range lists {
+			out = append(out, NamedList{l.Name, l.Rules, l.Lines})
+		}
+		return out, err
+	}},
+}
+
+// NamedList is one of the lists of a file from elsewhere.
+type NamedList struct {
+	Name string
+	List *rules.List[string] // nil for one that was not asked for
+	// Lines are the lines of the file that the rules come from, 0 where there is
+	// none; nil when they are not known.
+	Lines []int
+}
+
+// sniffElsewhere returns the format from elsewhere that a file is in, or "".
+func sniffElsewhere(head []byte) string {
+	for _, x := range elsewhere {
+		if x.is(head) {
+			return x.format
+		}
+	}
+	return ""
+}
+
+// firstMember returns the name of the first member of the JSON object that a file
+// begins with, by which objects are told from each other; "" if it is none.
+func firstMember(head []byte) string {
+	d := json.NewDecoder(strings.NewReader(strings.TrimPrefix(string(head), "\xef\xbb\xbf")))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return ""
+	}
+	t, _ := d.Token()
+	name, _ := t.(string)
+	return name
+}
+
+// fromElsewhere reads a file of the format, if it is one from elsewhere, and
+// chooses the list.
+func (file *Rules) fromElsewhere(r io.Reader, f *RuleFlags) error {
+	for _, x := range elsewhere {
+		if x.format != file.Format {
+			continue
+		}
+		lists, err := x.read(r, file.Name, f.List)
+		if err != nil {
+			return err
+		}
+		l, err := chooseList(file.Name, f.List, lists)
+		if err != nil {
+			return err
+		}
+		file.Native, file.List, file.RuleLines = l.List, l.Name, l.Lines
+		return nil
+	}
+	return nil
+}
+
+// isElsewhere reports whether a format is one of those.
+func isElsewhere(format string) bool {
+	for _, x := range elsewhere {
+		if x.format == format {
+			return true
+		}
+	}
+	return false
+}
+
+// chooseList returns the list of the name, or the only one.
+func chooseList(file, name string, lists []NamedList) (*NamedList, error) {
+	var names []string
+	for i := range lists {
+		if lists[i].List != nil && (lists[i].Name == name || name == "" && len(lists) == 1) {
+			return &lists[i], nil
+		}
+		names = append(names, lists[i].Name)
+	}
+	switch {
+	case len(lists) == 0 && name == "":
+		return nil, fmt.Errorf("%s: no access list in the file", file)
+	case len(lists) == 0:
+		return nil, BadUsage("%s has no list %s: it has none", file, name)
+	case name == "":
+		return nil, BadUsage("%s has %d lists: choose one with --list: %s", file, len(names), someOf(names))
+	}
+	return nil, BadUsage("%s has no list %s; it has %s: choose one with --list", file, name, someOf(names))
+}
+
+// someOf names lists, not all where there are many.
+func someOf(names []string) string {
+	const most = 30
+	more := ""
+	if len(names) > most {
+		names, more = names[:most], fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	for i, n := range names {
+		names[i] = rules.Excerpt(n)
+	}
+	return Printable(strings.Join(names, ", ") + more)
+}

@@ -1,0 +1,58 @@
+package files
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hipac-go/classifier/rules"
+)
+
+const ciscoText = `!
+ip access-list extended IN
+ 10 permit tcp any host 192.0.2.1 eq 80
+!
+access-list 101 deny ip any any
+`
+
+func TestListsFromElsewhereAreChosenByName(t *testing.T) {
+	read := func(text, list string) (*Rules, error) {
+		f := *anyRules
+		f.List = list
+		return ReadRules(strings.NewReader(text), "r", &f)
+	}
+	set, err := read(ciscoText, "101")
+	require.NoError(t, err)
+	require.Equal(t, []any{Cisco, "101", []int{5, 0}}, []any{set.Format, set.List, set.RuleLines})
+	require.Equal(t, "DROP", set.Native.At(0).Value)
+	require.Equal(t, "any", rules.FormatRule(set.Native.Schema(), set.Native.At(0)))
+
+	set, err = read(ciscoText[strings.Index(ciscoText, "access-list 101"):], "")
+	require.NoError(t, err, "the only list")
+	require.Equal(t, "101", set.List)
+
+	for list, want := range map[string]string{
+		"":    "r has 2 lists: choose one with --list: IN, 101",
+		"OUT": "r has no list OUT; it has IN, 101: choose one with --list",
+	} {
+		_, err = read(ciscoText, list)
+		require.EqualError(t, err, want)
+		require.ErrorAs(t, err, new(UsageError))
+	}
+	_, err = read("Building configuration...\n\nCurrent configuration : 3 bytes\nend\n", "")
+	require.EqualError(t, err, "r: no access list in the file")
+	_, err = read("Building configuration...\n\nCurrent configuration : 3 bytes\nend\n", "7")
+	require.EqualError(t, err, "r has no list 7: it has none")
+	_, err = read("hipac 1\nschema ipv4\n", "IN")
+	require.EqualError(t, err, "--list is for files with several lists, and r holds native rules")
+	require.ErrorAs(t, err, new(UsageError))
+}
+
+func TestTheFirstMemberOfAnObjectIsFound(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"a": {"b": 1}}`: "a", "\xef\xbb\xbf \n{ \"x\":1": "x", "{}": "", "[1]": "", "": "", `{"a`: "", "{1}": "",
+	} {
+		require.Equal(t, want, firstMember([]byte(text)), text)
+	}
+}
