@@ -65,9 +65,11 @@ import "slices"
 // NoTag is a tag beyond all that entries may have.
 const NoTag = ^uint32(0)
 
-const (
-	maxDims = 128 // constrained words: 32 fields of 128 bits
+// MaxDims is the most dimensions and chunks of a bucket: the words of 32 fields of
+// 128 bits. A Cursor has room for so many.
+const MaxDims = 128
 
+const (
 	// maxBlocks is the number of blocks of a word: 64 bytes per entry. Twice as
 	// many halve the candidates that fail, which are few but in sets made for
 	// it, and double memory, of which a lookup then finds less in the cache. The

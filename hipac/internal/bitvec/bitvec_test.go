@@ -509,7 +509,7 @@ func TestPositionIsTheFirstTagNotBelow(t *testing.T) {
 
 func TestManyWords(t *testing.T) {
 	r := rand.New(rand.NewPCG(23, 1))
-	for _, k := range []int{20, maxDims} {
+	for _, k := range []int{20, MaxDims} {
 		tops := make([]uint32, k)
 		for d := range tops {
 			tops[d] = 1 << (d % 20)
@@ -526,7 +526,7 @@ func TestManyWords(t *testing.T) {
 			require.Equal(t, s.linear(key), all(arena, 0, key, 0, NoTag))
 		}
 	}
-	s := newSet(10, make([]uint32, maxDims+1), func(i, _ int, _ uint32) lower.Span { return lower.Span{Hi: uint32(i)} })
+	s := newSet(10, make([]uint32, MaxDims+1), func(i, _ int, _ uint32) lower.Span { return lower.Span{Hi: uint32(i)} })
 	for d := range s.dims {
 		s.dims[d].Full.Hi = 9
 	}

@@ -92,7 +92,7 @@ func (p *Plan) rows(out []uint64, column int, c *cutDim) {
 	for i, e := range p.entries {
 		var s lower.Span
 		if c.union == nil {
-			s = p.dims[c.dim].Spans[e]
+			s = c.spans[e]
 		} else if parts := c.union.of(i); len(parts) > 0 {
 			s = lower.Span{Lo: parts[0].Lo, Hi: parts[len(parts)-1].Hi}
 		}
@@ -132,8 +132,8 @@ func (w *writer) place(p *Plan, c *cutDim) {
 					w.edges = append(w.edges, ed)
 				}
 			}
-		case c.dim >= 0:
-			w.edges = append(w.edges, c.edge(i, p.dims[c.dim].Spans[e]))
+		case c.spans != nil:
+			w.edges = append(w.edges, c.edge(i, c.spans[e]))
 		default:
 			w.edges = append(w.edges, c.edge(i, c.reach))
 		}
@@ -188,16 +188,16 @@ func (w *writer) bitmaps(blocks, out []uint64, cut []block, summary int) {
 		} else {
 			copy(row, before)
 		}
-		sum, vec := row[:summary], row[summary:]
+		bitmap := row[summary:]
 		for _, pos := range w.flips[from:w.starts[i]] {
-			x := vec[pos/64] ^ 1<<(pos%64)
-			vec[pos/64] = x
+			x := bitmap[pos/64] ^ 1<<(pos%64)
+			bitmap[pos/64] = x
 			count += int(x>>(pos%64)&1)*2 - 1
 			bit := uint64(1) << (pos / 64 % 64)
 			if x != 0 {
-				sum[pos/4096] |= bit
+				row[pos/4096] |= bit
 			} else {
-				sum[pos/4096] &^= bit
+				row[pos/4096] &^= bit
 			}
 		}
 		from = w.starts[i]

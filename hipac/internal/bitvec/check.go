@@ -2,49 +2,48 @@ package bitvec
 
 // Checking a bucket that comes from a file: what lookups rely on without a look.
 
-import "fmt"
+import (
+	"fmt"
+	"math/bits"
+)
 
 // Check checks that any lookup in the bucket at off, of keys of so many words, is
 // in bounds and gives tags of ranks from lo up to hi, and that the bucket is laid
-// out as Append does it. It returns the number of its words. It reads all of the
-// bucket but the inner words of bitmaps. What it does not check is what bitmaps
+// out as Append does it for at least one entry. It reads all of the bucket's words,
+// see Words, but the inner ones of bitmaps. What it does not check is what bitmaps
 // and rows say.
-func Check(arena []uint64, off uint32, keyWords int, lo, hi uint32) (size int, err error) {
-	if uint64(off) > uint64(len(arena)) || len(arena)-int(off) < headerWords {
-		return 0, fmt.Errorf("a bucket that begins behind the end")
+func Check(arena []uint64, off uint32, keyWords int, lo, hi uint32) error {
+	if uint64(off)+headerWords > uint64(len(arena)) {
+		return fmt.Errorf("a bucket that begins behind the end")
 	}
 	b := arena[off:]
 	h := readHeader(b)
-	words, summary := 0, 0
-	if h.n <= maxEntries {
-		words, summary = bitmapWords(int(h.n))
-	}
+	words, summary := bitmapWords(int(h.n))
 	switch {
-	case h.n < 1 || h.n > maxEntries || h.dims < 1 || h.dims > maxDims || h.columns > h.dims || h.doubtful > h.n || b[4]>>32 != 0:
-		return 0, fmt.Errorf("a bucket of %d entries in %d words", h.n, h.dims)
+	case h.n-1 >= maxEntries || h.dims-1 >= MaxDims || h.columns > h.dims || h.doubtful > h.n || b[4]>>32 != 0:
+		return fmt.Errorf("a bucket of %d entries in %d words", h.n, h.dims)
 	case uint64(h.words) != uint64(words) || uint64(h.summary) != uint64(summary):
-		return 0, fmt.Errorf("a bucket whose bitmaps are not of %d entries", h.n)
+		return fmt.Errorf("a bucket whose bitmaps are not of %d entries", h.n)
 	case uint64(h.size) > uint64(len(b)):
-		return 0, fmt.Errorf("a bucket that ends behind the end")
+		return fmt.Errorf("a bucket that ends behind the end")
 	}
-	b = b[:h.size]
 	at := uint64(headerWords) + dimWords*uint64(h.dims)
 	stride := uint64(h.words) + uint64(h.summary)
 	if at > uint64(h.size) {
-		return 0, fmt.Errorf("a bucket that ends in its header")
+		return fmt.Errorf("a bucket that ends in its header")
 	}
 	for d := range h.dims {
 		dim := readDimension(b, d)
 		chunk := dim.within&chunkBit != 0
 		switch {
 		case int(dim.word) >= keyWords:
-			return 0, fmt.Errorf("a bucket that tests word %d of keys of %d", dim.word, keyWords)
-		case chunk && (dim.count < 1 || dim.count > 256 || dim.count&(dim.count-1) != 0 || dim.within&^chunkBit > 31):
-			return 0, fmt.Errorf("a bucket with a chunk of %d values", dim.count)
-		case !chunk && (dim.count < 1 || dim.count > maxBlocks):
-			return 0, fmt.Errorf("a bucket with %d blocks of a word", dim.count)
+			return fmt.Errorf("a bucket that tests word %d of keys of %d", dim.word, keyWords)
+		case chunk && (bits.OnesCount32(dim.count) != 1 || dim.count > 256 || dim.within&^chunkBit > 31):
+			return fmt.Errorf("a bucket with a chunk of %d values", dim.count)
+		case !chunk && dim.count-1 >= maxBlocks:
+			return fmt.Errorf("a bucket with %d blocks of a word", dim.count)
 		case dim.column >= h.columns && dim.column != noColumn:
-			return 0, fmt.Errorf("a bucket with a column %d of %d", dim.column, h.columns)
+			return fmt.Errorf("a bucket with a column %d of %d", dim.column, h.columns)
 		}
 		index := uint64(dim.count)
 		if !chunk {
@@ -54,32 +53,32 @@ func Check(arena []uint64, off uint32, keyWords int, lo, hi uint32) (size int, e
 		bitmaps := at + index
 		end := bitmaps + uint64(dim.count)*stride
 		if uint64(dim.index) != at || uint64(dim.bitmaps) != bitmaps || end > uint64(h.size) {
-			return 0, fmt.Errorf("a bucket with bitmaps in another place")
+			return fmt.Errorf("a bucket with bitmaps in another place")
 		}
 		if !chunk {
 			if err := checkIndex(b[at:bitmaps], int(dim.count), dim.column != noColumn); err != nil {
-				return 0, err
+				return err
 			}
 		}
 		if err := checkBitmaps(b[bitmaps:end], h); err != nil {
-			return 0, err
+			return err
 		}
 		at = end
 	}
 	rows := uint64(h.n) * uint64(h.columns)
 	tags := (uint64(h.n) + 1) / 2
 	if uint64(h.rows) != at || uint64(h.tags) != at+rows || uint64(h.size) != at+rows+tags+slack {
-		return 0, fmt.Errorf("a bucket with rows in another place")
+		return fmt.Errorf("a bucket with rows in another place")
 	}
-	last := uint32(0)
+	next := lo
 	for pos := range h.n {
-		t := tag(b, h.tags, pos)
-		if r := t >> 1; r < lo || r >= hi || pos > 0 && t>>1 <= last>>1 {
-			return 0, fmt.Errorf("a bucket with a rule of rank %d behind %d, among %d to %d", r, last>>1, lo, hi)
+		rank := tag(b, h.tags, pos) >> 1
+		if rank < next || rank >= hi {
+			return fmt.Errorf("a bucket with a rule of rank %d, where ranks from %d to below %d may be", rank, next, hi)
 		}
-		last = t
+		next = rank + 1
 	}
-	return int(h.size), nil
+	return nil
 }
 
 // checkIndex checks that a search finds a block for every value: the blocks are in

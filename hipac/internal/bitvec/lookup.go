@@ -30,8 +30,8 @@ type Cursor struct {
 
 	dims  uint32          // rows in use, at least 2
 	tests uint32          // test in use
-	rows  [maxDims]uint32 // offsets of the summaries of the key's blocks, the four sparsest first
-	test  [maxDims]uint64 // value<<32 | column, where the key's block is loose
+	rows  [MaxDims]uint32 // offsets of the summaries of the key's blocks, the four sparsest first
+	test  [MaxDims]uint64 // value<<32 | column, where the key's block is loose
 }
 
 // Open sets the cursor to the first entry at position from or later in the

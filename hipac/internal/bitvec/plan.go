@@ -15,7 +15,6 @@ import (
 // Plan is a bucket that has been worked out but not written.
 type Plan struct {
 	ctx     context.Context
-	dims    []lower.Dim
 	entries []int32
 	cut     []cutDim
 	chunks  []Chunk
@@ -25,9 +24,9 @@ type Plan struct {
 
 // cutDim is a dimension cut into blocks.
 type cutDim struct {
-	dim    int // index in Plan.dims, or -1
 	word   int
-	union  *Union // in place of dim; neither is there for a word that is not looked at
+	spans  []lower.Span // of the entries
+	union  *Union       // in place of spans; neither is there for a word that is not looked at
 	reach  lower.Span
 	cuts   int     // boundaries
 	blocks []block // at least one
@@ -46,7 +45,8 @@ type block struct {
 // that will be looked up, nil for all; lookups of other keys give wrong answers.
 // A dimension that all entries cover takes nothing. It reports false when the
 // bucket would take more than budget bytes, with fewer blocks where that is
-// short, or is beyond what offsets of 32 bits can name.
+// short, has more than MaxDims dimensions and chunks, or is beyond what offsets of
+// 32 bits can name.
 //
 // It takes O(dims * n log n) time and at most 32 bytes per entry while it runs.
 // dims and entries are kept until Append, and so is sieve, which may be nil.
@@ -57,7 +57,7 @@ func New(dims []lower.Dim, reach []lower.Span, entries []int32, sieve *Sieve, bu
 // NewContext is New that ends early, and reports false, when the context ends.
 // Append ends early then too, and leaves a bucket that must not be used.
 func NewContext(ctx context.Context, dims []lower.Dim, reach []lower.Span, entries []int32, sieve *Sieve, budget int64) (*Plan, bool) {
-	p := &Plan{ctx: ctx, dims: dims, entries: entries}
+	p := &Plan{ctx: ctx, entries: entries}
 	if len(entries) > maxEntries {
 		return nil, false
 	}
@@ -69,13 +69,13 @@ func NewContext(ctx context.Context, dims []lower.Dim, reach []lower.Span, entri
 	all := make([]cutDim, 0, len(unions)+len(dims))
 	for i := range unions {
 		u := &unions[i]
-		all = append(all, cutDim{dim: -1, word: u.Word, union: u, reach: u.Reach})
+		all = append(all, cutDim{word: u.Word, union: u, reach: u.Reach})
 	}
 	for d := range dims {
 		if slices.ContainsFunc(unions, func(u Union) bool { return u.Word == dims[d].Word }) {
 			continue
 		}
-		c := cutDim{dim: d, word: dims[d].Word, reach: dims[d].Full}
+		c := cutDim{word: dims[d].Word, spans: dims[d].Spans, reach: dims[d].Full}
 		if reach != nil {
 			c.reach = reach[d]
 		}
@@ -88,15 +88,12 @@ func NewContext(ctx context.Context, dims []lower.Dim, reach []lower.Span, entri
 		if p.divide(&c, maxBlocks); c.cuts == 0 {
 			continue
 		}
-		if len(p.cut)+len(p.chunks) == maxDims {
-			return nil, false
-		}
 		p.cut = append(p.cut, c)
 	}
 	if len(p.cut) == 0 { // all entries match: one block says so
-		p.cut = append(p.cut, cutDim{dim: -1, reach: lower.Span{Hi: math.MaxUint32}, blocks: make([]block, 1)})
+		p.cut = append(p.cut, cutDim{reach: lower.Span{Hi: math.MaxUint32}, blocks: make([]block, 1)})
 	}
-	if !p.fit(budget) {
+	if len(p.cut)+len(p.chunks) > MaxDims || !p.fit(budget) {
 		return nil, false
 	}
 	p.values = nil
@@ -123,9 +120,8 @@ func (p *Plan) boundaries(dst []uint32, c *cutDim) []uint32 {
 		}
 		return dst
 	}
-	spans := p.dims[c.dim].Spans
 	for _, e := range p.entries {
-		dst = ends(dst, spans[e], c.reach)
+		dst = ends(dst, c.spans[e], c.reach)
 	}
 	return dst
 }

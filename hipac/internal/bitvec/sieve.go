@@ -16,6 +16,7 @@ package bitvec
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/hipac-go/classifier/hipac/internal/lower"
 )
@@ -59,25 +60,23 @@ func (c *Chunk) Bytes(n int) int64 {
 // write writes the number of entries for each value of the chunk, and their
 // bitmaps.
 func (c *Chunk) write(n int, counts, out []uint64, summary int) {
-	values := 1 << c.Bits
-	stride := len(out) / values
-	free := out[:stride] // those that ask for nothing, first in the bitmap of 0
-	clear(out)
+	stride := len(out) >> c.Bits
+	free := make([]uint64, stride) // those that ask for nothing
 	for i := range n {
 		if c.free(i) {
 			free[summary+i/64] |= 1 << (i % 64)
 		}
 	}
-	for v := 1; v < values; v++ {
-		copy(out[v*stride:], free)
+	for row := range slices.Chunk(out, stride) {
+		copy(row, free)
 	}
 	for i := range n {
 		if !c.free(i) {
 			c.each(i, func(v int) { out[v*stride+summary+i/64] |= 1 << (i % 64) })
 		}
 	}
-	for v := range values {
-		row := out[v*stride : (v+1)*stride]
+	v := 0
+	for row := range slices.Chunk(out, stride) {
 		n := 0
 		for i, x := range row[summary:] {
 			if x != 0 {
@@ -86,6 +85,7 @@ func (c *Chunk) write(n int, counts, out []uint64, summary int) {
 			}
 		}
 		counts[v] = uint64(n)
+		v++
 	}
 }
 

@@ -249,11 +249,10 @@ func (c *checker) bucket(ref Ref, slot int) (is extent, err error) {
 	if ref != leafRef(int(ref.offset()), 1, formBucket, 0) {
 		return is, c.bad(slot, "a bucket with a class")
 	}
-	size, err := bitvec.Check(c.tree.slots, ref.offset(), c.keyWords, c.lo, c.hi)
-	if err != nil {
+	if err := bitvec.Check(c.tree.slots, ref.offset(), c.keyWords, c.lo, c.hi); err != nil {
 		return is, c.slots.Damaged(8*int(ref.offset()), "%v", err)
 	}
-	if c.slotsLeft -= int64(size); c.slotsLeft < 0 {
+	if c.slotsLeft -= int64(bitvec.Words(c.tree.slots, ref.offset())); c.slotsLeft < 0 {
 		return is, c.bad(slot, "nodes overlap")
 	}
 	is.rows = int64(bitvec.Len(c.tree.slots, ref.offset()))

@@ -35,14 +35,23 @@ func (b *Builder) sieve(k *bucket, bytes int64) *bitvec.Sieve {
 		return nil
 	}
 	s := &bitvec.Sieve{}
+	room := bitvec.MaxDims - max(1, len(b.dims)) // for chunks, when every word is cut
 	for _, w := range words {
 		if len(w.owners) > 0 {
 			s.Unions = append(s.Unions, b.unionOf(k, w))
+			if !slices.ContainsFunc(b.dims, func(d lower.Dim) bool { return d.Word == w.word }) {
+				room--
+			}
 		}
 	}
 	// Chunks of 8 bits while they leave half of the memory to other words, else
-	// of 4. What does not fit is left out.
+	// of 4. What does not fit is left out, as is what a bucket has no room for.
 	n, left := len(k.entries), bytes/2
+	fits := func(c *bitvec.Chunk) bool {
+		left -= c.Bytes(n)
+		room--
+		return left >= 0 && room >= 0
+	}
 	size := 8
 	total := int64(0)
 	for _, w := range words {
@@ -53,18 +62,19 @@ func (b *Builder) sieve(k *bucket, bytes int64) *bitvec.Sieve {
 	}
 	for _, w := range words {
 		w.chunks(size, func(c bitvec.Chunk) {
-			if left -= c.Bytes(n); left >= 0 {
+			fit := fits(&c)
+			if fit {
 				c.Want, c.Mask = make([]uint8, n), make([]uint8, n)
 			}
 			for i := range w.mask {
 				want, mask := uint8(w.want[i]>>c.Shift)&(1<<c.Bits-1), uint8(w.mask[i]>>c.Shift)&(1<<c.Bits-1)
-				if left >= 0 {
+				if fit {
 					c.Want[i], c.Mask[i] = want, mask
 				} else if mask != 0 {
 					doubtful[i] = true
 				}
 			}
-			if left >= 0 {
+			if fit {
 				s.Chunks = append(s.Chunks, c)
 			}
 		})
@@ -74,10 +84,8 @@ func (b *Builder) sieve(k *bucket, bytes int64) *bitvec.Sieve {
 	for i := range s.Unions {
 		u := &s.Unions[i]
 		c := bitvec.Chunk{Word: u.Word, Bits: 8, Union: u}
-		if short(u) > manyParts {
-			if left -= c.Bytes(n); left >= 0 {
-				s.Chunks = append(s.Chunks, c)
-			}
+		if short(u) > manyParts && fits(&c) {
+			s.Chunks = append(s.Chunks, c)
 		}
 	}
 	for _, x := range doubtful {
