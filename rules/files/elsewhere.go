@@ -12,11 +12,13 @@ import (
 
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/cisco"
+	"github.com/hipac-go/classifier/rules/networkpolicy"
 )
 
 // Names of the formats from elsewhere.
 const (
-	Cisco = "cisco"
+	Cisco         = "cisco"
+	NetworkPolicy = "networkpolicy"
 )
 
 // elsewhere are those formats.
@@ -36,6 +38,7 @@ var elsewhere = []struct {
 		}
 		return out, err
 	}},
+	{NetworkPolicy, networkpolicy.Is, readNetworkPolicy},
 }
 
 // NamedList is one of the lists of a file from elsewhere.
@@ -45,6 +48,27 @@ type NamedList struct {
 	// Lines are the lines of the file that the rules come from, 0 where there is
 	// none; nil when they are not known.
 	Lines []int
+}
+
+// readNetworkPolicy reads the two lists of a cluster, or that of one Pod.
+func readNetworkPolicy(r io.Reader, file, list string) ([]NamedList, error) {
+	c, err := networkpolicy.Read(r, networkpolicy.Options{File: file})
+	if err != nil {
+		return nil, err
+	}
+	names := []string{"ingress", "egress"}
+	if strings.Contains(list, "/") {
+		names = append(names, list)
+	}
+	var out []NamedList
+	for _, name := range names {
+		l, err := c.List(name)
+		if err != nil {
+			return nil, BadUsage("%s: %s", file, Printable(err.Error()))
+		}
+		out = append(out, NamedList{name, l.Rules, l.Lines})
+	}
+	return out, nil
 }
 
 // sniffElsewhere returns the format from elsewhere that a file is in, or "".

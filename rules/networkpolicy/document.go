@@ -267,13 +267,18 @@ func (s *source) tooDeep(n *yaml.Node, most int) error {
 }
 
 // Is reports whether a file that begins with prefix looks like Kubernetes objects:
-// JSON with the members apiVersion and kind or items, or YAML whose first line
-// that is not a comment begins one of the members that objects have.
+// a JSON object whose first member, or YAML whose first line that is not a comment,
+// is one that they have.
 func Is(prefix []byte) bool {
 	prefix = bytes.TrimPrefix(prefix, []byte("\xef\xbb\xbf"))
 	if isJSON(prefix) {
-		return bytes.Contains(prefix, []byte(`"apiVersion"`)) &&
-			(bytes.Contains(prefix, []byte(`"kind"`)) || bytes.Contains(prefix, []byte(`"items"`)))
+		d := json.NewDecoder(bytes.NewReader(prefix))
+		if t, err := d.Token(); err != nil || t != json.Delim('{') {
+			return false
+		}
+		t, _ := d.Token()
+		key, _ := t.(string)
+		return isMember[key]
 	}
 	for line := range bytes.Lines(prefix) {
 		text := strings.TrimRight(string(line), " \t\r\n")
@@ -281,11 +286,10 @@ func Is(prefix []byte) bool {
 			continue
 		}
 		key, _, ok := strings.Cut(text, ":")
-		switch key {
-		case "apiVersion", "kind", "metadata", "items", "spec", "status":
-			return ok
-		}
-		return false
+		return ok && isMember[key]
 	}
 	return false
 }
+
+// isMember has the members of objects.
+var isMember = map[string]bool{"apiVersion": true, "kind": true, "metadata": true, "items": true, "spec": true, "status": true}

@@ -13,7 +13,7 @@ import (
 
 // maxWork is how many comparisons of labels a list may cost, about ten seconds of
 // them: 2,000 policies with two peers each look at 20,000 Pods twelve times over.
-const maxWork = 1 << 30
+const maxWork = 1 << 28
 
 var (
 	fieldSrc   = rules.IPTuple.MustIndex("src")
@@ -29,17 +29,19 @@ type maker struct {
 	only    *pod // the list is about this Pod alone; nil: about all
 	report  *walker
 	b       *rules.Builder[string]
-	stopped bool // by a limit
-	work    int
+	lines   []int // of the rules
+	stopped bool  // by a limit
+	work    int64 // comparisons of labels
+	memory  int64 // of what is kept beside the list
 
-	isolated map[*pod][]int              // by which policies, ascending
+	isolated map[*pod][]int32            // by which policies, ascending
 	selected map[string][]*pod           // by Namespace and selector
 	ranges   map[string][]rules.Interval // of addresses, by the text of what has them
 	unknown  map[place]bool              // requirements that have been reported
 }
 
 func newMaker(c *Cluster, way direction, only *pod) *maker {
-	m := &maker{c: c, way: way, only: only, b: rules.NewBuilder[string](rules.IPTuple), isolated: map[*pod][]int{},
+	m := &maker{c: c, way: way, only: only, b: rules.NewBuilder[string](rules.IPTuple), isolated: map[*pod][]int32{},
 		selected: map[string][]*pod{}, ranges: map[string][]rules.Interval{}, unknown: map[place]bool{}}
 	m.b.SetLimits(c.limits)
 	m.b.Own()
@@ -51,7 +53,7 @@ func (m *maker) subject() int { return [...]int{fieldDst, fieldSrc}[m.way] }
 func (m *maker) other() int   { return [...]int{fieldSrc, fieldDst}[m.way] }
 
 // list makes the list.
-func (m *maker) list() *rules.List[string] {
+func (m *maker) list(name string) *List {
 	for i, p := range m.c.policies {
 		if p.applies[m.way] && !m.stopped {
 			m.policy(i, p)
@@ -60,7 +62,7 @@ func (m *maker) list() *rules.List[string] {
 	m.exceptions()
 	m.denials()
 	m.add(place{}, "ACCEPT", fmt.Sprintf("not isolated for %v", m.way))
-	return m.b.List()
+	return &List{name, m.b.List(), m.lines}
 }
 
 // add adds a rule.
@@ -76,7 +78,9 @@ func (m *maker) add(at place, value, comment string, conds ...rules.Cond) {
 	}
 	if _, err := m.b.Add(rules.Rule[string]{Conds: conds, Value: value, Comment: comment}); err != nil {
 		m.stop(at, fmt.Sprintf("list %v: %v", m.way, err))
+		return
 	}
+	m.lines = append(m.lines, at.line)
 }
 
 // stop ends the list at a limit.
@@ -95,8 +99,14 @@ func (m *maker) policy(index int, p *policy) {
 		}
 		selected = []*pod{m.only}
 	}
+	if m.keep(p.at, 8*len(selected)) {
+		return
+	}
 	for _, s := range selected {
-		m.isolated[s] = append(m.isolated[s], index)
+		m.isolated[s] = append(m.isolated[s], int32(index))
+	}
+	if len(p.rules[m.way]) == 0 {
+		return
 	}
 	subject := rules.InOrder(m.subject(), m.addresses(selected))
 	for i := range p.rules[m.way] {
@@ -160,18 +170,12 @@ func (m *maker) named(r *policyRule, comment string, conds []rules.Cond, named [
 			}
 		}
 	}
-	var names []string
-	for _, port := range named {
-		if !slices.Contains(names, port.name) {
-			names = append(names, port.name)
-		}
-	}
-	comment += ", port " + strings.Join(names, ", ")
+	comment += ", port " + portNames(named)
 	groups := map[string][]*pod{}
 	sets := map[string][]portSet{}
 	var order []string
 	for _, target := range targets {
-		if m.spend(r.at, len(target.ports)) {
+		if m.spend(r.at, 1+int64(len(named))*int64(len(target.ports))) {
 			return
 		}
 		var all portSets
@@ -211,6 +215,22 @@ func (m *maker) named(r *policyRule, comment string, conds []rules.Cond, named [
 		here = append(here, rules.InOrder(fieldDst, m.addresses(groups[text])))
 		m.ports(r.at, comment, here, sets[text])
 	}
+}
+
+// portNames returns the names of ports for a comment.
+func portNames(named []policyPort) string {
+	const most = 8
+	var names []string
+	for _, port := range named {
+		if slices.Contains(names, port.name) {
+			continue
+		}
+		if len(names) == most {
+			return strings.Join(names, ", ") + " and more"
+		}
+		names = append(names, port.name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // unclear notes, once, something that is not defined.
@@ -284,7 +304,7 @@ func (m *maker) peerPods(p *policy, peer *peer) ([]*pod, string) {
 				here = m.inNamespaces(x.namespace, peer.namespaces)
 				in[x.namespace] = here
 			}
-			if m.spend(peer.at, 1+len(pods.requirements)) {
+			if m.spend(peer.at, pods.cost()) {
 				break
 			}
 			if here && pods.matches(x.labels) {
@@ -292,6 +312,7 @@ func (m *maker) peerPods(p *policy, peer *peer) ([]*pod, string) {
 			}
 		}
 		m.selected[key] = found
+		m.keep(peer.at, 8*len(found))
 	}
 	return found, key
 }
@@ -300,6 +321,7 @@ func (m *maker) peerPods(p *policy, peer *peer) ([]*pod, string) {
 // have, only the label that the control plane sets is known.
 func (m *maker) inNamespaces(name string, s *selector) bool {
 	n := m.c.namespaces[name]
+	m.spend(place{}, s.cost())
 	for i := range s.requirements {
 		if q := &s.requirements[i]; !n.known && q.key != metadataName {
 			m.unclear(q.at, q.key, fmt.Sprintf("a label of Namespaces, and the file has no Namespace %s, in which Pods are: its labels are not known; kubectl get namespaces -o yaml prints them", name))
@@ -315,7 +337,7 @@ func (m *maker) find(namespace string, s *selector) []*pod {
 	found, ok := m.selected[key]
 	if !ok {
 		for _, x := range m.c.byNamespace[namespace] {
-			if m.spend(place{}, 1+len(s.requirements)) {
+			if m.spend(place{}, s.cost()) {
 				break
 			}
 			if s.matches(x.labels) {
@@ -323,14 +345,23 @@ func (m *maker) find(namespace string, s *selector) []*pod {
 			}
 		}
 		m.selected[key] = found
+		m.keep(place{}, 8*len(found))
 	}
 	return found
 }
 
 // spend counts work, and reports whether it was too much.
-func (m *maker) spend(at place, n int) bool {
+func (m *maker) spend(at place, n int64) bool {
 	if m.work += n; m.work > maxWork && !m.stopped {
 		m.stop(at, fmt.Sprintf("more than %d comparisons of labels", maxWork))
+	}
+	return m.stopped
+}
+
+// keep counts memory, and reports whether it was too much.
+func (m *maker) keep(at place, bytes int) bool {
+	if m.memory += int64(bytes); m.memory > m.c.limits.MaxMemory && !m.stopped {
+		m.stop(at, fmt.Sprintf("the Pods that policies select take more than %d bytes of memory", m.c.limits.MaxMemory))
 	}
 	return m.stopped
 }
@@ -357,7 +388,7 @@ func (m *maker) exceptions() {
 			continue
 		}
 		own := m.addresses([]*pod{p})
-		m.add(p.at, "ACCEPT", fmt.Sprintf("Pod %v, line %d, and itself: no Pod can block that", p, p.at.line),
+		m.add(p.at, "ACCEPT", fmt.Sprintf("a Pod to itself, always allowed: %v, line %d", p, p.at.line),
 			rules.InOrder(fieldSrc, own), rules.InOrder(fieldDst, own))
 		byNode[p.node] = append(byNode[p.node], p)
 	}
@@ -370,10 +401,10 @@ func (m *maker) exceptions() {
 			continue
 		}
 		var node []rules.Interval
-		for _, v := range m.c.nodes[name] {
+		for _, v := range m.c.nodes[name].addresses {
 			node = append(node, rules.Interval{Lo: v, Hi: v})
 		}
-		m.add(pods[0].at, "ACCEPT", fmt.Sprintf("Node %s to its own Pods: always allowed", name),
+		m.add(place{line: m.c.nodes[name].line}, "ACCEPT", fmt.Sprintf("a Node to its own Pods, always allowed: %s", name),
 			rules.In(fieldSrc, node...), rules.InOrder(fieldDst, m.addresses(pods)))
 	}
 }
@@ -396,13 +427,13 @@ func (m *maker) denials() {
 	}
 	for _, key := range order {
 		pods := groups[key]
-		m.add(pods[0].at, "DROP", fmt.Sprintf("isolated for %v by %s", m.way, m.names(m.isolated[pods[0]])),
+		m.add(m.c.policies[m.isolated[pods[0]][0]].at, "DROP", fmt.Sprintf("isolated for %v by %s", m.way, m.names(m.isolated[pods[0]])),
 			rules.InOrder(m.subject(), m.addresses(pods)))
 	}
 }
 
 // names returns the names of policies for a comment.
-func (m *maker) names(policies []int) string {
+func (m *maker) names(policies []int32) string {
 	const most = 8
 	var b strings.Builder
 	for i, at := range policies {

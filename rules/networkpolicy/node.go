@@ -5,6 +5,7 @@ package networkpolicy
 // tells all that is wrong.
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -91,7 +92,7 @@ func (w *walker) err() error {
 	if w.failed == 0 {
 		return nil
 	}
-	slices.SortStableFunc(w.failures, func(a, b *rules.ParseError) int { return a.Line - b.Line })
+	slices.SortStableFunc(w.failures, func(a, b *rules.ParseError) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
 	if w.failed == 1 {
 		return w.failures[0]
 	}
@@ -216,7 +217,7 @@ func (w *walker) text(n *yaml.Node, path string) string {
 	}
 	tag := n.ShortTag()
 	if tag != "!!str" && (tag != "!!timestamp" || n.Style&yaml.TaggedStyle != 0) {
-		w.wrong(n, path, "expected a string, and this is a %s: write it in quotes", tag[2:])
+		w.wrong(n, path, "expected a string, and this is of type %s: write it in quotes", tag[2:])
 		return ""
 	}
 	if n.Style == 0 && boolWord[n.Value] {

@@ -166,11 +166,11 @@ func (r *objectReader) object(n *yaml.Node, version, kind string) {
 		r.where = fmt.Sprintf("%s %s", kind, nameOf(n))
 		switch {
 		case kind == "NetworkPolicy" && (group == "networking.k8s.io" || group == "extensions"):
-			r.unmodelled(at, "", "a NetworkPolicy of %s: only networking.k8s.io/v1 is read", version)
+			r.unmodelled(at, "", "of %s: only networking.k8s.io/v1 is read", version)
 		case strings.Contains(kind, "Policy") || strings.Contains(kind, "Policies"):
-			r.unmodelled(at, "", "a %s of %s: such policies decide about packets beside NetworkPolicies, and are not modelled", kind, version)
+			r.unmodelled(at, "", "of %s: such policies decide about packets beside NetworkPolicies, and are not modelled", version)
 		default:
-			r.unmodelled(at, "", "a %s of %s: only NetworkPolicy, Pod, Namespace and Node are read, and kinds that are not built in may decide about packets", kind, version)
+			r.unmodelled(at, "", "of %s: only NetworkPolicy, Pod, Namespace and Node are read, and kinds that are not known to say nothing of packets are refused", version)
 		}
 		return
 	}
@@ -264,7 +264,7 @@ func (r *objectReader) node(n *yaml.Node, _, name string, _ map[string]string) {
 		}
 		if kind.Value == "InternalIP" || kind.Value == "ExternalIP" {
 			if v, ok := r.address(a, path+".address"); ok {
-				r.c.addNode(name, v)
+				r.c.addNode(name, n.Line, v)
 			}
 		}
 	})
@@ -299,6 +299,10 @@ func (r *objectReader) addresses(status *yaml.Node, one, many string) []rules.Va
 		add(n, "status."+one)
 	}
 	if n := field(status, many); n != nil {
+		if len(n.Content) > 2 {
+			r.wrong(n, "status."+many, "expected at most one address of each family")
+			return out
+		}
 		r.items(n, "status."+many, func(path string, item *yaml.Node) {
 			ip := field(item, "ip")
 			if ip == nil {
@@ -346,7 +350,7 @@ func (r *objectReader) pod(n *yaml.Node, namespace, name string, labels map[stri
 	}
 	for _, v := range p.hosts {
 		if p.node != "" {
-			r.c.addNode(p.node, v)
+			r.c.addNode(p.node, n.Line, v)
 		}
 	}
 	reason := ""
@@ -375,6 +379,7 @@ func (r *objectReader) pod(n *yaml.Node, namespace, name string, labels map[stri
 // containers reads the named ports of a Pod's containers, and of init containers
 // that go on running beside them.
 func (r *objectReader) containers(p *pod, spec *yaml.Node) {
+	seen := map[containerPort]bool{}
 	for _, key := range []string{"containers", "initContainers"} {
 		list := field(spec, key)
 		if list == nil {
@@ -403,7 +408,8 @@ func (r *objectReader) containers(p *pod, spec *yaml.Node) {
 				if f := field(item, "protocol"); f != nil {
 					port.protocol = r.protocol(f, path+".protocol")
 				}
-				if port.name != "" && !slices.Contains(p.ports, port) {
+				if port.name != "" && !seen[port] {
+					seen[port] = true
 					p.ports = append(p.ports, port)
 				}
 			})

@@ -232,11 +232,11 @@ func (r *objectReader) policyPort(n *yaml.Node, path string) policyPort {
 			p.protocol = r.protocol(v, path+".protocol")
 		case "port":
 			p.all = false
-			if v.Kind == yaml.ScalarNode && v.ShortTag() == "!!int" {
+			if v.Kind == yaml.ScalarNode && v.ShortTag() == "!!str" {
+				p.name = r.portName(v, path+".port")
+			} else {
 				p.lo, _ = r.port(v, path+".port")
 				p.hi = p.lo
-			} else {
-				p.name = r.portName(v, path+".port")
 			}
 		case "endPort":
 			end = v
@@ -372,6 +372,15 @@ func (s *selector) matches(labels map[string]string) bool {
 		}
 	}
 	return true
+}
+
+// cost is how many comparisons matches makes at most.
+func (s *selector) cost() int64 {
+	n := int64(1)
+	for i := range s.requirements {
+		n += 1 + int64(len(s.requirements[i].values))
+	}
+	return n
 }
 
 // text is the same for selectors that are written the same.

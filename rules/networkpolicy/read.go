@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -30,12 +29,27 @@ type Cluster struct {
 	policies   []*policy
 	pods       []*pod
 	namespaces map[string]*namespace
-	nodes      map[string][]rules.Value // addresses by name
-	nodeNames  []string                 // in the order of the file
+	nodes      map[string]*node // by name
+	nodeNames  []string         // in the order of the file
 	left       []Left
 
 	byNamespace map[string][]*pod
-	lists       [2]*rules.List[string]
+	lists       [2]*List
+}
+
+// List is a list with its name.
+type List struct {
+	Name  string
+	Rules *rules.List[string]
+	// Lines are the lines of the file that the rules come from, 0 where there is none.
+	Lines []int
+}
+
+// node is what is known of a Node.
+type node struct {
+	line      int // of the Node, or of a Pod that has its addresses
+	addresses []rules.Value
+	has       map[rules.Value]bool
 }
 
 // Left is an object of a file that no rule comes of.
@@ -45,13 +59,16 @@ type Left struct {
 	Reason string
 }
 
-func (c *Cluster) addNode(name string, address rules.Value) {
-	have, known := c.nodes[name]
-	if !known {
+func (c *Cluster) addNode(name string, line int, address rules.Value) {
+	n := c.nodes[name]
+	if n == nil {
+		n = &node{line: line, has: map[rules.Value]bool{}}
+		c.nodes[name] = n
 		c.nodeNames = append(c.nodeNames, name)
 	}
-	if !slices.Contains(have, address) {
-		c.nodes[name] = append(have, address)
+	if !n.has[address] {
+		n.has[address] = true
+		n.addresses = append(n.addresses, address)
 	}
 }
 
@@ -69,7 +86,7 @@ func Read(r io.Reader, opts Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{limits: limits, namespaces: map[string]*namespace{}, nodes: map[string][]rules.Value{}, byNamespace: map[string][]*pod{}}
+	c := &Cluster{limits: limits, namespaces: map[string]*namespace{}, nodes: map[string]*node{}, byNamespace: map[string][]*pod{}}
 	o := objectReader{walker: walker{source: text, limits: limits}, c: c, seen: map[string]place{}, held: map[rules.Value]*pod{}}
 	err = text.documents(limits.MaxDepth, func(root *yaml.Node) { o.document(root) })
 	if o.failed > 0 {
@@ -94,7 +111,7 @@ func Read(r io.Reader, opts Options) (*Cluster, error) {
 	for d := range c.lists {
 		m := newMaker(c, direction(d), nil)
 		m.report = &o.walker
-		c.lists[d] = m.list()
+		c.lists[d] = m.list(direction(d).String())
 	}
 	if err := o.err(); err != nil {
 		return nil, err
@@ -102,15 +119,11 @@ func Read(r io.Reader, opts Options) (*Cluster, error) {
 	return c, nil
 }
 
-// Names returns the names of the lists that a command offers: "ingress" and
-// "egress". List knows those of single Pods, too.
-func (c *Cluster) Names() []string { return []string{"ingress", "egress"} }
-
 // List returns the list of a name: "ingress" and "egress" for all Pods,
 // "NAMESPACE/POD/ingress" and "NAMESPACE/POD/egress" for one. That of a Pod has
 // the rules of the other list that are about it, and ACCEPT for other Pods' packets;
 // it is made when it is asked for.
-func (c *Cluster) List(name string) (*rules.List[string], error) {
+func (c *Cluster) List(name string) (*List, error) {
 	switch name {
 	case "ingress":
 		return c.lists[ingress], nil
@@ -128,7 +141,7 @@ func (c *Cluster) List(name string) (*rules.List[string], error) {
 		if p.String() == pod {
 			m := newMaker(c, map[string]direction{"ingress": ingress, "egress": egress}[way], p)
 			m.report = &walker{source: &source{}, limits: c.limits}
-			l := m.list()
+			l := m.list(name)
 			return l, m.report.err()
 		}
 	}
