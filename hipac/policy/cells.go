@@ -5,8 +5,10 @@ package policy
 
 import (
 	"cmp"
+	"iter"
 	"math"
 	"math/big"
+	mathbits "math/bits"
 	"slices"
 	"sort"
 
@@ -29,6 +31,17 @@ type cell struct {
 	class int32
 	sets  []int32 // by dimension, see cells.sets
 	who   []pairOf
+	hash  uint64 // the sum of the hashes of the class and of all sets
+}
+
+// hashOf is the hash of a set of dimension d, or with d -1 of a class.
+func hashOf(d int, id int32) uint64 { return mix(uint64(d+1)<<32 | uint64(uint32(id))) }
+
+func (x *cell) rehash() {
+	x.hash = hashOf(-1, x.class)
+	for d, id := range x.sets {
+		x.hash += hashOf(d, id)
+	}
 }
 
 // cells keeps cells.
@@ -42,8 +55,9 @@ type cells struct {
 	values  []pairOf // of classes: what is decided on both sides
 
 	ids  []map[string]int32 // by dimension: numbers of sets
+	ones []map[uint64]int32 // and of those of one span, by its ends
 	sets [][][]region.Span
-	size [][]float64 // by dimension and set, about how many packets
+	size [][]float64 // by dimension and set, the logarithm of about how many packets
 
 	wide  region.Box
 	last  region.Box // the box that grows, not in list yet
@@ -57,9 +71,9 @@ type cells struct {
 func newCells(p *pair, byValue bool, keep int) *cells {
 	dims := p.seq.Space.Dims()
 	c := &cells{p: p, byValue: byValue, keep: keep, classes: map[pairOf]int32{}, sums: map[pairOf]*Change{}, space: new(big.Int)}
-	c.ids, c.sets, c.size = make([]map[string]int32, dims), make([][][]region.Span, dims), make([][]float64, dims)
+	c.ids, c.ones, c.sets, c.size = make([]map[string]int32, dims), make([]map[uint64]int32, dims), make([][][]region.Span, dims), make([][]float64, dims)
 	for d := range dims {
-		c.ids[d] = map[string]int32{}
+		c.ids[d], c.ones[d] = map[string]int32{}, map[uint64]int32{}
 	}
 	return c
 }
@@ -86,6 +100,9 @@ func (c *cells) class(by pairOf) int32 {
 
 // id numbers a set of a dimension.
 func (c *cells) id(d int, set []region.Span) int32 {
+	if len(set) == 1 {
+		return c.one(d, set[0])
+	}
 	var room [64]byte
 	key := room[:0]
 	for _, s := range set {
@@ -93,12 +110,27 @@ func (c *cells) id(d int, set []region.Span) int32 {
 	}
 	n, ok := c.ids[d][string(key)]
 	if !ok {
-		n = int32(len(c.sets[d]))
+		n = c.newSet(d, slices.Clone(set))
 		c.ids[d][string(key)] = n
-		c.sets[d] = append(c.sets[d], slices.Clone(set))
-		c.size[d] = append(c.size[d], c.p.sizeOf(d, set))
 	}
 	return n
+}
+
+// one numbers a set of one span.
+func (c *cells) one(d int, s region.Span) int32 {
+	key := uint64(s.Lo)<<32 | uint64(s.Hi)
+	n, ok := c.ones[d][key]
+	if !ok {
+		n = c.newSet(d, []region.Span{s})
+		c.ones[d][key] = n
+	}
+	return n
+}
+
+func (c *cells) newSet(d int, set []region.Span) int32 {
+	c.sets[d] = append(c.sets[d], set)
+	c.size[d] = append(c.size[d], math.Log2(c.p.sizeOf(d, set)))
+	return int32(len(c.sets[d]) - 1)
 }
 
 // add takes a box. Boxes that are cut apart come one after the other, and are
@@ -140,8 +172,9 @@ func (c *cells) flush() {
 	c.any = false
 	x := cell{class: c.class(c.by), sets: make([]int32, len(c.last)), who: []pairOf{c.by}}
 	for d, s := range c.last {
-		x.sets[d] = c.id(d, []region.Span{s})
+		x.sets[d] = c.one(d, s)
 	}
+	x.rehash()
 	c.list = append(c.list, x)
 	if len(c.list) >= 2*c.keep+1<<12 {
 		c.join(false)
@@ -166,7 +199,7 @@ func (c *cells) trim(n int) {
 	for i := range c.list {
 		order[i] = int32(i)
 		for d, id := range c.list[i].sets {
-			weights[i] += math.Log2(c.size[d][id])
+			weights[i] += c.size[d][id]
 		}
 	}
 	slices.SortFunc(order, func(i, j int32) int {
@@ -192,9 +225,10 @@ func (c *cells) trim(n int) {
 // renumber forgets the sets of a dimension that no cell has.
 func (c *cells) renumber(d int) {
 	old := c.sets[d]
-	c.ids[d], c.sets[d], c.size[d] = map[string]int32{}, nil, nil
+	c.ids[d], c.ones[d], c.sets[d], c.size[d] = map[string]int32{}, map[uint64]int32{}, nil, nil
 	for i := range c.list {
 		c.list[i].sets[d] = c.id(d, old[c.list[i].sets[d]])
+		c.list[i].rehash()
 	}
 	c.p.made.forget()
 }
@@ -263,53 +297,35 @@ func (c *cells) join(all bool) {
 
 // joinAlong joins the cells that are alike but for dimension d.
 func (c *cells) joinAlong(d int, touching bool) {
-	type entry struct {
-		hash uint64
-		lo   uint32
-		i    int32
-	}
-	order := make([]entry, len(c.list))
-	for i := range c.list {
-		x := &c.list[i]
-		h := mix(uint64(x.class) + 1)
-		for e, id := range x.sets {
-			if e != d {
-				h = mix(h ^ uint64(id))
-			}
-		}
-		order[i] = entry{h, c.sets[d][x.sets[d]][0].Lo, int32(i)}
-	}
-	slices.SortFunc(order, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.lo, b.lo), cmp.Compare(a.i, b.i))
-	})
 	gone := make([]bool, len(c.list))
-	for k := 0; k < len(order); {
-		head := k
-		x := &c.list[order[head].i]
-		set := c.sets[d][x.sets[d]]
-		k++
-		for ; k < len(order) && order[k].hash == order[head].hash; k++ {
-			y := &c.list[order[k].i]
-			if !c.alike(x, y, d) {
-				break
-			}
-			more := c.sets[d][y.sets[d]]
-			if touching && (len(set) > 1 || len(more) > 1 || set[0].Hi+1 != more[0].Lo) {
-				break
-			}
-			if len(set)+len(more) > maxSpans {
-				break
-			}
-			set = normal(slices.Concat(set, more))
-			for _, w := range y.who {
-				if len(x.who) < maxPairs && !slices.Contains(x.who, w) {
-					x.who = append(x.who[:len(x.who):len(x.who)], w)
+	lo := func(i int32) uint32 { return c.sets[d][c.list[i].sets[d]][0].Lo }
+	for group := range c.alikeBut(d) {
+		slices.SortFunc(group, func(i, j int32) int { return cmp.Or(cmp.Compare(lo(i), lo(j)), cmp.Compare(i, j)) })
+		for k := 0; k < len(group); {
+			head := k
+			x := &c.list[group[head]]
+			set := c.sets[d][x.sets[d]]
+			k++
+			for ; k < len(group); k++ {
+				y := &c.list[group[k]]
+				more := c.sets[d][y.sets[d]]
+				if !c.alike(x, y, d) || len(set)+len(more) > maxSpans ||
+					touching && (len(set) > 1 || len(more) > 1 || set[0].Hi+1 != more[0].Lo) {
+					break
 				}
+				set = normal(slices.Concat(set, more))
+				for _, w := range y.who {
+					if len(x.who) < maxPairs && !slices.Contains(x.who, w) {
+						x.who = append(x.who[:len(x.who):len(x.who)], w)
+					}
+				}
+				gone[group[k]] = true
 			}
-			gone[order[k].i] = true
-		}
-		if k > head+1 {
-			x.sets[d] = c.id(d, set)
+			if k > head+1 {
+				id := c.id(d, set)
+				x.hash += hashOf(d, id) - hashOf(d, x.sets[d])
+				x.sets[d] = id
+			}
 		}
 	}
 	kept := c.list[:0]
@@ -319,6 +335,49 @@ func (c *cells) joinAlong(d int, touching bool) {
 		}
 	}
 	c.list = kept
+}
+
+// alikeBut iterates over the groups of two cells and more whose hashes are the same
+// without dimension d, in the order of their first cells: by hashing, as sorting them
+// all would be most of the work of a comparison.
+func (c *cells) alikeBut(d int) iter.Seq[[]int32] {
+	bits := 64 - mathbits.LeadingZeros64(uint64(2*len(c.list)))
+	first := make([]int32, 1<<bits) // by hash: the first cell of a group and one; 0: none
+	next := make([]int32, len(c.list))
+	last := make([]int32, len(c.list)) // of groups, by their first cells
+	hash := make([]uint64, len(c.list))
+	for i := range c.list {
+		x := &c.list[i]
+		h := x.hash - hashOf(d, x.sets[d])
+		hash[i], last[i] = h, int32(i)
+		for at := mix(h) >> (64 - bits); ; at = (at + 1) & (1<<bits - 1) {
+			head := first[at] - 1
+			if head < 0 {
+				first[at] = int32(i) + 1
+				break
+			}
+			if hash[head] == h {
+				next[last[head]], last[head] = int32(i), int32(i)
+				break
+			}
+		}
+	}
+	return func(yield func([]int32) bool) {
+		var group []int32
+		for i := range c.list {
+			if last[i] == int32(i) { // alone, or in the middle of a group
+				continue
+			}
+			group = append(group[:0], int32(i))
+			for at := int32(i); at != last[i]; {
+				at = next[at]
+				group = append(group, at)
+			}
+			if !yield(group) {
+				return
+			}
+		}
+	}
 }
 
 func (c *cells) alike(x, y *cell, d int) bool {
