@@ -6,6 +6,8 @@ package bitvec
 import (
 	"context"
 	"math"
+	"math/bits"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -47,6 +49,73 @@ func TestEveryEntryOfALargeBucketIsFoundAlone(t *testing.T) {
 				}
 				require.Equal(t, want, all(arena, 0, []uint32{v}, 0, NoTag))
 			}
+		}
+	}
+}
+
+// requireCounted checks that the bitmaps of a bucket have the number of entries that
+// its index says, and summaries a bit for each word with entries and no other.
+func requireCounted(t *testing.T, b []uint64) {
+	t.Helper()
+	h := readHeader(b)
+	for d := range h.dims {
+		is := readDimension(b, d)
+		index := b[is.index:]
+		if is.within&chunkBit == 0 {
+			top, middle, _ := indexWords(int(is.count))
+			index = index[top+middle:]
+		}
+		for i := range is.count {
+			row := b[is.bitmaps+i*(h.words+h.summary):][:h.words+h.summary]
+			sums, n := make([]uint64, h.summary), 0
+			for j, x := range row[h.summary:] {
+				if n += bits.OnesCount64(x); x != 0 {
+					sums[j/64] |= 1 << (j % 64)
+				}
+			}
+			require.Equal(t, sums, row[:h.summary], "dimension %d block %d", d, i)
+			require.EqualValues(t, n, index[i]&(looseBit-1), "dimension %d block %d", d, i)
+		}
+	}
+}
+
+func TestIndexesCountTheEntriesAndSummariesTheWords(t *testing.T) {
+	r := rand.New(rand.NewPCG(51, 1))
+	for _, n := range []int{1, 64, 700, 4096, 3*4096 + 77} {
+		s := newSieved(r, n, 9)
+		p, ok := New(s.dims, nil, s.entries, &s.sieve, math.MaxInt64)
+		require.True(t, ok)
+		requireCounted(t, p.Append(nil, tagOf))
+		requireCounted(t, failing(n).build(t, math.MaxInt64))
+		// Entries at the beginning of a word are alone in it, and in their block.
+		apart := newSet(n, []uint32{1 << 20}, func(i, _ int, _ uint32) lower.Span {
+			if i%64 != 0 {
+				return lower.Span{}
+			}
+			return lower.Span{Lo: uint32(i), Hi: uint32(i)}
+		})
+		arena := apart.build(t, math.MaxInt64)
+		requireCounted(t, arena)
+		for i := 64; i < n; i += 64 {
+			require.Equal(t, []uint32{uint32(i)}, all(arena, 0, []uint32{uint32(i)}, 0, NoTag))
+		}
+	}
+}
+
+func TestAUnionTakesThePlaceOfTheDimensionOfItsWord(t *testing.T) {
+	const n = 100
+	s := newSet(n, []uint32{n, n, n}, func(i, d int, top uint32) lower.Span { return lower.Span{Lo: uint32(i+d) % n, Hi: top} })
+	u := Union{Word: 1, Reach: lower.Span{Hi: n}, Start: []uint32{0}}
+	for i := range uint32(n) {
+		u.Spans, u.Start = append(u.Spans, lower.Span{Lo: (i + 1) % n, Hi: n}), append(u.Start, i+1)
+	}
+	p, ok := New(s.dims, nil, s.entries, &Sieve{Unions: []Union{u}}, math.MaxInt64)
+	require.True(t, ok)
+	arena := p.Append(nil, tagOf)
+	require.EqualValues(t, 3, readHeader(arena).dims, "one a word")
+	for i := range uint32(n) {
+		for _, key := range [][]uint32{{i, 50, 50}, {50, i, 50}, {50, 50, i}} {
+			require.Equal(t, s.linear(key), all(arena, 0, key, 0, NoTag))
 		}
 	}
 }

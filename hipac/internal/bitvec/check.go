@@ -4,7 +4,7 @@ package bitvec
 
 import (
 	"fmt"
-	"math/bits"
+	"slices"
 )
 
 // Check checks that any lookup in the bucket at off, of keys of so many words, is
@@ -20,7 +20,7 @@ func Check(arena []uint64, off uint32, keyWords int, lo, hi uint32) error {
 	h := readHeader(b)
 	words, summary := bitmapWords(int(h.n))
 	switch {
-	case h.n-1 >= maxEntries || h.dims-1 >= MaxDims || h.columns > h.dims || h.doubtful > h.n || b[4]>>32 != 0:
+	case h.n-1 >= maxEntries || h.dims-1 >= MaxDims || h.columns > h.dims || b[4] > uint64(h.n):
 		return fmt.Errorf("a bucket of %d entries in %d words", h.n, h.dims)
 	case uint64(h.words) != uint64(words) || uint64(h.summary) != uint64(summary):
 		return fmt.Errorf("a bucket whose bitmaps are not of %d entries", h.n)
@@ -38,7 +38,7 @@ func Check(arena []uint64, off uint32, keyWords int, lo, hi uint32) error {
 		switch {
 		case int(dim.word) >= keyWords:
 			return fmt.Errorf("a bucket that tests word %d of keys of %d", dim.word, keyWords)
-		case chunk && (bits.OnesCount32(dim.count) != 1 || dim.count > 256 || dim.within&^chunkBit > 31):
+		case chunk && (dim.count == 0 || 256%dim.count != 0 || dim.within&^chunkBit > 31):
 			return fmt.Errorf("a bucket with a chunk of %d values", dim.count)
 		case !chunk && dim.count-1 >= maxBlocks:
 			return fmt.Errorf("a bucket with %d blocks of a word", dim.count)
@@ -118,10 +118,10 @@ func checkIndex(index []uint64, count int, column bool) error {
 // checkBitmaps checks that no bitmap has a bit behind the last entry.
 func checkBitmaps(all []uint64, h header) error {
 	bad := uint64(0)
-	for ; len(all) > 0; all = all[h.summary+h.words:] {
-		summary, words := all[:h.summary], all[h.summary:h.summary+h.words]
+	for row := range slices.Chunk(all, int(h.summary+h.words)) {
+		words := row[h.summary:]
 		if n := h.words % 64; n != 0 {
-			bad |= summary[h.summary-1] >> n
+			bad |= row[h.summary-1] >> n
 		}
 		if h.n%64 != 0 {
 			bad |= words[h.n/64] >> (h.n % 64)

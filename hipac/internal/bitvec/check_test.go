@@ -32,7 +32,7 @@ func checkedBuckets(t *testing.T) (out []checked) {
 		require.True(t, ok)
 		out = append(out, checked{name, p.Append(nil, tagOf), words, len(s.entries), keys})
 	}
-	for _, n := range []int{1, 2, 63, 64, 65, 511, 512, 513, 4096, 4097} {
+	for _, n := range []int{1, 2, 63, 64, 65, 511, 512, 513, 4096, 4097, 8192} {
 		s := small(r, n, 2, 30)
 		if Bound(s.build(t, math.MaxInt64), 0).Failed == 0 {
 			add("exact", s, nil, 2, func(r *rand.Rand) []uint32 { return corner(r, s) })
@@ -167,6 +167,7 @@ func TestBucketsThatAreLaidOutOtherwiseAreRefused(t *testing.T) {
 			_, is := dim(b, 0)
 			high(&b[3], is.bitmaps+3)
 		}, "bitmaps in another place"},
+		{"an end right behind the bitmaps", one, func(b []uint64) { high(&b[3], readHeader(b).rows) }, "rows in another place"},
 		{"two blocks with one start", exact, func(b []uint64) {
 			_, _, blocks, _ := blocks(b)
 			high(&blocks[1], uint32(blocks[0]>>32))
@@ -244,6 +245,7 @@ func TestBucketsThatAreLaidOutOtherwiseAreRefused(t *testing.T) {
 	for n := range headerWords {
 		require.ErrorContains(t, Check(one[:n], 0, 1, 0, 1), "begins behind the end")
 	}
+	require.ErrorContains(t, Check(one[:headerWords], 0, 1, 0, 1), "ends behind the end")
 	require.ErrorContains(t, Check(one, uint32(len(one))-headerWords+1, 1, 0, 1), "begins behind the end")
 	require.ErrorContains(t, Check(one, math.MaxUint32, 1, 0, 1), "begins behind the end")
 }

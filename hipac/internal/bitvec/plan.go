@@ -58,9 +58,6 @@ func New(dims []lower.Dim, reach []lower.Span, entries []int32, sieve *Sieve, bu
 // Append ends early then too, and leaves a bucket that must not be used.
 func NewContext(ctx context.Context, dims []lower.Dim, reach []lower.Span, entries []int32, sieve *Sieve, budget int64) (*Plan, bool) {
 	p := &Plan{ctx: ctx, entries: entries}
-	if len(entries) > maxEntries {
-		return nil, false
-	}
 	var unions []Union
 	if sieve != nil {
 		p.chunks, unions = sieve.Chunks, sieve.Unions
@@ -275,11 +272,10 @@ func (p *Plan) chunkBytes() (sum int64) {
 
 // layout fills in the header.
 func (p *Plan) layout() bool {
-	size := p.bytes() / 8
-	if size > math.MaxUint32 || 8*size > math.MaxInt {
+	n, size := len(p.entries), p.bytes()/8
+	if n > maxEntries || size > math.MaxUint32 || 8*size > math.MaxInt {
 		return false
 	}
-	n := len(p.entries)
 	words, summary := bitmapWords(n)
 	columns := 0
 	for i := range p.cut {
