@@ -68,7 +68,7 @@ func (f *Frame) Box(conds []rules.Cond, box []Span) One {
 // Code returns the program of an inexact rule by itself, for CodeHolds.
 func (f *Frame) Code(conds []rules.Cond) []uint32 {
 	p := Program{schema: f.schema}
-	p.add(0, conds)
+	p.encode(conds)
 	return p.code
 }
 

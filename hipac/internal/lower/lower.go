@@ -51,7 +51,7 @@ type Dim struct {
 // Boxes are the lowered rules of one list, in order. Entry i is the rule at
 // position Rank[i]; rules that can never match have no entry.
 type Boxes struct {
-	Dims    []Dim
+	Dims    []Dim // ascending by word
 	Rank    []uint32
 	Need    []uint32 // fields that must be present, as in key word 0
 	Inexact []bool   // the rule's Program must be asked too
@@ -109,19 +109,19 @@ func Lower(ctx context.Context, s *rules.Schema, src Source, limit int64) (*Boxe
 			}
 			_, n := s.FieldWords(f)
 			dims := b.Dims[dimsOf[f]-1:][:n]
-			if n == 1 {
-				exact, ok := lowerCond(s.Field(f), c, dims[0].Spans[e:e+1], dims)
-				inexact, possible = inexact || !exact, possible && ok
-				continue
+			var exact, ok bool
+			if n == 1 { // without the copies
+				exact, ok = lowerCond(s.Field(f), c, dims[0].Spans[e:e+1], dims)
+			} else {
+				for d := range dims {
+					box[d] = dims[d].Spans[e]
+				}
+				exact, ok = lowerCond(s.Field(f), c, box[:n], dims)
+				for d := range dims {
+					dims[d].Spans[e] = box[d]
+				}
 			}
-			for d := range dims {
-				box[d] = dims[d].Spans[e]
-			}
-			exact, ok := lowerCond(s.Field(f), c, box[:n], dims)
 			inexact, possible = inexact || !exact, possible && ok
-			for d := range dims {
-				dims[d].Spans[e] = box[d]
-			}
 		}
 		if !possible {
 			b.Never = append(b.Never, uint32(i))
@@ -177,15 +177,15 @@ func (b *Boxes) addDims(s *rules.Schema, field, n int) {
 
 // fullWord returns all values of word j of the n of a field.
 func fullWord(f *rules.Field, n, j int) Span {
-	full := Span{0, ^uint32(0)}
-	if top := f.Bits - 32*(n-1); j == 0 && top < 32 {
-		full.Hi = 1<<top - 1
+	if j > 0 {
+		return Span{Hi: ^uint32(0)}
 	}
-	return full
+	return Span{Hi: 1<<(f.Bits-32*(n-1)) - 1}
 }
 
-// lowerCond cuts box, the words of one field, down to the hull of c. exact
-// says that the hull is c itself, ok that c holds for some packet.
+// lowerCond cuts box, the words of one field, down to the hull of c, which has
+// intervals, a mask or both, as conditions of lists do. exact says that the hull is
+// c itself, ok that c holds for some packet.
 func lowerCond(f *rules.Field, c *rules.Cond, box []Span, dims []Dim) (exact, ok bool) {
 	ranges, ranged := c.Intervals()
 	want, mask, masked := c.Mask()
@@ -194,19 +194,14 @@ func lowerCond(f *rules.Field, c *rules.Cond, box []Span, dims []Dim) (exact, ok
 		return true, box[0].Lo <= box[0].Hi
 	}
 	switch {
-	case !ranged && !masked:
-		ranges, ranged = []rules.Interval{f.Full()}, true
 	case masked && (c.Negated() || c.AllowsAbsent()):
 		return false, true // left to the program
-	case masked && !ranged:
-		if want.And(mask.Not()) != (rules.Value{}) {
-			return true, false
-		}
+	case !ranged:
 		free := mask.Not().And(f.Max())
 		if free != rules.Ones(free.BitLen()) {
 			return false, cutMask(want, free, box)
 		}
-		ranges, ranged, masked = []rules.Interval{{Lo: want, Hi: want.Or(free)}}, true, false
+		ranges, masked = []rules.Interval{{Lo: want, Hi: want.Or(free)}}, false
 	}
 	if c.Negated() {
 		ranges = rules.Complement(f, ranges)
@@ -226,7 +221,7 @@ func lowerCond(f *rules.Field, c *rules.Cond, box []Span, dims []Dim) (exact, ok
 	hull := rules.Interval{Lo: ranges[0].Lo, Hi: ranges[len(ranges)-1].Hi}
 	exact, ok = cutInterval(hull, box, dims)
 	if masked {
-		return false, ok && cutMask(want.And(mask), mask.Not().And(f.Max()), box)
+		return false, ok && cutMask(want, mask.Not().And(f.Max()), box)
 	}
 	return exact && len(ranges) == 1, ok
 }

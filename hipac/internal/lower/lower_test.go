@@ -49,9 +49,11 @@ func randomConds(r *rand.Rand) (out []rules.Cond) {
 		c := rules.In(i, ivs...)
 		switch r.IntN(6) {
 		case 0:
-			c = rules.Masked(i, pick(), pick())
+			m := pick()
+			c = rules.Masked(i, pick().And(m), m)
 		case 1:
-			c = c.AndMasked(pick(), pick())
+			m := pick()
+			c = c.AndMasked(pick().And(m), m)
 		case 2:
 			low := rules.Ones(r.IntN(f.Bits + 1))
 			c = rules.Masked(i, pick().And(low.Not()), f.Max().Xor(low))

@@ -86,10 +86,15 @@ func (p *Program) sort() {
 	p.ranks, p.start = ranks, start
 }
 
-// add encodes those conditions of the rule that a box does not say.
+// add adds the program of a rule.
 func (p *Program) add(rank uint32, conds []rules.Cond) {
 	p.ranks = append(p.ranks, rank)
 	p.start = append(p.start, uint32(len(p.code)))
+	p.encode(conds)
+}
+
+// encode appends those conditions of a rule that a box does not say.
+func (p *Program) encode(conds []rules.Cond) {
 	count := len(p.code)
 	p.code = append(p.code, 0)
 	for j := range conds {
@@ -231,24 +236,21 @@ func inRanges(ranges, v []uint32) bool {
 	n := len(v)
 	lo, hi := 0, len(ranges)/(2*n) // intervals before lo begin at or below v
 	for lo < hi {
-		if mid := int(uint(lo+hi) / 2); compare(ranges[2*n*mid:2*n*mid+n], v) <= 0 {
+		if mid := int(uint(lo+hi) / 2); atMost(ranges[2*n*mid:2*n*mid+n], v) {
 			lo = mid + 1
 		} else {
 			hi = mid
 		}
 	}
-	return lo > 0 && compare(v, ranges[2*n*lo-n:2*n*lo]) <= 0
+	return lo > 0 && atMost(v, ranges[2*n*lo-n:2*n*lo])
 }
 
-// compare orders two numbers of as many words.
-func compare(a, b []uint32) int {
+// atMost reports whether a number is no more than another of as many words.
+func atMost(a, b []uint32) bool {
 	for i := range a {
 		if a[i] != b[i] {
-			if a[i] < b[i] {
-				return -1
-			}
-			return 1
+			return a[i] < b[i]
 		}
 	}
-	return 0
+	return true
 }

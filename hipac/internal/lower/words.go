@@ -4,6 +4,8 @@ package lower
 // program; most programs are conditions on one word each, a union of ranges or a
 // value under a mask, and say so here, for structures that can use it.
 
+import "slices"
+
 // WordTest is a condition on one word of a key.
 type WordTest struct {
 	Word  int
@@ -42,14 +44,12 @@ func (p *Program) WordTests(rank uint32, w *WordTests) (whole bool) {
 			whole = false
 			continue
 		}
-		if flags&flagMasked != 0 {
-			for j := range n {
-				if mask := body[n+j]; mask != 0 {
-					w.Tests = append(w.Tests, WordTest{Word: first + j, Full: fullWord(p.schema.Field(field), n, j), Want: body[j], Mask: mask})
-				}
+		for j := range n {
+			if mask := body[n+j]; mask != 0 {
+				w.Tests = append(w.Tests, WordTest{Word: first + j, Full: fullWord(p.schema.Field(field), n, j), Want: body[j], Mask: mask})
 			}
 		}
-		if flags&flagRanged != 0 {
+		if ranges > 0 { // else it is a mask, or what is outside of nothing
 			whole = w.union(body[2*n:2*n+2*n*ranges], n, first, flags&flagNot != 0, func(j int) Span { return fullWord(p.schema.Field(field), n, j) }) && whole
 		}
 	}
@@ -59,8 +59,7 @@ func (p *Program) WordTests(rank uint32, w *WordTests) (whole bool) {
 // union adds the test of a union of ranges of n words each, or of what is
 // outside.
 func (w *WordTests) union(ranges []uint32, n, first int, not bool, full func(j int) Span) (whole bool) {
-	count := len(ranges) / (2 * n)
-	if count == 0 || not && n > 1 {
+	if not && n > 1 {
 		return false
 	}
 	// All ranges agree up to the word j.
@@ -75,9 +74,9 @@ func (w *WordTests) union(ranges []uint32, n, first int, not bool, full func(j i
 found:
 	all, from := full(j), len(w.parts)
 	whole = true
-	next := all.Lo // the first value behind the last range, for not
-	for i := range count {
-		lo, hi := ranges[2*n*i:2*n*i+n], ranges[2*n*i+n:2*n*i+2*n]
+	next := all.Lo // the first value behind the last range
+	for ends := range slices.Chunk(ranges, 2*n) {
+		lo, hi := ends, ends[n:]
 		for k := j + 1; k < n; k++ {
 			whole = whole && lo[k] == 0 && hi[k] == full(k).Hi
 		}
@@ -86,17 +85,15 @@ found:
 			if lo[j] > next {
 				w.parts = append(w.parts, Span{next, lo[j] - 1})
 			}
-			if next = hi[j] + 1; hi[j] == all.Hi {
-				next = all.Hi
-			}
-			if i == count-1 && hi[j] < all.Hi {
-				w.parts = append(w.parts, Span{next, all.Hi})
-			}
+			next = hi[j] + 1
 		case len(w.parts) > from && w.parts[len(w.parts)-1].Hi >= lo[j]: // one word of two ranges
 			w.parts[len(w.parts)-1].Hi = hi[j]
 		default:
 			w.parts = append(w.parts, Span{lo[j], hi[j]})
 		}
+	}
+	if last := ranges[len(ranges)-1]; not && last < all.Hi {
+		w.parts = append(w.parts, Span{next, all.Hi})
 	}
 	w.Tests = append(w.Tests, WordTest{Word: first + j, Full: all, Parts: w.parts[from:len(w.parts):len(w.parts)]})
 	return whole
