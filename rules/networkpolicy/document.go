@@ -280,12 +280,18 @@ func Is(prefix []byte) bool {
 		key, _ := t.(string)
 		return isMember[key]
 	}
+	behind := false // a mark that a document begins
 	for line := range bytes.Lines(prefix) {
 		text := strings.TrimRight(string(line), " \t\r\n")
 		if text == "" || text[0] == '#' || text[0] == '%' || text == "---" || strings.HasPrefix(text, "--- #") {
+			behind = behind || strings.HasPrefix(text, "---")
 			continue
 		}
+		if behind {
+			text = strings.TrimLeft(text, "{ ")
+		}
 		key, _, ok := strings.Cut(text, ":")
+		key = strings.Trim(key, `"'`)
 		return ok && isMember[key]
 	}
 	return false

@@ -287,9 +287,49 @@ func TestLimitsAreKept(t *testing.T) {
 	}
 }
 
+func TestWhatPoliciesSelectIsLimited(t *testing.T) {
+	var b strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&b, "---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p%d}, spec: {}}\n", i)
+		fmt.Fprintf(&b, "---\n{apiVersion: v1, kind: Pod, metadata: {name: p%d}, status: {podIP: 10.0.%d.%d}}\n", i, i/250, i%250)
+	}
+	_, err := networkpolicy.Read(strings.NewReader(b.String()), networkpolicy.Options{File: "f", Limits: rules.Limits{MaxMemory: 30 << 20}})
+	require.ErrorIs(t, err, rules.ErrLimit)
+	require.ErrorContains(t, err, "the Pods that policies select take more than 31457280 bytes of memory")
+	c := read(t, b.String())
+	require.Equal(t, 2000+2, list(t, c, "ingress").Rules.Len())
+}
+
+func TestBuiltInKindsThatSayNothingOfPacketsArePassedOver(t *testing.T) {
+	c := read(t, `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSliceList
+items: [{metadata: {name: e}}]
+---
+apiVersion: v1
+kind: ConfigMap
+---
+apiVersion: v1
+kind: ServiceList
+`)
+	require.Equal(t, []networkpolicy.Left{
+		{2, "Deployment shop/web", "kinds that say nothing of packets are passed over"},
+		{8, "EndpointSlice e", "kinds that say nothing of packets are passed over"},
+		{10, "ConfigMap without a name", "kinds that say nothing of packets are passed over"},
+	}, c.LeftOut())
+	require.Equal(t, "# egress\nhipac 1\nschema ip\nrule any => ACCEPT  # not isolated for egress\n# lines [0]\n", text(t, list(t, c, "egress")))
+	_, err := networkpolicy.Read(strings.NewReader("apiVersion: v1\nkind: Deployment\n"), networkpolicy.Options{})
+	require.ErrorIs(t, err, rules.ErrUnsupported)
+}
+
 func TestFilesOfObjectsAreKnownByTheirBeginning(t *testing.T) {
 	for in, want := range map[string]bool{
 		"apiVersion: v1\n": true, "# a\n\n---\nkind: Pod\n": true, "\xef\xbb\xbfitems:\n- a\n": true, "--- # x\nmetadata:\n": true,
+		"---\n{apiVersion: v1, kind: Pod}": true, "---\n{ \"kind\": Pod}": true, "---\n{x: v1}": false,
 		"%YAML 1.2\n---\nspec: {}": true, ` {"apiVersion": "v1"`: true, "{\n\"kind\": \"List\"": true,
 		"": false, "apiVersion\n": false, "  kind: x\n": false, "*filter\n": false, "hipac 1\n": false, "@1.2.3.4/32": false,
 		`{"hipac": 1, "apiVersion": 1}`: false, "{}": false, "{": false, "[1]": false, "{apiVersion: v1}": false,
