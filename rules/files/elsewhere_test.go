@@ -56,3 +56,36 @@ func TestTheFirstMemberOfAnObjectIsFound(t *testing.T) {
 		require.Equal(t, want, firstMember([]byte(text)), text)
 	}
 }
+
+func TestListsOfClustersAreThoseOfBothDirectionsAndOfPods(t *testing.T) {
+	const cluster = `---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: closed}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+status: {podIP: 10.0.0.1}
+`
+	read := func(list string) (*Rules, error) {
+		f := *anyRules
+		f.List = list
+		return ReadRules(strings.NewReader(cluster), "r", &f)
+	}
+	for list, want := range map[string][]int{"ingress": {6, 2, 0}, "egress": {0}, "default/web/ingress": {6, 2, 0}} {
+		set, err := read(list)
+		require.NoError(t, err)
+		require.Equal(t, []any{NetworkPolicy, list, want}, []any{set.Format, set.List, set.RuleLines})
+		require.Equal(t, len(want), set.Native.Len())
+	}
+	for list, want := range map[string]string{
+		"":                    "r has 2 lists: choose one with --list: ingress, egress",
+		"forward":             "r has no list forward; it has ingress, egress: choose one with --list",
+		"default/api/ingress": `r: no list "default/api/ingress": no such Pod`,
+	} {
+		_, err := read(list)
+		require.EqualError(t, err, want)
+		require.ErrorAs(t, err, new(UsageError))
+	}
+}
