@@ -1,13 +1,11 @@
 package cisco
 
-// Reading: the lines of a configuration, and the lists that come of them.
+// What the package gives: the lists of a text, their schema, and how to read it.
 
 import (
-	"errors"
 	"io"
 
 	"github.com/hipac-go/classifier/rules"
-	"github.com/hipac-go/classifier/rules/internal/lines"
 )
 
 // Schema is that of all lists: fields that package packet fills by these names.
@@ -37,7 +35,7 @@ const (
 	ttl
 )
 
-// Verdicts of rules.
+// Verdicts: the values of rules.
 const (
 	Permit = "ACCEPT"
 	Deny   = "DROP"
@@ -47,10 +45,12 @@ const (
 type Options struct {
 	// File is the name that errors carry; "" prints as "input".
 	File string
-	// Limits bound the input; zero fields mean rules.DefaultLimits.
+	// Limits bound the input; zero fields mean rules.DefaultLimits. MaxChains is for
+	// lists, and for object groups; MaxElements for the members of a group, with
+	// those of the groups in it.
 	Limits rules.Limits
-	// List, when not "", is the only list that is wanted: what is valid in others
-	// and not modelled is no error then.
+	// List, when not "", is the only list that is wanted: what is wrong in the
+	// entries of others, or not modelled, is no error then.
 	List string
 }
 
@@ -58,52 +58,44 @@ type Options struct {
 type List struct {
 	// Name is its name or number.
 	Name string
-	// Rules are its rules. Their values are Permit and Deny, their comments say
-	// where they come from; the last one is the implicit deny.
+	// Rules are its rules, in the order in which they are tried; nil for a list that
+	// Options.List does not name. Their values are Permit and Deny, their comments
+	// say where they come from.
 	Rules *rules.List[string]
 	// Lines are the lines of the file that the rules come from, one for each; 0 for
-	// the implicit deny.
+	// the implicit rule at the end.
 	Lines []int
 }
 
-// Read reads a configuration and returns its access lists in the order of the
-// file; with Options.List the others are names alone. Errors are of
-// type *rules.ParseError, or such errors joined; those about what is valid and not
-// modelled wrap rules.ErrUnsupported.
+// Read reads a text and returns its access lists in the order of the file. Errors
+// are of type *rules.ParseError, or such errors joined; those about what is valid
+// and not modelled wrap rules.ErrUnsupported. Unless a limit ends the reading, an
+// error tells all that is wrong in the file, and the lists come with it, without
+// their rules.
+//
+// It takes time and memory linear in the file and in the members of the object
+// groups that entries name, about 3 µs and a kilobyte for a rule.
 func Read(r io.Reader, opts Options) ([]List, error) {
-	p := &parser{in: lines.NewReader(r, opts.File, opts.Limits), byName: map[string]*accessList{}}
-	for {
-		line, number, err := p.in.Next()
-		if err == io.EOF {
-			break
-		}
-		if err == nil {
-			err = p.in.CheckUTF8(line)
-		}
-		if err == nil {
-			p.load(string(line), number)
-			err = p.line()
-		}
-		if err != nil {
-			if !p.keep(err) {
-				return nil, err
-			}
-		}
+	p := newParser(r, opts)
+	if err := p.read(); err != nil {
+		return nil, err
 	}
-	if len(p.errs) > 0 {
-		return nil, errors.Join(p.errs...)
-	}
-	var out []List
-	for _, a := range p.lists {
-		if opts.List != "" && a.name != opts.List {
-			out = append(out, List{Name: a.name})
+	out := make([]List, len(p.lists))
+	c := &compiler{parser: p}
+	for i, a := range p.lists {
+		out[i].Name = a.name
+		if !p.wants(a) || a.faults.all > 0 {
 			continue
 		}
-		l, err := a.compile(opts)
-		if err != nil {
+		if err := c.compile(a, &out[i]); err != nil {
 			return nil, err
 		}
-		out = append(out, l)
 	}
-	return out, nil
+	err := p.errors()
+	if err != nil {
+		for i := range out {
+			out[i] = List{Name: out[i].Name}
+		}
+	}
+	return out, err
 }

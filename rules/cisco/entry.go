@@ -1,166 +1,355 @@
 package cisco
 
-// Lines, and entries of lists.
+// Entries of lists, up to the options behind the addresses: options.go has those.
 
 import (
-	"fmt"
-	"math/bits"
 	"net/netip"
-	"strconv"
 	"strings"
-
-	"github.com/hipac-go/classifier/rules"
 )
 
 // accessList is a list as the configuration has it.
 type accessList struct {
 	name    string
+	kind    string // extended, standard, or what is not modelled
+	refused bool
+	line    int
 	entries []entry
+	remark  string // of the next entry
+	remarks bool   // has some
+	faults  faults
 }
 
-// entry is a permit or deny.
+// entry is a permit or a deny.
 type entry struct {
-	line     int
-	text     string
-	permit   bool
-	proto    int // -1: ip
-	src, dst address
-	sport    []uint16 // eq
-	dport    []uint16
+	line, seq    int
+	text, remark string // as it is written, without hit counts
+	permit       bool
+	proto        int    // a number, or anyProtocol
+	keyword      string // the name of proto, if it is written by one
+	service      named  // a group, in place of proto
+	src, dst     address
+	sport, dport compare
+	icmp         *message
+	flags        *flags
+	fragments    bool
+	dscp         int // -1: any
+	precedence   int
+	tos          int
+	ttl          compare
 }
 
-// address is an address with a wildcard: bits that are 1 there do not matter.
-type address struct{ value, wildcard uint32 }
+// named is the name of an object group, and where it stands.
+type named struct {
+	name         string
+	line, column int
+}
 
-// line reads one.
-func (p *parser) line() error {
-	word := p.word()
-	switch {
-	case word == "ip" && p.peek() == "access-list":
-		p.word()
-		return p.named()
-	case word == "access-list":
-		name := p.word()
-		n, err := strconv.ParseUint(name, 10, 16)
-		if err != nil || !(n >= 100 && n <= 199 || n >= 2000 && n <= 2699) {
-			return p.refuse("not an extended access list: 100-199 or 2000-2699")
+// address is an address with a wildcard, whose bits that are 1 do not matter; or a
+// group.
+type address struct {
+	value, wildcard uint32
+	group           named
+}
+
+// compare is a comparison of a number: with "eq" and "neq" of any of the values,
+// with "range" of both ends. op "" is none.
+type compare struct {
+	op     string
+	values []uint16
+}
+
+// flags asks for TCP flags: that those of set are 1 and those of clear 0, all of
+// them or any.
+type flags struct {
+	all        bool
+	set, clear uint8
+}
+
+// entryWord reports whether a line in a list that begins with the word is an entry,
+// also when it is not indented.
+func entryWord(word string) bool {
+	switch word {
+	case "permit", "deny", "remark", "dynamic", "evaluate":
+		return true
+	}
+	return digits(word)
+}
+
+// entryLine reads an entry, or a remark, that begins with the word that was read
+// last.
+func (p *parser) entryLine(a *accessList, word string) error {
+	begin, seq := p.at, 0
+	if digits(word) {
+		var ok bool
+		if seq, ok = number(word, 1<<31-1); !ok || seq == 0 {
+			return p.fail("expected a sequence number, 1 to 2147483647")
 		}
-		p.cur = nil
-		p.word()
-		return p.entry(p.list(name))
-	case p.cur != nil && (word == "permit" || word == "deny" || word == "remark" || digits(word)):
-		if digits(word) {
-			p.word()
-		}
-		return p.entry(p.cur)
-	case word != "" && word[0] != '!' && p.at == 0:
-		p.cur = nil
-	case word != "" && word[0] != '!' && p.cur != nil:
-		return p.refuse("not modelled in an access list")
+		word = p.key()
 	}
-	return nil
-}
-
-func (p *parser) named() error {
-	p.cur = nil
-	if p.word() != "extended" {
-		return p.refuse("only extended access lists are modelled")
-	}
-	name := p.word()
-	if name == "" {
-		return p.fail("expected the name of the list")
-	}
-	p.cur = p.list(name)
-	if p.word() != "" {
-		return p.fail("text behind the name")
-	}
-	return nil
-}
-
-func (p *parser) list(name string) *accessList {
-	a := p.byName[name]
-	if a == nil {
-		a = &accessList{name: name}
-		p.lists, p.byName[name] = append(p.lists, a), a
-	}
-	return a
-}
-
-func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
-
-// entry reads what begins with the last word.
-func (p *parser) entry(a *accessList) error {
-	e := entry{line: p.number, text: strings.TrimSpace(p.text), proto: -1}
-	switch p.text[p.at:p.pos] {
+	switch word {
+	case "permit", "deny":
 	case "remark":
+		a.remarks = true
+		if a.remark != "" {
+			a.remark += " "
+		}
+		if a.remark += p.rest(); len(a.remark) > p.limits.MaxLine {
+			return p.limit("remarks of one entry that are longer than %d bytes", p.limits.MaxLine)
+		}
 		return nil
-	case "permit":
-		e.permit = true
-	case "deny":
+	case "dynamic":
+		return p.refuse("dynamic entries come and go with who has logged in")
+	case "evaluate":
+		return p.refuse("a reflexive list has entries that come and go with the traffic")
+	case "no", "default":
+		return p.refuse("a command that takes away: this reads a configuration as it is, not a change to one")
 	default:
-		return p.refuse("only permit, deny and remark are modelled")
+		return p.fail("expected permit, deny or remark, with or without a sequence number in front")
 	}
-	switch w := p.word(); {
-	case w == "ip":
-	case digits(w):
-		n, err := strconv.ParseUint(w, 10, 8)
-		if err != nil {
-			return p.fail("expected a protocol")
-		}
-		e.proto = int(n)
-	default:
-		n, ok := rules.ProtocolNumber(w)
-		if !ok {
-			return p.refuse("protocol not known")
-		}
-		e.proto = int(n)
+	e := entry{
+		line: p.in.Number(), seq: seq, permit: word == "permit", remark: a.remark,
+		proto: anyProtocol, dscp: -1, precedence: -1, tos: -1,
 	}
-	for _, side := range []struct {
-		to    *address
-		ports *[]uint16
-	}{{&e.src, &e.sport}, {&e.dst, &e.dport}} {
-		if err := p.address(side.to); err != nil {
+	a.remark = ""
+	var err error
+	if a.kind == "standard" {
+		err = p.standard(&e)
+	} else {
+		err = p.extended(&e)
+	}
+	if err != nil {
+		return err
+	}
+	e.text = strings.Trim(p.line[begin:], " \t\r")
+	if p.show {
+		if e.text, err = p.hits(begin, e.text); err != nil {
 			return err
 		}
-		if (e.proto == 6 || e.proto == 17) && p.peek() == "eq" {
-			p.word()
-			n, err := strconv.ParseUint(p.word(), 10, 16)
-			if err != nil {
-				return p.refuse("expected the number of a port")
-			}
-			*side.ports = append(*side.ports, uint16(n))
-		}
 	}
-	if p.word() != "" {
-		return p.refuse("not modelled")
+	if err := p.end(); err != nil {
+		return err
+	}
+	if len(a.entries) >= p.limits.MaxRules {
+		return p.limit("more than %d entries", p.limits.MaxRules)
 	}
 	a.entries = append(a.entries, e)
+	return p.take(400 + len(e.text) + len(e.remark))
+}
+
+// hits reads the count behind an entry, and returns the entry without it.
+func (p *parser) hits(begin int, text string) (string, error) {
+	if !strings.HasPrefix(p.peek(), "(") {
+		return text, nil
+	}
+	p.word()
+	text = strings.Trim(p.line[begin:p.at], " \t\r")
+	n := strings.TrimPrefix(p.line[p.at:p.pos], "(")
+	if !digits(n) {
+		return "", p.refuse("expected the number of matches, such as (12 matches)")
+	}
+	if w := p.key(); w != "matches)" && w != "match)" {
+		return "", p.fail(`expected "matches)"`)
+	}
+	return text, nil
+}
+
+// standard reads what is behind permit or deny in a standard list.
+func (p *parser) standard(e *entry) error {
+	e.dst = address{wildcard: ^uint32(0)}
+	word := p.key()
+	switch word {
+	case "any":
+		e.src.wildcard = ^uint32(0)
+	case "host":
+		word = p.key()
+		fallthrough
+	default:
+		shown := p.show && strings.HasSuffix(word, ",")
+		v, ok := ipv4(strings.TrimSuffix(word, ","))
+		if !ok || !p.show && word != strings.TrimSuffix(word, ",") {
+			return p.fail("expected an address, any, or host and an address")
+		}
+		e.src.value = v
+		if shown && (p.key() != "wildcard" || p.key() != "bits") {
+			return p.fail(`expected "wildcard bits"`)
+		}
+		if w, ok := ipv4(p.peek()); ok {
+			p.word()
+			e.src.wildcard = w
+		} else if shown {
+			p.word()
+			return p.fail("expected the wildcard bits")
+		}
+	}
+	if p.peek() == "log" {
+		p.word()
+		return p.cookie()
+	}
+	return nil
+}
+
+// extended reads what is behind permit or deny in an extended list.
+func (p *parser) extended(e *entry) error {
+	word := p.key()
+	n, known := protocols[word]
+	ports := word == "tcp" || word == "udp"
+	switch {
+	case known:
+		e.proto, e.keyword = n, word
+	case word == "object-group":
+		if err := p.groupName(&e.service); err != nil {
+			return err
+		}
+	case digits(word):
+		n, ok := number(word, 255)
+		if !ok {
+			return p.fail("expected the number of a protocol, 0 to 255")
+		}
+		if n == 0 {
+			return p.refuse("protocol 0 is every protocol for some releases, and hop-by-hop options for others: write ip for every one")
+		}
+		e.proto = n
+	default:
+		return p.fail("expected a protocol: ip, tcp, udp, icmp, another name that IOS has, a number or object-group and a name")
+	}
+	for _, side := range []struct {
+		address *address
+		ports   *compare
+	}{{&e.src, &e.sport}, {&e.dst, &e.dport}} {
+		if err := p.address(side.address); err != nil {
+			return err
+		}
+		if isOperator(p.peek()) {
+			if !ports {
+				p.word()
+				if e.keyword == "sctp" {
+					return p.refuse("ports of sctp")
+				}
+				return p.fail("ports are for tcp and udp, by these names")
+			}
+			if err := p.compare(side.ports, e.proto, mostValues); err != nil {
+				return err
+			}
+		}
+	}
+	return p.options(e)
+}
+
+// groupName reads the name of an object group.
+func (p *parser) groupName(to *named) error {
+	name := p.word()
+	if name == "" {
+		return p.fail("expected the name of an object group")
+	}
+	*to = named{strings.Clone(name), p.in.Number(), p.at + 1}
 	return nil
 }
 
 func (p *parser) address(to *address) error {
-	word := p.word()
+	word := p.key()
 	switch word {
 	case "any":
 		to.wildcard = ^uint32(0)
 		return nil
+	case "object-group":
+		return p.groupName(&to.group)
+	case "addrgroup", "interface", "object", "fqdn-group", "geo-group", "host-group":
+		return p.refuse("addresses given by %s", word)
 	case "host":
-		word = p.word()
+		v, ok := ipv4(p.word())
+		if !ok {
+			return p.fail("expected an address")
+		}
+		to.value = v
+		return nil
 	}
 	v, ok := ipv4(word)
 	if !ok {
-		return p.fail("expected any, host ADDRESS or ADDRESS WILDCARD")
-	}
-	to.value = v
-	if strings.HasSuffix(strings.TrimRight(p.text[:p.at], " "), " host") {
-		return nil
+		return p.fail("expected any, host and an address, an address and a wildcard, or object-group and a name")
 	}
 	if to.wildcard, ok = ipv4(p.word()); !ok {
-		return p.fail("expected a wildcard mask such as 0.0.0.255")
+		return p.fail("expected a wildcard, such as 0.0.0.255: bits that are 1 do not matter")
+	}
+	to.value = v
+	return nil
+}
+
+func isOperator(word string) bool {
+	switch word {
+	case "eq", "neq", "lt", "gt", "range", "portgroup":
+		return true
+	}
+	return false
+}
+
+// mostValues is how many values eq and neq take.
+const mostValues = 10
+
+// compare reads an operator and its values: ports of the protocol, or with
+// anyProtocol numbers up to 255. With eq and neq there may be several.
+func (p *parser) compare(to *compare, proto, several int) error {
+	to.op = p.key()
+	least, most := 1, 1
+	switch to.op {
+	case "eq", "neq":
+		most = several
+	case "lt", "gt":
+	case "range":
+		least, most = 2, 2
+	default:
+		return p.refuse("ports given by %s", to.op)
+	}
+	for len(to.values) < most {
+		v, ok := value(p.peek(), proto)
+		if !ok && len(to.values) >= least {
+			break
+		}
+		p.word()
+		if !ok {
+			if proto == anyProtocol {
+				return p.fail("expected a number from 0 to 255")
+			}
+			return p.fail("expected a port: a number from 0 to 65535, or a name that IOS has for %s", protocolName(proto))
+		}
+		to.values = append(to.values, v)
+	}
+	if to.op == "range" && to.values[0] > to.values[1] {
+		return p.fail("the range ends below its beginning")
 	}
 	return nil
 }
 
+func value(word string, proto int) (uint16, bool) {
+	if proto == anyProtocol {
+		n, ok := number(word, 255)
+		return uint16(n), ok
+	}
+	if digits(word) {
+		n, ok := number(word, 65535)
+		return uint16(n), ok
+	}
+	t, isTCP := tcpPorts[word]
+	u, isUDP := udpPorts[word]
+	switch proto {
+	case protoTCP:
+		return t, isTCP
+	case protoUDP:
+		return u, isUDP
+	}
+	return t, isTCP && isUDP && t == u
+}
+
+func protocolName(proto int) string {
+	switch proto {
+	case protoTCP:
+		return "tcp"
+	case protoUDP:
+		return "udp"
+	}
+	return "both tcp and udp"
+}
+
+// ipv4 reads an address.
 func ipv4(s string) (uint32, bool) {
 	a, err := netip.ParseAddr(s)
 	if err != nil || !a.Is4() {
@@ -168,58 +357,4 @@ func ipv4(s string) (uint32, bool) {
 	}
 	b := a.As4()
 	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3]), true
-}
-
-// compile makes rules of the list.
-func (a *accessList) compile(opts Options) (List, error) {
-	b := rules.NewBuilder[string](Schema)
-	b.SetLimits(opts.Limits)
-	l := List{Name: a.name}
-	add := func(line int, value, comment string, conds []rules.Cond) error {
-		if _, err := b.Add(rules.Rule[string]{Conds: conds, Value: value, Comment: comment}); err != nil {
-			return &rules.ParseError{File: opts.File, Line: line, Where: a.name, Reason: err.Error(), Err: err}
-		}
-		l.Lines = append(l.Lines, line)
-		return nil
-	}
-	for i := range a.entries {
-		e := &a.entries[i]
-		conds := e.src.conds(nil, src)
-		conds = e.dst.conds(conds, dst)
-		if e.proto >= 0 {
-			conds = append(conds, rules.In(proto, rules.Point(uint64(e.proto))))
-		}
-		layer3 := conds
-		for f, ports := range [][]uint16{sport: e.sport, dport: e.dport} {
-			for _, n := range ports {
-				conds = append(conds[:len(conds):len(conds)], rules.In(f, rules.Point(uint64(n))))
-			}
-		}
-		value := Deny
-		if e.permit {
-			value = Permit
-		}
-		comment := fmt.Sprintf("line %d: %s", e.line, e.text)
-		err := add(e.line, value, comment, conds)
-		if err == nil && e.permit && len(conds) > len(layer3) {
-			err = add(e.line, value, comment, append(layer3[:len(layer3):len(layer3)], rules.In(frag, rules.Point(1))))
-		}
-		if err != nil {
-			return l, err
-		}
-	}
-	err := add(0, Deny, "the implicit deny at the end of "+a.name, nil)
-	l.Rules = b.List()
-	return l, err
-}
-
-func (a *address) conds(conds []rules.Cond, field int) []rules.Cond {
-	mask := ^a.wildcard
-	switch n := bits.LeadingZeros32(a.wildcard); {
-	case mask == 0:
-		return conds
-	case a.wildcard == uint32(1<<(32-n)-1):
-		return append(conds, rules.In(field, rules.PrefixInterval(rules.U64(uint64(a.value)), n, 32)))
-	}
-	return append(conds, rules.Masked(field, rules.U64(uint64(a.value&mask)), rules.U64(uint64(mask))))
 }
