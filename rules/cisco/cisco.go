@@ -60,7 +60,7 @@ type List struct {
 	Name string
 	// Rules are its rules, in the order in which they are tried; nil for a list that
 	// Options.List does not name. Their values are Permit and Deny, their comments
-	// say where they come from.
+	// the entries that they come from.
 	Rules *rules.List[string]
 	// Lines are the lines of the file that the rules come from, one for each; 0 for
 	// the implicit rule at the end.
@@ -74,7 +74,7 @@ type List struct {
 // their rules.
 //
 // It takes time and memory linear in the file and in the members of the object
-// groups that entries name, about 3 µs and a kilobyte for a rule.
+// groups that entries name, about 5 µs and a kilobyte for a rule.
 func Read(r io.Reader, opts Options) ([]List, error) {
 	p := newParser(r, opts)
 	if err := p.read(); err != nil {

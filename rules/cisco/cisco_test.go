@@ -165,7 +165,7 @@ func TestLimitsEndTheReading(t *testing.T) {
 		want   string
 	}{
 		{strings.Repeat("access-list 101 permit ip any any\n", 5), rules.Limits{MaxRules: 4}, "input:5: more than 4 entries"},
-		{strings.Repeat("access-list 101 permit ip any any\n", 4), rules.Limits{MaxRules: 4}, "101: rule 5: limit exceeded: at most 4 rules"},
+		{strings.Repeat("access-list 101 permit tcp any any\n", 4), rules.Limits{MaxRules: 4}, "101: rule 5: limit exceeded: at most 4 rules"},
 		{"access-list 101 permit tcp any any eq 1\n", rules.Limits{MaxRules: 1}, "input:1: 101: rule 2: limit exceeded"},
 		{"access-list 101 permit ip any any\naccess-list 102 permit ip any any\n", rules.Limits{MaxChains: 1}, "input:2: more than 1 lists"},
 		{"object-group network A\nobject-group network B\n", rules.Limits{MaxChains: 1}, "input:2: more than 1 object groups"},
@@ -199,6 +199,28 @@ func TestGroupsThatHoldOneAnotherAreRefused(t *testing.T) {
 	lists, err := read("object-group network A\n group-object B\n group-object B\nobject-group network B\n host 10.0.0.1\naccess-list 101 permit ip object-group A object-group B\n")
 	require.NoError(t, err)
 	require.Equal(t, "src=10.0.0.1 dst=10.0.0.1", rules.FormatRule(Schema, lists[0].Rules.At(0)))
+}
+
+func TestRulesForFragmentsThatEarlierOnesTakeAreLeftOut(t *testing.T) {
+	for entries, want := range map[string]int{ // rules, with the implicit deny
+		"permit tcp any any eq 80":                                            3,
+		"permit tcp any any eq 80\npermit tcp any any eq 443":                 4,
+		"permit tcp any any eq 80\npermit tcp any host 10.0.0.1 eq 443":       5,
+		"deny ip any any fragments\npermit tcp any any eq 80":                 3,
+		"deny ip any host 10.0.0.1\npermit tcp any host 10.0.0.1 eq 80":       3,
+		"deny ip any host 10.0.0.2\npermit tcp any host 10.0.0.1 eq 80":       4,
+		"deny tcp any any fragments\npermit tcp any any eq 80":                3,
+		"deny udp any any fragments\npermit tcp any any eq 80":                4,
+		"deny tcp any any eq 80\npermit tcp any any eq 80":                    4,
+		"deny ip any any dscp ef fragments\npermit tcp any any eq 80":         4,
+		"deny ip any any dscp ef fragments\npermit tcp any any eq 80 dscp ef": 3,
+		"permit ip any any":                           1,
+		"permit ip any any\npermit tcp any any eq 80": 2,
+	} {
+		lists, err := read("ip access-list extended A\n" + entries)
+		require.NoError(t, err)
+		require.Equal(t, want, lists[0].Rules.Len(), entries)
+	}
 }
 
 func TestNamesStandForTheirNumbers(t *testing.T) {

@@ -19,7 +19,8 @@ type compiler struct {
 
 	out     *List
 	builder *rules.Builder[string]
-	later   map[string]bool // conditions of rules for fragments that the list has
+	later   map[string]bool // conditions of rules that take fragments other than the first
+	all     bool            // a rule takes every packet
 }
 
 // step is between the sequence numbers of entries that have none, and the first
@@ -61,6 +62,7 @@ func (p *parser) entryError(a *accessList, e *entry, format string, args ...any)
 // compile makes the rules of a list. An error ends the work; others are noted.
 func (c *compiler) compile(a *accessList, out *List) error {
 	c.out, c.builder, c.later = out, rules.NewBuilder[string](Schema), map[string]bool{}
+	c.all = false
 	c.builder.SetLimits(c.limits)
 	if err := c.order(a); err != nil {
 		c.goOn(&a.faults, a.name, err)
@@ -71,17 +73,19 @@ func (c *compiler) compile(a *accessList, out *List) error {
 			return err
 		}
 	}
-	last := rules.Rule[string]{Value: Deny, Comment: "the implicit deny at the end of list " + a.name}
+	last := rules.Rule[string]{Value: Deny, Comment: "the implicit deny at the end of the list"}
 	switch {
 	case len(a.entries) == 0 && a.remarks:
 		c.goOn(&a.faults, a.name, &rules.ParseError{File: c.in.File(), Line: a.line, Column: 1, Token: a.name,
 			Reason: "a list of remarks alone: whether that is an empty list, which permits everything, is not documented"})
 		return nil
 	case len(a.entries) == 0:
-		last.Value, last.Comment = Permit, "list "+a.name+" has no entries: where it is applied it permits everything"
+		last.Value, last.Comment = Permit, "a list without entries permits everything where it is applied"
 	}
-	if err := c.add(0, last); err != nil {
-		return err
+	if !c.all {
+		if err := c.add(0, last); err != nil {
+			return err
+		}
 	}
 	out.Rules = c.builder.List()
 	return nil
@@ -97,7 +101,25 @@ func (c *compiler) add(line int, r rules.Rule[string]) error {
 		return e
 	}
 	c.out.Lines = append(c.out.Lines, line)
+	c.all = c.all || len(r.Conds) == 0
 	return nil
+}
+
+// takes reports whether an earlier rule is known to take all fragments other than
+// the first that meet the conditions, and notes that one does from now on. It knows
+// of rules with the same conditions, without that on the protocol, or without any.
+func (c *compiler) takes(conds []rules.Cond) bool {
+	others := slices.DeleteFunc(slices.Clone(conds), func(x rules.Cond) bool { return x.Field() == proto })
+	text := c.text(conds)
+	if c.later[text] || c.later[c.text(others)] || c.later["any"] {
+		return true
+	}
+	c.later[text] = true
+	return false
+}
+
+func (c *compiler) text(conds []rules.Cond) string {
+	return rules.FormatRule(Schema, &rules.Rule[string]{Conds: conds})
 }
 
 // entry makes the rules of an entry.
@@ -110,7 +132,7 @@ func (c *compiler) entry(a *accessList, e *entry) error {
 	if base, err = c.address(base, dst, &e.dst); err != nil {
 		return err
 	}
-	comment := fmt.Sprintf("line %d: %s", e.line, e.text)
+	comment := e.text
 	if e.remark != "" {
 		comment += " (" + e.remark + ")"
 	}
@@ -157,11 +179,13 @@ func (c *compiler) rule(e *entry, comment string, base []rules.Cond, m *member) 
 			rules.Masked(ecn, rules.U64(uint64(e.tos)&1<<1), rules.U64(2)))
 	}
 	conds = e.ttl.conds(conds, ttl, 255)
-	if e.fragments {
-		conds = append(conds, rules.In(frag, rules.Point(1)))
-	}
 	layer3 := slices.Clip(conds)
-	conds = m.sport.conds(layer3, sport, 65535)
+	fragments := append(layer3, rules.In(frag, rules.Point(1)))
+	if e.fragments {
+		conds = fragments
+	}
+	deep := len(conds)
+	conds = m.sport.conds(slices.Clip(conds), sport, 65535)
 	conds = m.dport.conds(conds, dport, 65535)
 	if m.icmp != nil {
 		conds = append(conds, rules.In(icmptype, rules.Point(uint64(m.icmp.kind))))
@@ -184,17 +208,14 @@ func (c *compiler) rule(e *entry, comment string, base []rules.Cond, m *member) 
 	if err := c.add(e.line, rules.Rule[string]{Conds: conds, Value: value, Comment: comment}); err != nil {
 		return err
 	}
-	if !e.permit || len(conds) == len(layer3) {
+	switch {
+	case len(conds) == deep:
+		c.takes(layer3)
+		return nil
+	case !e.permit || c.takes(layer3):
 		return nil
 	}
-	conds = append(layer3, rules.In(frag, rules.Point(1)))
-	r := rules.Rule[string]{Conds: conds, Value: value, Comment: comment + " (fragments other than the first)"}
-	text := rules.FormatRule(Schema, &r)
-	if c.later[text] { // an earlier entry permits the same ones
-		return nil
-	}
-	c.later[text] = true
-	return c.add(e.line, r)
+	return c.add(e.line, rules.Rule[string]{Conds: fragments, Value: value, Comment: comment + " (fragments other than the first)"})
 }
 
 // conds adds the condition that a comparison is.

@@ -4,8 +4,10 @@
 //
 // Every list becomes a rules.List of [Schema] whose values are the verdicts
 // [Permit] and [Deny]. The first entry that matches decides; the implicit deny of
-// IOS is a last rule of its own. The comment of a rule says which line it comes
-// from, and has the entry as it is written and the remarks in front of it.
+// IOS is a last rule of its own, unless an entry takes every packet. The comment of
+// a rule is the entry as it is written, with its sequence number if it has one, and
+// the remarks in front of it; List.Lines says which line that is. Comments have no
+// numbers of lines: a rule stays the same rule when lines in front of it change.
 //
 // Sources of what is here: Cisco IOS Security Command Reference (access-list (IP
 // extended), ip access-list, permit (IP), deny (IP), object-group; releases 12.4
@@ -48,7 +50,7 @@
 // it, a permit that asks for them matches such fragments by the rest of what it
 // asks for, and a deny that asks for them does not match: a permit becomes two
 // rules, of which the second one is for those fragments, unless an earlier entry
-// has made the same one. A first fragment, or a packet, that is too short for its
+// plainly takes them all. A first fragment, or a packet, that is too short for its
 // ports matches no entry that asks for them.
 //
 // A list without entries permits everything where it is applied, and is a list of

@@ -22,7 +22,7 @@ type accessList struct {
 // entry is a permit or a deny.
 type entry struct {
 	line, seq    int
-	text, remark string // as it is written, without hit counts
+	text, remark string // as it is written, with single blanks and without hit counts
 	permit       bool
 	proto        int    // a number, or anyProtocol
 	keyword      string // the name of proto, if it is written by one
@@ -120,15 +120,16 @@ func (p *parser) entryLine(a *accessList, word string) error {
 	if err != nil {
 		return err
 	}
-	e.text = strings.Trim(p.line[begin:], " \t\r")
-	if p.show {
-		if e.text, err = p.hits(begin, e.text); err != nil {
+	end := len(p.line)
+	if p.show && strings.HasPrefix(p.peek(), "(") {
+		if end, err = p.hits(); err != nil {
 			return err
 		}
 	}
 	if err := p.end(); err != nil {
 		return err
 	}
+	e.text = strings.Join(strings.FieldsFunc(p.line[begin:end], func(r rune) bool { return r < 128 && blank(byte(r)) }), " ")
 	if len(a.entries) >= p.limits.MaxRules {
 		return p.limit("more than %d entries", p.limits.MaxRules)
 	}
@@ -136,21 +137,17 @@ func (p *parser) entryLine(a *accessList, word string) error {
 	return p.take(400 + len(e.text) + len(e.remark))
 }
 
-// hits reads the count behind an entry, and returns the entry without it.
-func (p *parser) hits(begin int, text string) (string, error) {
-	if !strings.HasPrefix(p.peek(), "(") {
-		return text, nil
-	}
-	p.word()
-	text = strings.Trim(p.line[begin:p.at], " \t\r")
-	n := strings.TrimPrefix(p.line[p.at:p.pos], "(")
-	if !digits(n) {
-		return "", p.refuse("expected the number of matches, such as (12 matches)")
+// hits reads the count behind an entry, and returns where it begins.
+func (p *parser) hits() (begin int, err error) {
+	word := p.word()
+	begin = p.at
+	if !digits(strings.TrimPrefix(word, "(")) {
+		return 0, p.refuse("expected the number of matches, such as (12 matches)")
 	}
 	if w := p.key(); w != "matches)" && w != "match)" {
-		return "", p.fail(`expected "matches)"`)
+		return 0, p.fail(`expected "matches)"`)
 	}
-	return text, nil
+	return begin, nil
 }
 
 // standard reads what is behind permit or deny in a standard list.

@@ -14,7 +14,7 @@ func ExampleRead() {
 ip access-list extended INSIDE-IN
  remark clients may browse
  10 permit tcp 10.1.0.0 0.0.255.255 any eq www 443
- 20 deny ip any any log
+ 20 deny ip 10.1.0.0 0.0.255.255 any log
 `), cisco.Options{File: "router.cfg"})
 	if err != nil {
 		fmt.Println(err)
@@ -26,13 +26,13 @@ ip access-list extended INSIDE-IN
 	}
 	// Output:
 	// src=10.1.0.0/16 proto=tcp dport=80,443 => ACCEPT
-	//     line 4: 10 permit tcp 10.1.0.0 0.0.255.255 any eq www 443 (clients may browse)
+	//     10 permit tcp 10.1.0.0 0.0.255.255 any eq www 443 (clients may browse)
 	// src=10.1.0.0/16 proto=tcp frag=1 => ACCEPT
-	//     line 4: 10 permit tcp 10.1.0.0 0.0.255.255 any eq www 443 (clients may browse) (fragments other than the first)
+	//     10 permit tcp 10.1.0.0 0.0.255.255 any eq www 443 (clients may browse) (fragments other than the first)
+	// src=10.1.0.0/16 => DROP
+	//     20 deny ip 10.1.0.0 0.0.255.255 any log
 	// any => DROP
-	//     line 5: 20 deny ip any any log
-	// any => DROP
-	//     the implicit deny at the end of list INSIDE-IN
+	//     the implicit deny at the end of the list
 }
 
 // What is not modelled is refused, all of it at once.

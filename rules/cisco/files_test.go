@@ -4,6 +4,7 @@ package cisco
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,11 +43,10 @@ func TestListsAreReadAsTheyArePrinted(t *testing.T) {
 		require.NoError(t, err)
 		var b strings.Builder
 		for _, l := range lists {
-			b.WriteString("# list " + l.Name + "\n")
+			fmt.Fprintf(&b, "# list %s, lines %d\n", l.Name, l.Lines)
 			require.NoError(t, native.Write(&b, l.Rules))
 			require.Len(t, l.Lines, l.Rules.Len())
 			last := l.Rules.Len() - 1
-			require.Zero(t, l.Lines[last])
 			require.Empty(t, l.Rules.At(last).Conds)
 		}
 		golden(t, strings.TrimSuffix(name, filepath.Ext(name))+".golden", b.String())

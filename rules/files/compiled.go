@@ -97,7 +97,7 @@ func readCompiled(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 		flag  string
 		given bool
 	}{
-		{"rules-format", f.RulesFormat != formatAuto}, {"list", f.List != ""}, {"fields", f.Fields == 6}, {"family", f.Family != 0}, {"sets", f.Sets != ""},
+		{"rules-format", f.RulesFormat != formatAuto}, {"list", f.List != "" && !f.AnyList}, {"fields", f.Fields == 6}, {"family", f.Family != 0}, {"sets", f.Sets != ""},
 		{"routes", f.Routes != ""}, {"users", f.Users != ""}, {"groups", f.Groups != ""}, {"connlabels", f.Connlabels != ""},
 		{"reversed-ranges", f.ReversedRanges},
 	} {

@@ -28,7 +28,7 @@ var elsewhere = []struct {
 	is func(head []byte) bool
 	// read reads a file. With a list's name it may leave out others, also when they
 	// hold what is not modelled, but for their names. It returns all in the order of
-	// the file.
+	// the file; with an error what their names are, if that is known.
 	read func(r io.Reader, file, list string) ([]NamedList, error)
 }{
 	{Cisco, cisco.IsText, func(r io.Reader, file, list string) (out []NamedList, err error) {
@@ -101,7 +101,7 @@ func (file *Rules) fromElsewhere(r io.Reader, f *RuleFlags) error {
 			continue
 		}
 		lists, err := x.read(r, file.Name, f.List)
-		if err != nil {
+		if err != nil && (f.List != "" || len(lists) < 2) {
 			return err
 		}
 		l, err := chooseList(file.Name, f.List, lists)

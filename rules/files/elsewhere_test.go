@@ -24,7 +24,7 @@ func TestListsFromElsewhereAreChosenByName(t *testing.T) {
 	}
 	set, err := read(ciscoText, "101")
 	require.NoError(t, err)
-	require.Equal(t, []any{Cisco, "101", []int{5, 0}}, []any{set.Format, set.List, set.RuleLines})
+	require.Equal(t, []any{Cisco, "101", []int{5}}, []any{set.Format, set.List, set.RuleLines})
 	require.Equal(t, "DROP", set.Native.At(0).Value)
 	require.Equal(t, "any", rules.FormatRule(set.Native.Schema(), set.Native.At(0)))
 
@@ -44,9 +44,20 @@ func TestListsFromElsewhereAreChosenByName(t *testing.T) {
 	require.EqualError(t, err, "r: no access list in the file")
 	_, err = read("Building configuration...\n\nCurrent configuration : 3 bytes\nend\n", "7")
 	require.EqualError(t, err, "r has no list 7: it has none")
+	_, err = read(strings.Replace(ciscoText, "tcp any", "tcp nowhere", 1), "")
+	require.EqualError(t, err, "r has 2 lists: choose one with --list: IN, 101", "what is wrong in one of them matters when it is chosen")
+	_, err = read(strings.Replace(ciscoText, "tcp any", "tcp nowhere", 1), "IN")
+	require.ErrorContains(t, err, "r:3:16: IN: expected any, host and an address")
+	_, err = read(strings.Replace(ciscoText, "tcp any", "tcp nowhere", 1), "101")
+	require.NoError(t, err)
 	_, err = read("hipac 1\nschema ipv4\n", "IN")
 	require.EqualError(t, err, "--list is for files with several lists, and r holds native rules")
 	require.ErrorAs(t, err, new(UsageError))
+	f := *anyRules
+	f.List, f.AnyList = "IN", true
+	set, err = ReadRules(strings.NewReader("hipac 1\nschema ipv4\n"), "r", &f)
+	require.NoError(t, err)
+	require.Empty(t, set.List)
 }
 
 func TestTheFirstMemberOfAnObjectIsFound(t *testing.T) {

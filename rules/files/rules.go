@@ -46,6 +46,8 @@ type RuleFlags struct {
 	ReversedRanges bool   `help:"iptables: take ranges such as 60000:29 for empty ones, as tools up to 1.8.9 did, instead of refusing them."`
 	AllowUnknown   bool   `help:"Keep rules that ask for something not modelled; packets that they would decide are UNKNOWN. Without it such a file is refused."`
 
+	// AnyList says that List does not matter for files without lists to choose from.
+	AnyList bool `kong:"-"`
 	// Beside, when not nil, is what earlier readings came to, for this one.
 	Beside *Beside `kong:"-"`
 	// Sources, when not nil, is given what is read.
@@ -118,7 +120,7 @@ func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 			return nil, BadUsage("--%s is for iptables rules, and %s holds %s rules", beside.flag, name, file.Format)
 		}
 	}
-	if f.List != "" && !isElsewhere(file.Format) {
+	if f.List != "" && !f.AnyList && !isElsewhere(file.Format) {
 		return nil, BadUsage("--list is for files with several lists, and %s holds %s rules", name, file.Format)
 	}
 	switch file.Format {

@@ -24,6 +24,7 @@ type diffCmd struct {
 	New             string `arg:"" optional:"" name:"new" help:"The rule file of after."`
 	files.RuleFlags `group:"Rules"`
 	To              string `placeholder:"FILE" help:"NEW, where OLD is given by --rules." group:"Rules"`
+	ToList          string `placeholder:"NAME" help:"The list of NEW, where it has another name than that of OLD (--list)." group:"Rules"`
 	Table           string `placeholder:"NAME" help:"iptables: only this table; all that either file has when not given." group:"Rules"`
 	Chain           string `placeholder:"NAME" help:"iptables: only this built-in chain; all of them when not given." group:"Rules"`
 	Edits           bool   `help:"Show the smallest set of edits instead: what a reload would do."`
@@ -134,12 +135,18 @@ func (cmd *diffCmd) compare(a *app) (different bool, err error) {
 	var sides [2]*side
 	for i, path := range []string{cmd.Old, cmd.New} {
 		flags := cmd.RuleFlags
-		flags.Rules = path
+		flags.Rules, flags.AnyList = path, true
+		if i == 1 && cmd.ToList != "" {
+			flags.List, flags.AnyList = cmd.ToList, false
+		}
 		if sides[i], err = a.readSide(&flags); err != nil {
 			return false, err
 		}
 	}
 	old, next := sides[0], sides[1]
+	if cmd.List != "" && old.file.List == "" && (next.file.List == "" || cmd.ToList != "") {
+		return false, files.BadUsage("--list is for files with several lists, and %s holds %s rules", old.file.Name, old.file.Format)
+	}
 	lists := old.file.Native != nil && next.file.Native != nil // also of different formats
 	if old.file.Format != next.file.Format && !lists {
 		return false, files.BadUsage("%s holds %s rules and %s %s rules: only files of one format are compared", old.file.Name, old.file.Format, next.file.Name, next.file.Format)

@@ -1,0 +1,89 @@
+package main
+
+// Lists from elsewhere go wherever native lists go.
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const ciscoConfig = `hostname r1
+!
+ip access-list extended WEB
+ remark the web server
+ 10 permit tcp any host 192.0.2.1 eq www
+ 20 deny tcp any any
+!
+access-list 101 permit ip any any
+!
+end
+`
+
+func TestListsFromElsewhereGoWhereNativeOnesGo(t *testing.T) {
+	rules := file(t, "r1.cfg", ciscoConfig)
+	packets := file(t, "p.csv", "src,dst,proto,dport,frag\n10.0.0.1,192.0.2.1,tcp,80,0\n10.0.0.1,192.0.2.1,tcp,81,0\n10.0.0.1,192.0.2.1,udp,80,0\n")
+	web := []string{"--rules", rules, "--list", "WEB"}
+	run := func(code int, name string, args ...string) string {
+		return answer(t, code, "", append([]string{name}, args...)...)
+	}
+
+	golden(t, "print-elsewhere.golden", run(exitOK, "print", web...))
+	require.Equal(t, "1\n3\n4\n", run(exitOK, "classify", append(web, "--packets", packets, "--output", "id")...))
+	golden(t, "explain-elsewhere.golden", run(exitOK, "explain", append(web, "--packet", "dst=192.0.2.1 proto=tcp dport=80", "--rule", "2")...))
+	golden(t, "query-elsewhere.golden", run(exitOK, "query", append(web, "--verdict", "ACCEPT", "dport=80")...))
+	require.Contains(t, run(exitOK, "lint", web...), "0 errors")
+	require.Contains(t, run(exitOK, "stats", web...), "r1.cfg, cisco")
+
+	compiled := filepath.Join(t.TempDir(), "web.hipac")
+	run(exitOK, "compile", append(web, "-o", compiled)...)
+	require.Equal(t, run(exitOK, "print", web...), run(exitOK, "print", "--rules", compiled))
+	require.Contains(t, run(exitOK, "diff", "--list", "WEB", rules, compiled), "the same for all packets")
+	require.Contains(t, run(exitOK, "diff", "--list", "WEB", compiled, rules), "the same for all packets")
+	native := file(t, "web.rules", "hipac 1\nschema ipv4\nrule dst=192.0.2.1 dport=80 proto=tcp => ACCEPT\nrule any => DROP\n")
+	different := run(exitDifferent, "diff", "--list", "WEB", rules, native)
+	require.Contains(t, different, "rule 2  line 5: ", "fragments of the web")
+	require.Contains(t, run(exitDifferent, "diff", "--list", "WEB", "--to-list", "101", rules, rules), "DROP -> ACCEPT")
+}
+
+func TestListsAreChosenWhereThereAreSeveral(t *testing.T) {
+	rules := file(t, "r1.cfg", ciscoConfig)
+	native := file(t, "n.rules", nativeRules)
+	for args, want := range map[string]string{
+		"print --rules " + rules:                                    "r1.cfg has 2 lists: choose one with --list: WEB, 101",
+		"print --rules " + rules + " --list OUT":                    "r1.cfg has no list OUT; it has WEB, 101: choose one with --list",
+		"print --rules " + native + " --list OUT":                   "--list is for files with several lists",
+		"print --table nat --list WEB --rules " + rules:             "--table and --chain are for iptables rules",
+		"print --rules-format iptables --list WEB --rules " + rules: "--list is for files with several lists",
+	} {
+		r := invoke(t, "", strings.Fields(args)...)
+		require.Equal(t, exitUsage, r.code, args)
+		require.Contains(t, r.stderr, want)
+	}
+	for args, want := range map[string]string{
+		"diff " + rules + " " + native:                          "r1.cfg has 2 lists",
+		"diff --list WEB " + native + " " + native:              "--list is for files with several lists, and",
+		"diff --list WEB --to-list X " + rules + " " + native:   "--list is for files with several lists, and",
+		"diff --list WEB --to-list 101 " + native + " " + rules: "--list is for files with several lists, and",
+		"diff --list WEB --to-list NO " + rules + " " + rules:   "r1.cfg has no list NO",
+	} {
+		r := invoke(t, "", strings.Fields(args)...)
+		require.Equal(t, exitTrouble, r.code, args)
+		require.Contains(t, r.stderr, want)
+	}
+}
+
+func TestListsFromElsewhereAreReloaded(t *testing.T) {
+	rules := file(t, "r1.cfg", ciscoConfig)
+	w := watch(t, rules, "--list", "101", "--output", "id")
+	require.Equal(t, "1", w.answer(web))
+	replace(t, rules, "! shifted by a line\n"+strings.Replace(ciscoConfig, "access-list 101", "access-list 101 deny udp any any\naccess-list 101", 1))
+	w.says("1 rule kept, 1 inserted, 0 deleted")
+	require.Equal(t, "2", w.answer(web))
+	replace(t, rules, strings.Replace(ciscoConfig, "101", "102", 1))
+	w.says("has no list 101; it has WEB, 102: choose one with --list")
+	require.Equal(t, "2", w.answer(web))
+	w.end()
+}
