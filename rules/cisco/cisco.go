@@ -84,7 +84,7 @@ func Read(r io.Reader, opts Options) ([]List, error) {
 	c := &compiler{parser: p}
 	for i, a := range p.lists {
 		out[i].Name = a.name
-		if !p.wants(a) || a.faults.all > 0 {
+		if !p.wants(a) || a.refused {
 			continue
 		}
 		if err := c.compile(a, &out[i]); err != nil {

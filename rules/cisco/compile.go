@@ -75,6 +75,7 @@ func (c *compiler) compile(a *accessList, out *List) error {
 	}
 	last := rules.Rule[string]{Value: Deny, Comment: "the implicit deny at the end of the list"}
 	switch {
+	case a.faults.all > 0:
 	case len(a.entries) == 0 && a.remarks:
 		c.goOn(&a.faults, a.name, &rules.ParseError{File: c.in.File(), Line: a.line, Column: 1, Token: a.name,
 			Reason: "a list of remarks alone: whether that is an empty list, which permits everything, is not documented"})
