@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/hipac-go/classifier/rules"
+	"github.com/hipac-go/classifier/rules/aws"
 	"github.com/hipac-go/classifier/rules/cisco"
 	"github.com/hipac-go/classifier/rules/networkpolicy"
 )
@@ -18,6 +19,7 @@ import (
 // Names of the formats from elsewhere.
 const (
 	Cisco         = "cisco"
+	AWS           = "aws"
 	NetworkPolicy = "networkpolicy"
 )
 
@@ -33,6 +35,13 @@ var elsewhere = []struct {
 }{
 	{Cisco, cisco.IsText, func(r io.Reader, file, list string) (out []NamedList, err error) {
 		lists, err := cisco.Read(r, cisco.Options{File: file, List: list})
+		for _, l := range lists {
+			out = append(out, NamedList{l.Name, l.Rules, l.Lines})
+		}
+		return out, err
+	}},
+	{AWS, func(head []byte) bool { return aws.IsMember(firstMember(head)) }, func(r io.Reader, file, list string) (out []NamedList, err error) {
+		lists, err := aws.Read(r, aws.Options{File: file, List: list})
 		for _, l := range lists {
 			out = append(out, NamedList{l.Name, l.Rules, l.Lines})
 		}

@@ -100,3 +100,25 @@ status: {podIP: 10.0.0.1}
 		require.ErrorAs(t, err, new(UsageError))
 	}
 }
+
+func TestFormatsFromElsewhereAreKnownByTheirContent(t *testing.T) {
+	for text, want := range map[string]string{
+		ciscoText: Cisco,
+		"\xef\xbb\xbf!\r\nversion 15.7\r\n!\r\naccess-list 101 permit ip any any\r\n":                       Cisco,
+		"Extended IP access list 101\n    10 permit ip any any (2 matches)\n":                               Cisco,
+		`{"SecurityGroups": [{"GroupId": "101", "IpPermissions": [], "IpPermissionsEgress": []}]}`:          AWS,
+		"\n{\n  \"NetworkAcls\": [{\"NetworkAclId\": \"101\", \"Entries\": []}]}\n{\"SecurityGroups\": []}": AWS,
+		`{"NetworkInterfaces": []} {"NetworkAcls": [{"NetworkAclId": "101", "Entries": []}]}`:               AWS,
+	} {
+		f := *anyRules
+		f.List = map[string]string{Cisco: "101", AWS: "101/ingress"}[want]
+		set, err := ReadRules(strings.NewReader(text), "r", &f)
+		require.NoError(t, err, text)
+		require.Equal(t, want, set.Format)
+		require.Equal(t, f.List, set.List)
+		require.NotNil(t, set.Native)
+		f.RulesFormat = want
+		_, err = ReadRules(strings.NewReader(text), "r", &f)
+		require.NoError(t, err)
+	}
+}

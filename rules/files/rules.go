@@ -34,8 +34,8 @@ const formatAuto = "auto"
 // RuleFlags are the flags about a rule file.
 type RuleFlags struct {
 	Rules          string `placeholder:"FILE" help:"Rule file; iptables and native rules also as JSON (see hipac print), all also compiled (see hipac compile); - for standard input."`
-	RulesFormat    string `enum:"auto,native,classbench,iptables,cisco,networkpolicy" default:"auto" placeholder:"FORMAT" help:"Format of the rules: auto (by content, the default), native, classbench, iptables, cisco, networkpolicy."`
-	List           string `placeholder:"NAME" help:"Which list, of a file that holds several (cisco; networkpolicy: ingress, egress, NAMESPACE/POD/ingress, NAMESPACE/POD/egress)."`
+	RulesFormat    string `enum:"auto,native,classbench,iptables,cisco,aws,networkpolicy" default:"auto" placeholder:"FORMAT" help:"Format of the rules: auto (by content, the default), native, classbench, iptables, cisco, aws, networkpolicy."`
+	List           string `placeholder:"NAME" help:"Which list, of a file that holds several (cisco; aws: ID/ingress, ID/egress; networkpolicy: ingress, egress, NAMESPACE/POD/ingress, NAMESPACE/POD/egress)."`
 	Fields         int    `enum:"5,6" default:"5" placeholder:"5|6" help:"ClassBench: match the first 5 columns (the default), or 6 with the flags."`
 	Family         int    `enum:"0,4,6" default:"0" placeholder:"4|6" help:"iptables: whether iptables or ip6tables reads the file; by content when not given."`
 	Sets           string `placeholder:"FILE" help:"iptables: the sets that rules ask, as ipset save writes them."`
