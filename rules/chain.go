@@ -67,7 +67,8 @@ type Action struct {
 	// than one; at most one of those matches a packet.
 	Number int
 	// Piece says that the rule of the file which this one is of is that of the rule
-	// before it, too.
+	// before it, too. They may do different things: a map of verdicts becomes a rule
+	// for each of them.
 	Piece bool
 	// Text is the target as its file writes it: "REJECT --reject-with tcp-reset".
 	Text string

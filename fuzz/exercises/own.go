@@ -46,7 +46,9 @@ func Own(set *files.Rules) ([]*drive.Exercise, error) {
 			}
 		}
 		list, err = longestChain(set.Tables.Tables)
-		text = func(w *bytes.Buffer) error { return iptables.Write(w, set.Tables, true) }
+		if set.Tables.Iptables != nil {
+			text = func(w *bytes.Buffer) error { return iptables.Write(w, set.Tables.Iptables, true) }
+		}
 		format = "iptables"
 	}
 	if err != nil {
@@ -55,7 +57,9 @@ func Own(set *files.Rules) ([]*drive.Exercise, error) {
 	if list != nil && list.Len() > 0 {
 		all = append(all, ownList(list)...)
 	}
-	all = append(all, ownText(format, text))
+	if text != nil {
+		all = append(all, ownText(format, text))
+	}
 	var weight, others float64
 	for _, e := range all {
 		e.Group = "your rules"

@@ -283,7 +283,7 @@ func (l *lint) subjects() {
 		for c := range t.Chains {
 			index := make([]int32, t.Chains[c].Rules.Len())
 			for i, r := range t.Chains[c].Rules.All() {
-				if i == 0 || !r.Value.Piece {
+				if !together(t.Chains[c].Rules, i) {
 					l.all = append(l.all, subject{at: rules.Place{Chain: c, Rule: i}, kind: r.Value.Kind, effect: effect(r.Value.Ext)})
 				}
 				index[i] = int32(len(l.all) - 1)
@@ -301,6 +301,18 @@ func (l *lint) subjects() {
 			s.unsure = s.unsure || f.ways[w].unsure
 		}
 	}
+}
+
+// together reports whether the rule at a position is one with that before it: both
+// are pieces of one rule of the file, and do the same. Those of a map of verdicts are
+// looked at one by one.
+func together(l *rules.List[rules.Action], i int) bool {
+	a := &l.At(i).Value
+	if i == 0 || !a.Piece {
+		return false
+	}
+	before := &l.At(i - 1).Value
+	return a.Kind == before.Kind && a.Verdict == before.Verdict && a.Chain == before.Chain
 }
 
 func (l *lint) subject(at rules.Place) *subject { return &l.all[l.index[at.Chain][at.Rule]] }

@@ -85,7 +85,7 @@ func sourcesOf(f *saved.File) (*Sources, error) {
 	if err := n.End(); err != nil {
 		return nil, err
 	}
-	if s.format != Iptables || s.flags.Family != 0 && s.flags.Family != 4 && s.flags.Family != 6 {
+	if s.format != Iptables && s.format != Nftables || s.flags.Family != 0 && s.flags.Family != 4 && s.flags.Family != 6 {
 		return nil, section.Damaged(0, "rules of the format %q", rules.Excerpt(s.format))
 	}
 	return s, nil

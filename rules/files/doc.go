@@ -1,6 +1,6 @@
 // Package files reads the files of rules and packets that a program is given,
-// of any format: our own, ClassBench, and iptables-save rules, and lists of other
-// systems, of which one is chosen; pcap, pcapng, CSV and ClassBench packets. The format is told from the content. The flags that
+// of any format: our own, ClassBench, iptables-save rules and listings of
+// nftables, and lists of other systems, of which one is chosen; pcap, pcapng, CSV and ClassBench packets. The format is told from the content. The flags that
 // say more about a file are structs here, so that every program has the same
 // ones; their tags are those of github.com/alecthomas/kong.
 //

@@ -40,7 +40,7 @@ func TestNamesInRulesStandForWhatTheFilesSay(t *testing.T) {
 	set, err := ReadRules(strings.NewReader(rules), "r", &f)
 	require.NoError(t, err)
 	var out strings.Builder
-	require.NoError(t, iptables.Write(&out, set.Tables, false))
+	require.NoError(t, iptables.Write(&out, set.Tables.Iptables, false))
 	require.Contains(t, out.String(), "--uid-owner 1000 -j ACCEPT\n")
 	require.Contains(t, out.String(), "--gid-owner 50 -j ACCEPT\n")
 	require.Contains(t, out.String(), `--label "video" -j DROP`)

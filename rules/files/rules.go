@@ -26,6 +26,7 @@ const (
 	Native     = "native"
 	ClassBench = "classbench"
 	Iptables   = "iptables"
+	Nftables   = "nftables"
 )
 
 // formatAuto is the format of a file that is told by its content.
@@ -34,7 +35,7 @@ const formatAuto = "auto"
 // RuleFlags are the flags about a rule file.
 type RuleFlags struct {
 	Rules          string `placeholder:"FILE" help:"Rule file; iptables and native rules also as JSON (see hipac print), all also compiled (see hipac compile); - for standard input."`
-	RulesFormat    string `enum:"auto,native,classbench,iptables,cisco,aws,networkpolicy" default:"auto" placeholder:"FORMAT" help:"Format of the rules: auto (by content, the default), native, classbench, iptables, cisco, aws, networkpolicy."`
+	RulesFormat    string `enum:"auto,native,classbench,iptables,nftables,cisco,aws,networkpolicy" default:"auto" placeholder:"FORMAT" help:"Format of the rules: auto (by content, the default), native, classbench, iptables, nftables (nft -j list ruleset), cisco, aws, networkpolicy."`
 	List           string `placeholder:"NAME" help:"Which list, of a file that holds several (cisco; aws: ID/ingress, ID/egress; networkpolicy: ingress, egress, NAMESPACE/POD/ingress, NAMESPACE/POD/egress)."`
 	Fields         int    `enum:"5,6" default:"5" placeholder:"5|6" help:"ClassBench: match the first 5 columns (the default), or 6 with the flags."`
 	Family         int    `enum:"0,4,6" default:"0" placeholder:"4|6" help:"iptables: whether iptables or ip6tables reads the file; by content when not given."`
@@ -59,11 +60,11 @@ type RuleFlags struct {
 // Rules is what a rule file holds: one of the three is not nil.
 type Rules struct {
 	Name   string // for errors
-	Format string // Native, ClassBench, Iptables or one from elsewhere
+	Format string // Native, ClassBench, Iptables, Nftables or one from elsewhere
 
 	Native     *rules.List[string] // also of formats from elsewhere
 	ClassBench *rules.List[classbench.Flags]
-	Tables     *iptables.Ruleset
+	Tables     *Tables
 
 	// Compiled is the file itself, when it is a compiled one; the rules are then
 	// those in it. It must not be changed.
@@ -165,10 +166,12 @@ func ReadRules(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 			return nil, err
 		}
 		if native.IsJSON(prefix) {
-			file.Tables, err = iptables.ReadJSON(in, opts)
+			file.Tables, err = tablesOfIptables(iptables.ReadJSON(in, opts))
 		} else {
-			file.Tables, err = iptables.Read(in, opts)
+			file.Tables, err = tablesOfIptables(iptables.Read(in, opts))
 		}
+	case Nftables:
+		file.Tables, err = readNftables(in, name, f)
 	}
 	var usage UsageError
 	switch {
@@ -249,12 +252,14 @@ func sniffRules(head []byte, name string) (string, error) {
 	switch {
 	case native.IsJSON(head):
 		switch {
+		case firstMember(head) == "nftables":
+			return Nftables, nil
 		case bytes.Contains(head, []byte(`"hipac-iptables"`)):
 			return Iptables, nil
 		case bytes.Contains(head, []byte(`"hipac"`)):
 			return Native, nil
 		}
-		return "", fmt.Errorf(`JSON, but not of the native format: it has no member "hipac"; that of iptables rules has the format "hipac-iptables"`)
+		return "", fmt.Errorf(`JSON, but not of the native format: it has no member "hipac"; that of iptables rules has the format "hipac-iptables", that of nftables, as nft -j list ruleset prints it, a member "nftables"`)
 	case native.IsText(head):
 		return Native, nil
 	}
@@ -272,6 +277,8 @@ func sniffRules(head []byte, name string) (string, error) {
 			return ClassBench, nil
 		case line[0] == '*', line[0] == ':', line[0] == '[', bytes.HasPrefix(line, []byte("-A ")), bytes.Equal(line, []byte("COMMIT")):
 			return Iptables, nil
+		case bytes.HasPrefix(line, []byte("table ")):
+			return "", &rules.ParseError{File: name, Line: number, Column: 1, Token: string(line), Reason: "rules in nft's own words, which are not read: nft -j list ruleset prints what is"}
 		case bytes.IndexByte(head, 0) >= 0 || head[0] == 0x1f:
 			return "", fmt.Errorf("not a text file (it begins with % x): neither native, classbench nor iptables rules", head[:min(4, len(head))])
 		default:
@@ -285,28 +292,17 @@ func sniffRules(head []byte, name string) (string, error) {
 
 // Choose returns the table and the chain that packets enter at; nil for a
 // list. The empty chain is FORWARD, or the first built-in one of a table
-// without it.
+// without it. The empty table is filter, or the only one of nftables.
 func (file *Rules) Choose(table, chain string) (*rules.Table, int, error) {
 	if file.Tables == nil {
 		if table != "" || chain != "" {
-			return nil, 0, BadUsage("--table and --chain are for iptables rules, and %s holds %s rules", file.Name, file.Format)
+			return nil, 0, BadUsage("--table and --chain are for iptables and nftables rules, and %s holds %s rules", file.Name, file.Format)
 		}
 		return nil, 0, nil
 	}
-	name := table
-	if name == "" {
-		name = "filter"
-	}
-	t := file.Tables.Table(name)
-	if t == nil {
-		var have []string
-		for _, t := range file.Tables.Tables {
-			have = append(have, t.Name)
-		}
-		if have == nil {
-			return nil, 0, fmt.Errorf("%s: no table in the file", file.Name)
-		}
-		return nil, 0, BadUsage("%s has no table %s; it has %s: choose one with --table", file.Name, name, strings.Join(have, ", "))
+	t, err := file.Tables.choose(file.Name, table)
+	if err != nil {
+		return nil, 0, err
 	}
 	entry, err := EntryChain(t, chain)
 	return t, entry, err
@@ -321,7 +317,7 @@ func EntryChain(t *rules.Table, chain string) (int, error) {
 		if t.Chains[i].Policy == rules.NoVerdict {
 			continue
 		}
-		if builtin = append(builtin, t.Chains[i].Name); first < 0 || chain == "" && t.Chains[i].Name == "FORWARD" {
+		if builtin = append(builtin, t.Chains[i].Name); first < 0 || chain == "" && strings.EqualFold(t.Chains[i].Name, "FORWARD") {
 			first = i
 		}
 		if t.Chains[i].Name == chain {
@@ -330,6 +326,9 @@ func EntryChain(t *rules.Table, chain string) (int, error) {
 	}
 	if chain == "" && first >= 0 {
 		return first, nil
+	}
+	if builtin == nil {
+		return 0, BadUsage("packets do not enter table %s: it has no base chain", t.Name)
 	}
 	return 0, BadUsage("packets do not enter table %s at chain %s: choose one of %s with --chain", t.Name, chain, strings.Join(builtin, ", "))
 }

@@ -59,8 +59,7 @@
 //   - An element of a set is in it as long as the listing has it: timeouts have no
 //     effect. What a set matches that overlaps in its parts is found once.
 //   - A verdict map becomes several rules with one Action.Number, of which a packet
-//     meets at most one; so do sets of concatenations. Where nothing is found the
-//     rule breaks off.
+//     meets at most one; so do sets of concatenations. Where nothing is found the rule breaks off.
 //   - Interfaces by their index (iif, oif) are those of the name in the listing.
 //   - Base chains of one hook are passed in the order of their priorities, see
 //     Ruleset.Path; what one accepts goes on to the next.

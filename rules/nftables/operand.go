@@ -121,7 +121,7 @@ func (o *operand) fieldOf(list []rules.Interval) ([]rules.Interval, bool) {
 	switch o.how {
 	case plain:
 	case ctstate:
-		return o.try(list, 7, func(v uint64) uint64 { return v&15 | v&16<<2 }), true
+		return o.stateValues(o.states(list)), true
 	case fragoff:
 		return o.fragments(list)
 	case family:
@@ -133,7 +133,7 @@ func (o *operand) fieldOf(list []rules.Interval) ([]rules.Interval, bool) {
 		return o.shift(list), true
 	}
 	if o.typ.bits <= smallBits && o.add == (rules.Value{}) {
-		return o.try(list, min(o.typ.bits, o.bits()), func(v uint64) uint64 { return v }), true
+		return o.try(list, min(o.typ.bits, o.bits())), true
 	}
 	if low := o.mask.Not().And(rules.Ones(o.typ.bits)); low == rules.Ones(low.BitLen()) { // a prefix
 		var out []rules.Interval
@@ -200,13 +200,9 @@ func plus(a, b rules.Value) rules.Value {
 }
 
 // try finds the values of a narrow field by asking for each what it stands for.
-func (o *operand) try(list []rules.Interval, bits int, value func(uint64) uint64) (out []rules.Interval) {
+func (o *operand) try(list []rules.Interval, bits int) (out []rules.Interval) {
 	for v := range uint64(1) << bits {
-		x := rules.U64(value(v))
-		if o.masked {
-			x = x.And(o.mask).Xor(o.xor)
-		}
-		if !contains(list, x) {
+		if !contains(list, rules.U64(v).And(o.mask).Xor(o.xor)) {
 			continue
 		}
 		if n := len(out); n > 0 && out[n-1].Hi.Lo+1 == v {
@@ -276,16 +272,18 @@ func (o *operand) plainWays(list []rules.Interval, not bool, most int) ([]way, b
 	switch {
 	case o.masked && point && o.how == plain:
 		return o.maskedWays(list, not), true
-	case o.how == ctstate && point && !o.masked:
-		bits, ok := ctBits(list[0].Lo)
-		if !ok {
-			break
-		}
-		c := rules.Masked(o.field, bits, rules.U64(ctStates))
+	case o.how == ctstate:
+		bits := o.states(list)
 		if not {
-			c = c.Negate()
+			bits ^= ctStates
 		}
-		return []way{{c}}, true
+		switch bits {
+		case 0:
+			return o.never(), true
+		case ctStates:
+			return []way{{rules.InOrder(o.field, o.everything())}}, true
+		}
+		return []way{{rules.Masked(o.field, rules.Value{}, rules.U64(bits)).Negate()}}, true
 	}
 	if in, ok := o.fieldOf(list); ok {
 		switch {
@@ -365,17 +363,32 @@ func (o *operand) anyBit(bits rules.Value, none bool) ([]way, bool) {
 	return []way{append(slices.Clip(way(o.deps)), c)}, true
 }
 
-// ctStates are the bits of the field ctstate that nftables has too.
+// ctStates are the bits of the field ctstate that say the state; a packet has one of
+// them, in nftables too, where UNTRACKED is another one.
 const ctStates = 0x1f
 
-// ctBits returns the bits of the field ctstate for a value of "ct state"; false
-// when there are none.
-func ctBits(v rules.Value) (rules.Value, bool) {
-	const known = 0x4f
-	if v.Hi != 0 || v.Lo&^known != 0 {
-		return rules.Value{}, false
+// states returns the bits of the field for the states that are in a list.
+func (o *operand) states(list []rules.Interval) (bits uint64) {
+	for bit := uint64(1); bit < ctStates; bit <<= 1 {
+		v := rules.U64(bit&15 | bit&16<<2)
+		if o.masked {
+			v = v.And(o.mask).Xor(o.xor)
+		}
+		if contains(list, v) {
+			bits |= bit
+		}
 	}
-	return rules.U64(v.Lo&15 | v.Lo>>2&16), true
+	return bits
+}
+
+// stateValues returns the values of the field that have one of the bits.
+func (o *operand) stateValues(bits uint64) (out []rules.Interval) {
+	for v := range uint64(1) << o.bits() {
+		if v&bits != 0 {
+			out = append(out, rules.Point(v))
+		}
+	}
+	return normalized(out)
 }
 
 // firstHeader are the ways of "ip6 nexthdr", which is the protocol where there are

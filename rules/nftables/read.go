@@ -437,6 +437,7 @@ func (t *tableReader) rule(c *chainReader, x *value) error {
 	if len(r.found) > 0 && !r.allow {
 		return nil // the listing is refused: keep no more of it
 	}
+	slices.SortStableFunc(b.ways, func(x, y labelled) int { return x.label - y.label })
 	for n, w := range b.ways {
 		one := rawRule{conds: t.simple(w.way), action: a, comment: comment, unknown: unknown}
 		if b.verdicts != nil {

@@ -22,9 +22,9 @@ import (
 
 // wayFlags say what of an iptables file packets are sent through.
 type wayFlags struct {
-	Table string  `placeholder:"NAME" help:"iptables: the table; filter when not given." group:"Rules"`
-	Chain string  `placeholder:"NAME" help:"iptables: the built-in chain that packets enter at; when not given FORWARD, or the table's first." group:"Rules"`
-	Hook  wayName `placeholder:"WAY" help:"iptables: all tables on the way of a packet, in the kernel's order: to this machine (input), through it (forward), from it (output)." group:"Rules"`
+	Table string  `placeholder:"NAME" help:"iptables, nftables: the table; filter, or the only one, when not given." group:"Rules"`
+	Chain string  `placeholder:"NAME" help:"iptables, nftables: the built-in chain, or base chain, that packets enter at; when not given FORWARD, or the table's first." group:"Rules"`
+	Hook  wayName `placeholder:"WAY" help:"iptables, nftables: all tables on the way of a packet, in the kernel's order: to this machine (input), through it (forward), from it (output)." group:"Rules"`
 }
 
 // wayName is "input", "forward" or "output"; "" when it is not given.
@@ -42,7 +42,7 @@ func (w *wayName) UnmarshalText(text []byte) error {
 func (f *wayFlags) way(file *files.Rules) (rules.Path, error) {
 	if f.Hook == "" || file.Tables == nil {
 		if f.Hook != "" {
-			return nil, files.BadUsage("--hook is for iptables rules, and %s holds %s rules", file.Name, file.Format)
+			return nil, files.BadUsage("--hook is for iptables and nftables rules, and %s holds %s rules", file.Name, file.Format)
 		}
 		t, entry, err := file.Choose(f.Table, f.Chain)
 		if err != nil || t == nil {
@@ -72,7 +72,7 @@ func tables(path rules.Path) (list []*rules.Table) {
 
 // tableProgram is a path through the tables of a file, of one stop or more.
 type tableProgram struct {
-	set      *iptables.Ruleset
+	set      *files.Tables
 	path     rules.Path
 	hook     string // the way, "" for one table
 	marks    map[chainName]marks
@@ -100,7 +100,7 @@ func newMemory(seed uint64, now time.Time) *memory {
 }
 
 // tableProgramOf returns the program that walks the tables.
-func tableProgramOf(set *iptables.Ruleset, path rules.Path, m *memory) *tableProgram {
+func tableProgramOf(set *files.Tables, path rules.Path, m *memory) *tableProgram {
 	p := &tableProgram{set: set, path: path, memory: m}
 	p.traversals.New = func() any {
 		t := xt.NewTraversal(p.schema())

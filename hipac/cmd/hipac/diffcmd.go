@@ -25,8 +25,8 @@ type diffCmd struct {
 	files.RuleFlags `group:"Rules"`
 	To              string `placeholder:"FILE" help:"NEW, where OLD is given by --rules." group:"Rules"`
 	ToList          string `placeholder:"NAME" help:"The list of NEW, where it has another name than that of OLD (--list)." group:"Rules"`
-	Table           string `placeholder:"NAME" help:"iptables: only this table; all that either file has when not given." group:"Rules"`
-	Chain           string `placeholder:"NAME" help:"iptables: only this built-in chain; all of them when not given." group:"Rules"`
+	Table           string `placeholder:"NAME" help:"iptables, nftables: only this table; all that either file has when not given." group:"Rules"`
+	Chain           string `placeholder:"NAME" help:"iptables, nftables: only this built-in chain; all of them when not given." group:"Rules"`
 	Edits           bool   `help:"Show the smallest set of edits instead: what a reload would do."`
 	limitFlags
 	Output string `enum:"text,json" default:"text" placeholder:"FORM" help:"text (the default) or json."`
@@ -58,7 +58,7 @@ native format ("?" after a name: or the packet does not have the field). Regions
 have no packet in common. The packet is one of it, as hipac explain and hipac trace
 take it. Packets are counted by the values of the fields that the rules ask for.
 
-Of iptables files all built-in chains of all tables are compared, each with the
+Of iptables and nftables files all built-in chains of all tables are compared, each with the
 chains that it calls; a table or chain that one file lacks accepts. Verdicts are
 compared: what targets change in packets, log or mark is not. Matches that do
 more than look at fields (limit, owner, a set) are compared by their text, and

@@ -15,7 +15,6 @@ import (
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/classbench"
 	"github.com/hipac-go/classifier/rules/files"
-	"github.com/hipac-go/classifier/rules/iptables"
 )
 
 // edits compares the files edit by edit, and reports whether there are any.
@@ -186,7 +185,7 @@ func editsOf(s *rules.Script, position func(rules.ID) int, old, next func(int) (
 }
 
 // tables compares tables, and tries out what live ones would do.
-func (d *difference) tables(a *app, old, next *iptables.Ruleset) error {
+func (d *difference) tables(a *app, old, next *files.Tables) error {
 	live, err := hipac.NewLiveTables(a.ctx, old.Tables, nil)
 	if err != nil {
 		return files.Error(d.Old, err)
@@ -200,7 +199,7 @@ func (d *difference) tables(a *app, old, next *iptables.Ruleset) error {
 	s := applied.Script
 	d.sum(changesOfTables(s))
 	d.Exact = true
-	number := func(set *iptables.Ruleset, table, chain string, l *rules.List[rules.Action]) func(int) (int, string) {
+	number := func(set *files.Tables, table, chain string, l *rules.List[rules.Action]) func(int) (int, string) {
 		return func(i int) (int, string) {
 			n := l.At(i).Value.Number
 			text, _ := set.Rule(table, chain, n)

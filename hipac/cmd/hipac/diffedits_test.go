@@ -89,7 +89,7 @@ func TestFilesThatCannotBeComparedAreBadUsage(t *testing.T) {
 		"- -":                                    "both files cannot be standard input",
 		native + " " + tables:                    "only files of one format are compared",
 		"--edits " + native + " " + tables:       "only files of one format are compared",
-		native + " " + native + " --chain INPUT": "--table and --chain are for iptables rules",
+		native + " " + native + " --chain INPUT": "--table and --chain are for iptables and nftables rules",
 		tables + " " + tables + " --edits --chain INPUT":    "it does not go with --table and --chain",
 		tables + " " + tables + " --table nat --chain PORT": "neither file has such a built-in chain",
 		tables + " " + tables + " --memory 0":               "--memory 1 to",

@@ -143,7 +143,7 @@ func (u *unit) error(old, next *files.Rules, err error) error {
 func (cmd *diffCmd) units(old, next *side) ([]unit, error) {
 	if old.file.Tables == nil {
 		if cmd.Table != "" || cmd.Chain != "" {
-			return nil, files.BadUsage("--table and --chain are for iptables rules, and %s holds %s rules", old.file.Name, old.file.Format)
+			return nil, files.BadUsage("--table and --chain are for iptables and nftables rules, and %s holds %s rules", old.file.Name, old.file.Format)
 		}
 		var u unit
 		var also bool
@@ -164,7 +164,7 @@ func (cmd *diffCmd) units(old, next *side) ([]unit, error) {
 		for _, t := range s.file.Tables.Tables {
 			for i := range t.Chains {
 				c := &t.Chains[i]
-				if c.Policy == rules.NoVerdict || cmd.Table != "" && t.Name != cmd.Table || cmd.Chain != "" && c.Name != cmd.Chain ||
+				if c.Policy == rules.NoVerdict || cmd.Table != "" && s.file.Tables.Table(cmd.Table) != t || cmd.Chain != "" && c.Name != cmd.Chain ||
 					slices.ContainsFunc(units, func(u unit) bool { return u.table == t.Name && u.chain == c.Name }) {
 					continue
 				}

@@ -26,8 +26,8 @@ import (
 
 type explainCmd struct {
 	files.RuleFlags   `group:"Rules"`
-	Table             string   `placeholder:"NAME" help:"iptables: the table; filter when not given." group:"Rules"`
-	Chain             string   `placeholder:"NAME" help:"iptables: the built-in chain that packets enter at; when not given FORWARD, or the table's first." group:"Rules"`
+	Table             string   `placeholder:"NAME" help:"iptables, nftables: the table; filter, or the only one, when not given." group:"Rules"`
+	Chain             string   `placeholder:"NAME" help:"iptables, nftables: the built-in chain, or base chain, that packets enter at; when not given FORWARD, or the table's first." group:"Rules"`
 	Rule              []string `placeholder:"REF" help:"Say why this rule did not decide: its number, of iptables CHAIN/NUMBER; may be given several times."`
 	Next              int      `default:"3" placeholder:"N" help:"How many rules to show that would be next (default 3)."`
 	Packet            []string `short:"p" sep:"none" placeholder:"TEXT" help:"A packet, described as hipac trace takes it, or for a list FIELD=VALUE ...; may be given several times." group:"Packets"`

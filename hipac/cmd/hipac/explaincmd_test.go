@@ -52,7 +52,7 @@ func TestWhatCannotBeExplainedIsBadUsage(t *testing.T) {
 		{[]string{"--rules", short, "-p", p, "--rule", "0"}, "a number from 1 to 4"},
 		{[]string{"--rules", short, "-p", "ttl=3"}, "FIELD=VALUE, of src, dst"},
 		{[]string{"--rules", short, "-p", "dport=x1"}, "is not a port"},
-		{[]string{"--rules", short, "-p", p, "--chain", "INPUT"}, "--table and --chain are for iptables rules"},
+		{[]string{"--rules", short, "-p", p, "--chain", "INPUT"}, "--table and --chain are for iptables and nftables rules"},
 	} {
 		r := invoke(t, "", append([]string{"explain"}, tt.args...)...)
 		require.Equal(t, exitUsage, r.code, "%v", tt.args)

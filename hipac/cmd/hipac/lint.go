@@ -122,7 +122,7 @@ func (cmd *lintCmd) run(a *app) (fail bool, err error) {
 			list = []*rules.Table{t}
 		}
 	} else if cmd.Table != "" {
-		return false, files.BadUsage("--table is for iptables rules, and %s holds %s rules", file.Name, file.Format)
+		return false, files.BadUsage("--table is for iptables and nftables rules, and %s holds %s rules", file.Name, file.Format)
 	}
 	if cmd.Cost && cmd.Output != "sarif" {
 		return false, cmd.costs(a, file, list)
@@ -165,7 +165,7 @@ func (cmd *lintCmd) run(a *app) (fail bool, err error) {
 // costs reports the rules that are asked one by one.
 func (cmd *lintCmd) costs(a *app, file *files.Rules, list []*rules.Table) (err error) {
 	if file.Tables == nil {
-		return files.BadUsage("--cost is for iptables rules, and %s holds %s rules: those have conditions only", file.Name, file.Format)
+		return files.BadUsage("--cost is for iptables and nftables rules, and %s holds %s rules: those have conditions only", file.Name, file.Format)
 	}
 	report := findCosts(file, list)
 	var out bytes.Buffer

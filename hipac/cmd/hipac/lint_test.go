@@ -112,9 +112,9 @@ func TestUsageErrorsOfLint(t *testing.T) {
 		"lint --rules testdata/lint.rules --only hiden":                    "there is no such code; choose from never, hidden",
 		"lint --rules testdata/lint.rules --top=-1":                        "at least 0 is wanted",
 		"lint --rules testdata/lint.rules --timeout=-1s":                   "more than 0 is wanted",
-		"lint --rules testdata/lint.native --table filter --allow-unknown": "--table is for iptables rules",
+		"lint --rules testdata/lint.native --table filter --allow-unknown": "--table is for iptables and nftables rules",
 		"lint --cost --rules testdata/trace.rules --table ACCEPT":          "has no table ACCEPT",
-		"lint --cost --rules " + file(t, "l", nativeRules):                 "--cost is for iptables rules",
+		"lint --cost --rules " + file(t, "l", nativeRules):                 "--cost is for iptables and nftables rules",
 	} {
 		r := invoke(t, "", strings.Fields(args)...)
 		require.Equal(t, exitUsage, r.code, args)

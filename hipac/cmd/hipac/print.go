@@ -70,10 +70,12 @@ func (cmd *printCmd) print(out *bufio.Writer, file *files.Rules) error {
 	switch {
 	case cmd.Output == "none":
 		return nil
+	case file.Format == files.Nftables:
+		return files.BadUsage("%s holds nftables rules, which nft list ruleset prints: print has no form of them but --output none", file.Name)
 	case file.Tables != nil && cmd.Output == "json":
-		return iptables.WriteJSON(out, file.Tables, cmd.Counters)
+		return iptables.WriteJSON(out, file.Tables.Iptables, cmd.Counters)
 	case file.Tables != nil:
-		return iptables.Write(out, file.Tables, cmd.Counters, tables...)
+		return iptables.Write(out, file.Tables.Iptables, cmd.Counters, tables...)
 	case file.Native != nil && cmd.Output == "json":
 		return native.WriteJSON(out, file.Native)
 	case file.Native != nil:

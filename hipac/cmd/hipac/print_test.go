@@ -61,7 +61,7 @@ func TestUsageErrorsOfPrint(t *testing.T) {
 	rules, list, columns := file(t, "r", looseRules), file(t, "l", nativeRules), file(t, "c", classbenchRules)
 	for args, want := range map[string]string{
 		"print":                                                 "--rules FILE is missing",
-		"print --rules " + list + " --table nat":                "--table and --chain are for iptables rules",
+		"print --rules " + list + " --table nat":                "--table and --chain are for iptables and nftables rules",
 		"print --rules " + list + " --counters":                 "--counters is for iptables rules",
 		"print --rules " + rules + " --table raw":               "has no table raw; it has filter, nat",
 		"print --rules " + rules + " --table nat --output json": "--table is for text",

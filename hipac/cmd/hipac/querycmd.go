@@ -16,8 +16,8 @@ import (
 type queryCmd struct {
 	Conditions      []string `arg:"" optional:"" help:"Conditions that the packets meet, as in native rules: src=10.0.0.0/8 dport=22,80 proto!=udp."`
 	files.RuleFlags `group:"Rules"`
-	Table           string `placeholder:"NAME" help:"iptables: the table; filter when not given." group:"Rules"`
-	Chain           string `placeholder:"NAME" help:"iptables: the built-in chain that packets enter at; when not given FORWARD, or the table's first." group:"Rules"`
+	Table           string `placeholder:"NAME" help:"iptables, nftables: the table; filter, or the only one, when not given." group:"Rules"`
+	Chain           string `placeholder:"NAME" help:"iptables, nftables: the built-in chain, or base chain, that packets enter at; when not given FORWARD, or the table's first." group:"Rules"`
 	Verdict         string `placeholder:"WORD" help:"The verdict that is asked about, such as ACCEPT; any when not given. Of lists without verdicts MATCH or NO MATCH."`
 	Source          string `short:"s" placeholder:"ADDR" help:"As src=ADDR; ! in front for all others, here and below." group:"Conditions"`
 	Destination     string `short:"d" placeholder:"ADDR" help:"As dst=ADDR." group:"Conditions"`

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/files"
@@ -13,7 +14,7 @@ import (
 
 type statsCmd struct {
 	files.RuleFlags `group:"Rules"`
-	Table           string `placeholder:"NAME" help:"iptables: only this table." group:"Rules"`
+	Table           string `placeholder:"NAME" help:"iptables, nftables: only this table." group:"Rules"`
 	Hidden          bool   `help:"Also list the rules that can never decide; slow for long lists."`
 	Verbose         bool   `short:"v" help:"text: also nodes by field and depth, memory by part, and the rules that cost most."`
 	Top             int    `default:"10" placeholder:"N" help:"text, with --hidden or --verbose: how many rules of each kind to list; json: of those that cost most (default 10)."`
@@ -22,7 +23,7 @@ type statsCmd struct {
 
 // Help is shown in front of the flags.
 func (statsCmd) Help() string {
-	return `Without --rules it shows the built-in firewall. Each table of iptables rules
+	return `Without --rules it shows the built-in firewall. Each table of iptables and nftables rules
 is compiled on its own.
 
 Examples:
@@ -86,6 +87,9 @@ func (cmd *statsCmd) Run(a *app) error {
 	for _, t := range tables {
 		var path rules.Path
 		if t != nil {
+			if cmd.Table == "" && file.Format == files.Nftables && !entered(t) {
+				continue // sets alone, or chains that nothing leads to
+			}
 			entry, err := files.EntryChain(t, "")
 			if err != nil {
 				return err
@@ -124,4 +128,9 @@ func (cmd *statsCmd) Run(a *app) error {
 	}
 	_, err = a.stdout.Write(out.Bytes())
 	return err
+}
+
+// entered reports whether packets enter the table.
+func entered(t *rules.Table) bool {
+	return slices.ContainsFunc(t.Chains, func(c rules.Chain) bool { return c.Policy != rules.NoVerdict })
 }

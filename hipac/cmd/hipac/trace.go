@@ -16,7 +16,6 @@ import (
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/capture"
 	"github.com/hipac-go/classifier/rules/files"
-	"github.com/hipac-go/classifier/rules/iptables"
 	"github.com/hipac-go/classifier/rules/packet"
 	"github.com/hipac-go/classifier/rules/packet/describe"
 	"github.com/hipac-go/classifier/rules/xt"
@@ -40,7 +39,7 @@ func (traceCmd) Help() string {
 	var b strings.Builder
 	b.WriteString(`Shows each table, chain, rule and policy that a packet meets, in order: what each
 rule compared, what targets did, which rules nearly matched and why they did
-not, and what becomes of the packet. For iptables rules.
+not, and what becomes of the packet. For iptables and nftables rules.
 
 Examples:
 
@@ -125,7 +124,10 @@ func (cmd *traceCmd) Run(a *app) error {
 		return err
 	}
 	if file.Tables == nil {
-		return files.BadUsage("trace is for iptables rules, and %s holds %s rules", file.Name, file.Format)
+		return files.BadUsage("trace is for iptables and nftables rules, and %s holds %s rules", file.Name, file.Format)
+	}
+	if cmd.Output == "kernel" && file.Format != files.Iptables {
+		return files.BadUsage("--output kernel writes the lines of the target TRACE, which is one of iptables, and %s holds %s rules", file.Name, file.Format)
 	}
 	cmd.Tables = true
 	compiled, err := buildTables(a.ctx, file, file.Tables.Tables, nil)
@@ -151,8 +153,9 @@ func (cmd *traceCmd) Run(a *app) error {
 type tracing struct {
 	app       *app
 	cmd       *traceCmd
-	set       *iptables.Ruleset
+	set       *files.Tables
 	rulesName string
+	format    string
 	compiled  *hipac.Tables
 	traversal *xt.Traversal
 	clock     time.Time
@@ -164,7 +167,7 @@ type tracing struct {
 }
 
 func newTracing(a *app, cmd *traceCmd, file *files.Rules, compiled *hipac.Tables) *tracing {
-	t := &tracing{app: a, cmd: cmd, set: file.Tables, rulesName: file.LinesOf(), compiled: compiled, out: bufio.NewWriter(a.stdout), started: a.now(),
+	t := &tracing{app: a, cmd: cmd, set: file.Tables, rulesName: file.LinesOf(), format: file.Format, compiled: compiled, out: bufio.NewWriter(a.stdout), started: a.now(),
 		colors: a.useColors(cmd.Color), columns: columns(a.stdout)}
 	schema := rules.MustSchema()
 	if len(file.Tables.Tables) > 0 {
@@ -249,7 +252,7 @@ func (t *tracing) path(p *packet.Packet) (rules.Path, error) {
 			return nil, files.BadUsage("where does the packet go? in=NAME: to this machine, out=NAME: from it, both: through it; or --hook, or --table and --chain")
 		}
 	}
-	return way.way(&files.Rules{Name: t.rulesName, Format: files.Iptables, Tables: t.set})
+	return way.way(&files.Rules{Name: t.rulesName, Format: t.format, Tables: t.set})
 }
 
 // only returns the built-in chain that has rules when there is but one: then
@@ -327,7 +330,7 @@ type packetWay struct {
 	family    int
 	text      string
 	path      rules.Path
-	set       *iptables.Ruleset
+	set       *files.Tables
 	rulesName string
 	trace     *hipac.Trace
 	effects   []xt.Effect

@@ -132,7 +132,7 @@ func TestUsageErrorsOfTrace(t *testing.T) {
 		{[]string{"--rules", tracedRules, "--packet", "tcp 1.2.3.4:5 > 1.2.3.400:80"}, `--packet: column 17: "1.2.3.400:80": not an address`},
 		{[]string{"--rules", tracedRules, "--packet", "tcp 1.2.3.4:5 > 1.2.3.4:80"}, "where does the packet go? in=NAME: to this machine"},
 		{[]string{"--rules", tracedRules, "--packet", newWeb, "--table", "mangle", "--chain", "web"}, "packets do not enter table mangle at chain web"},
-		{[]string{"--rules", list, "--packet", newWeb}, "trace is for iptables rules, and " + list + " holds native rules"},
+		{[]string{"--rules", list, "--packet", newWeb}, "trace is for iptables and nftables rules, and " + list + " holds native rules"},
 	} {
 		r := invoke(t, "", append([]string{"trace"}, tt.args...)...)
 		require.Equal(t, exitUsage, r.code, tt.args)

@@ -61,7 +61,7 @@ func TestUsageErrorsOfWays(t *testing.T) {
 	r, list, p := file(t, "r", wayRules), file(t, "l", nativeRules), file(t, "p", trace)
 	for args, want := range map[string]string{
 		"--hook input --table raw --rules " + r + " --packets " + p: "--hook goes through all tables",
-		"--hook input --rules " + list + " --packets " + p:          "--hook is for iptables rules",
+		"--hook input --rules " + list + " --packets " + p:          "--hook is for iptables and nftables rules",
 		"--hook sideways --rules " + r + " --packets " + p:          `--hook: must be one of input, forward and output, not "sideways"`,
 		"--meta uid=1 --rules " + list + " --packets " + p:          "--meta is for iptables rules",
 		"--meta uid=x --rules " + r + " --packets " + p:             `--meta: column 1: "uid=x": not a number`,
