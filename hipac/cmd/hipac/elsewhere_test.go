@@ -55,7 +55,7 @@ func TestListsAreChosenWhereThereAreSeveral(t *testing.T) {
 		"print --rules " + rules:                                    "r1.cfg has 2 lists: choose one with --list: WEB, 101",
 		"print --rules " + rules + " --list OUT":                    "r1.cfg has no list OUT; it has WEB, 101: choose one with --list",
 		"print --rules " + native + " --list OUT":                   "--list is for files with several lists",
-		"print --table nat --list WEB --rules " + rules:             "--table and --chain are for iptables rules",
+		"print --table nat --list WEB --rules " + rules:             "--table and --chain are for iptables and nftables rules",
 		"print --rules-format iptables --list WEB --rules " + rules: "--list is for files with several lists",
 	} {
 		r := invoke(t, "", strings.Fields(args)...)
