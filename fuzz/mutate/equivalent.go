@@ -10,7 +10,8 @@ package main
 //
 // A paragraph names the file and the function, the lines as they are before and
 // after, and the reason, which may go on over lines that begin with =. Several
-// pairs of lines may share a reason. The word "cost" in the place of the pairs
+// pairs of lines may share a reason. -2 in place of - is the second of a function's
+// mutants with the same lines. The word "cost" in the place of the pairs
 // takes all mutants of a function: those that only change what a lookup or a build
 // costs, never an answer. A function * stands for all functions of the file.
 // Lines of # are comments. Numbers of lines are not used, so that the list
@@ -19,6 +20,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -26,6 +28,7 @@ import (
 type entry struct {
 	file, function string
 	before, after  string
+	nth            int // of those with the same lines, from 1; 0 is all
 	all            bool
 	reason         string
 	line           int
@@ -47,6 +50,7 @@ func readEquivalents(name string) (equivalents, error) {
 func parseEquivalents(name, text string) (list equivalents, err error) {
 	var open []*entry // of the paragraph
 	var file, function, before string
+	nth := 0
 	reason, half := false, false
 	bad := func(n int, what string) error {
 		return fmt.Errorf("%s:%d: %s; a paragraph is FILE FUNCTION, then pairs of - LINE and + LINE or the word cost, then = REASON", name, n, what)
@@ -75,9 +79,13 @@ func parseEquivalents(name, text string) (list equivalents, err error) {
 				return nil, bad(n, "no file and function: "+line)
 			}
 		case strings.HasPrefix(line, "-") && !half && !reason:
-			before, half = strings.TrimSpace(line[1:]), true
+			before, half, nth = strings.TrimSpace(line[1:]), true, 0
+			if digits := len(line) - len(strings.TrimLeft(line[1:], "0123456789")) - 1; digits > 0 {
+				nth, _ = strconv.Atoi(line[1 : 1+digits])
+				before = strings.TrimSpace(line[1+digits:])
+			}
 		case strings.HasPrefix(line, "+") && half:
-			open = append(open, &entry{file: file, function: function, before: before, after: strings.TrimSpace(line[1:]), line: n - 1})
+			open = append(open, &entry{file: file, function: function, before: before, after: strings.TrimSpace(line[1:]), nth: nth, line: n - 1})
 			half = false
 		case line == "cost" && !reason && !half:
 			open = append(open, &entry{file: file, function: function, all: true, line: n})
@@ -103,7 +111,7 @@ func (list equivalents) of(m *Mutation) *entry {
 		}
 		if e.all && found == nil {
 			found = e
-		} else if !e.all && e.before == m.Before && e.after == m.After {
+		} else if !e.all && e.before == m.Before && e.after == m.After && (e.nth == 0 || e.nth == m.Nth+1) {
 			found = e
 		}
 	}

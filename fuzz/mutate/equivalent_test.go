@@ -30,6 +30,15 @@ cost
 	require.Empty(t, list.unused())
 }
 
+func TestOneOfSeveralMutantsWithTheSameLinesIsNamedByItsNumber(t *testing.T) {
+	list, err := parseEquivalents("list", "a.go f\n-2 break\n+\n= why\n")
+	require.NoError(t, err)
+	for nth := range 4 {
+		found := list.of(&Mutation{File: "a.go", Func: "f", Before: "break", Nth: nth})
+		require.Equal(t, nth == 1, found != nil)
+	}
+}
+
 func TestEntriesThatMatchNothingAreReported(t *testing.T) {
 	list, err := parseEquivalents("list", "a.go f\n- x\n+ y\n= why\n")
 	require.NoError(t, err)

@@ -374,11 +374,12 @@ func (b *Builder) table(entries []int32, c cut, extra float64, depth, spans int)
 	if !ok {
 		return 0, cost{}, false
 	}
+	hasSpan := len(p.span) > 0
 	left := float64(len(entries)) + extra - float64(p.total)
 	share := func(n int) float64 { return left * float64(n) / float64(p.total+1) }
 
 	levels := b.cfg.Live && c.bits > liveBits // two, written when the children are there
-	if len(p.span) > 0 && !levels {
+	if hasSpan && !levels {
 		b.tree.slots = append(b.tree.slots, 0, 0)
 	}
 	off := len(b.tree.slots)
@@ -407,11 +408,11 @@ func (b *Builder) table(entries []int32, c cut, extra float64, depth, spans int)
 		}
 		parts = append(parts, n)
 	}
-	if len(p.span) > 0 {
+	if hasSpan {
 		parts = append(parts, subtree{entries: p.span, extra: share(len(p.span)), reach: outerReach, hull: outerHull, spans: spans - 1, isSpan: true})
 	}
 	b.partsAt[depth] = parts
-	is := b.subtrees(c.dim, parts, depth+1, len(p.span) > 0, 1)
+	is := b.subtrees(c.dim, parts, depth+1, 1)
 	slots := b.tree.slots[off:]
 	if levels {
 		slots = make([]uint64, size)
@@ -423,11 +424,11 @@ func (b *Builder) table(entries []int32, c cut, extra float64, depth, spans int)
 	}
 	var ref Ref
 	if levels {
-		ref = b.twoLevels(slots, dim.Word, int(c.shift), int(c.bits), len(p.span) > 0)
+		ref = b.twoLevels(slots, dim.Word, int(c.shift), int(c.bits), hasSpan)
 	} else {
 		ref = tableRef(off, dim.Word, int(c.shift), int(c.bits))
 	}
-	if len(p.span) > 0 {
+	if hasSpan {
 		ref = ref.withSpan()
 		b.setSpan(int(ref.offset()), &parts[len(parts)-1])
 	}
@@ -500,7 +501,8 @@ type subtree struct {
 // subtrees builds the children of a node that cuts dimension dim, and its span,
 // the last of them, if it has one. It returns what the node costs, which takes so
 // many steps itself.
-func (b *Builder) subtrees(dim int, list []subtree, depth int, hasSpan bool, steps float64) cost {
+func (b *Builder) subtrees(dim int, list []subtree, depth int, steps float64) cost {
+	hasSpan := list[len(list)-1].isSpan
 	b.buildAll(dim, list, depth, hasSpan)
 	sum, is := costSum{}, cost{}
 	for i := range list {
@@ -528,94 +530,6 @@ func (b *Builder) build(dim int, n *subtree, depth int, hasSpan bool) {
 		b.pending--
 	}
 	b.reach[dim], b.hull[dim] = reach, hull
-}
-
-// run is a run of slots of a table that hold the same entries, and so share a
-// child.
-type run struct {
-	first, end uint32  // slots
-	own        []int32 // entries that are not in every slot
-	child      int     // number of the subtree
-}
-
-// parting is how the entries of a node go into a table.
-type parting struct {
-	span  []int32 // into the span
-	every []int32 // into every slot
-	runs  []run
-	total int // entries in all children, the span included
-}
-
-// split parts the entries for the table c. The plan only estimates how many
-// copies that makes; when it is more than extra, wide entries go to the span,
-// one size class after another. It reports false when nothing is gained. It
-// allocates no more than the copies that it may make.
-func (b *Builder) split(entries []int32, spans []lower.Span, c cut, extra float64, spanOK bool) (parting, bool) {
-	size := 1 << c.bits
-	for ; c.keep >= 0; c.keep-- {
-		var p parting
-		some := make([]int32, 0, len(entries))
-		b.edges = append(b.edges[:0], make([]bool, size+1)...)
-		b.steps = append(b.steps[:0], make([]int32, size+1)...)
-		for _, e := range entries {
-			s := spans[e]
-			switch {
-			case c.class(s) > c.keep:
-				p.span = append(p.span, e)
-			case s.Covers(c.hull):
-				p.every = append(p.every, e)
-			default:
-				some = append(some, e)
-				lo, hi := c.slots(s)
-				b.edges[lo], b.edges[hi+1] = true, true
-				b.steps[lo]++
-				b.steps[hi+1]--
-			}
-		}
-		if len(p.span) == len(entries) || len(p.span) > 0 && !spanOK {
-			return p, false
-		}
-		// Count the entries of each run, and what they come to.
-		p.total = len(p.span)
-		own, copies, empty := 0, 0, 0
-		for x := range size {
-			own += int(b.steps[x])
-			if x > 0 && !b.edges[x] {
-				p.runs[len(p.runs)-1].end++
-				continue
-			}
-			p.runs = append(p.runs, run{first: uint32(x), end: uint32(x) + 1})
-			if copies += own; own > 0 {
-				p.total += own + len(p.every)
-			} else {
-				empty = len(p.every)
-			}
-		}
-		p.total += empty
-		if float64(p.total) > float64(len(entries))+extra {
-			continue
-		}
-		// Deal the entries out: b.steps becomes the run of each slot.
-		list := make([]int32, 0, copies)
-		own = 0
-		for i := range p.runs {
-			r := &p.runs[i]
-			own += int(b.steps[r.first])
-			r.own = list[len(list) : len(list) : len(list)+own]
-			list = list[:len(list)+own]
-			for x := r.first; x < r.end; x++ {
-				b.steps[x] = int32(i)
-			}
-		}
-		for _, e := range some {
-			lo, hi := c.slots(spans[e])
-			for i := b.steps[lo]; i <= b.steps[hi]; i++ {
-				p.runs[i].own = append(p.runs[i].own, e)
-			}
-		}
-		return p, true
-	}
-	return parting{}, false
 }
 
 // interval builds an interval node as the cut says, as table does.
@@ -661,18 +575,19 @@ func (b *Builder) interval(entries []int32, c cut, extra float64, depth, spans i
 		}
 		parts = append(parts, n)
 	}
-	if len(span) > 0 {
+	hasSpan := len(span) > 0
+	if hasSpan {
 		parts = append(parts, subtree{entries: span, extra: share(len(span)), reach: outerReach, hull: outerHull, spans: spans - 1, isSpan: true})
 	}
 	b.partsAt[depth] = parts
-	is := b.subtrees(c.dim, parts, depth+1, len(span) > 0, intervalCost)
+	is := b.subtrees(c.dim, parts, depth+1, intervalCost)
 	l[intervalBounds] = uint32(len(b.tree.slots))
 	for i := range len(c.bounds) + 1 {
 		b.tree.slots = append(b.tree.slots, uint64(parts[i].ref))
 	}
 	ref := intervalRef(len(b.tree.lines), dim.Word)
 	b.tree.lines = append(b.tree.lines, l)
-	if len(span) == 0 {
+	if !hasSpan {
 		return ref, is, true
 	}
 	// A table of one slot carries the span.
@@ -709,22 +624,6 @@ func (b *Builder) chain(entries []int32) Ref {
 	b.tree.slots[off-1] = uint64(rest)
 	b.tree.slots[off-2] = uint64(b.tag(entries[chainRows]))
 	return tableRef(off, 0, 0, 0).withSpan()
-}
-
-// merge returns the union of two ascending lists without common elements.
-func merge(a, b []int32) []int32 {
-	if len(b) == 0 {
-		return a
-	}
-	out := make([]int32, 0, len(a)+len(b))
-	for len(a) > 0 && len(b) > 0 {
-		if a[0] < b[0] {
-			out, a = append(out, a[0]), a[1:]
-		} else {
-			out, b = append(out, b[0]), b[1:]
-		}
-	}
-	return append(append(out, a...), b...)
 }
 
 // tag returns the tag of an entry's rows.

@@ -234,7 +234,7 @@ func (e *Editor) Insert(root Ref, fixed []Fixed, r Entry) (Ref, error) {
 	// small tree, into as many leaves as it takes.
 	e.Misfits++
 	if !root.isTable() || root.bits() > 0 || !root.hasSpan() {
-		root = e.link(root, e.insert(0, 0, maxSpans-1))
+		root = e.link(root, e.leafOf([]uint32{r.Label}))
 		return root, e.error()
 	}
 	off := root.offset()

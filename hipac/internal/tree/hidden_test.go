@@ -1,10 +1,14 @@
 package tree
 
 import (
+	"context"
+	"math/bits"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hipac-go/classifier/hipac/internal/lower"
 	"github.com/hipac-go/classifier/rules"
 )
 
@@ -80,6 +84,145 @@ func TestFieldsAreKnownByTheWordsOfARoot(t *testing.T) {
 				rows := rowsOf(b.Tree(), root)
 				require.Contains(t, rows, uint32(0))
 				require.Equal(t, field == known && value > 0, len(rows) == 1, "field %d, word %d is %d", field, known, value)
+			}
+		}
+	}
+}
+
+// More rules than are compared with one another: those behind one that takes all go
+// all the same.
+func TestRulesBehindOneForEverythingHaveNoRow(t *testing.T) {
+	s := rules.IPv4Tuple
+	for _, front := range []int{0, 1, 50, 3 * pruneRows} {
+		var conds [][]rules.Cond
+		for i := range front {
+			conds = append(conds, []rules.Cond{is(0, uint64(i))})
+		}
+		for range 2 { // and behind the second, too
+			conds = append(conds, nil)
+			for i := range 3 * pruneRows {
+				conds = append(conds, []rules.Cond{is(1, uint64(i))})
+			}
+		}
+		tree, root := compile(t, s, conds, Config{})
+		for rank := range rowsOf(tree, root) {
+			require.LessOrEqual(t, rank, uint32(front))
+		}
+		require.Len(t, rowsOf(tree, root), front+1)
+	}
+}
+
+// Boxes of one hash need not be equal.
+func TestBoxesOfOneHashAreCompared(t *testing.T) {
+	step := func(h uint64, s lower.Span) uint64 {
+		return bits.RotateLeft64(h^(uint64(s.Lo)<<32|uint64(s.Hi)), 29) * 0x9e3779b97f4a7c15
+	}
+	first, second := lower.Span{Lo: 1, Hi: 9}, lower.Span{Lo: 2, Hi: 7}
+	other := lower.Span{Lo: 5, Hi: 1 << 30}
+	// The second word of another box makes up for what the first has done.
+	for x := uint32(10); ; x++ {
+		third := lower.Span{Lo: x, Hi: x + 1}
+		want := uint64(second.Lo)<<32 | uint64(second.Hi)
+		made := want ^ step(0, first) ^ step(0, third)
+		if other = (lower.Span{Lo: uint32(made >> 32), Hi: uint32(made)}); other.Lo > other.Hi {
+			continue
+		}
+		require.Equal(t, step(step(0, first), second), step(step(0, third), other))
+		full := lower.Span{Hi: ^uint32(0)}
+		boxes := &lower.Boxes{
+			Dims: []lower.Dim{{Word: 1, Full: full, Spans: []lower.Span{first, third, first, third}}, {Word: 2, Full: full, Spans: []lower.Span{second, other, second, other}}},
+			Rank: []uint32{0, 1, 2, 3}, Need: make([]uint32, 4), Inexact: make([]bool, 4), Hides: []bool{true, true, true, true},
+		}
+		b := NewBuilder(context.Background(), Config{})
+		b.Grow(boxes, 0)
+		b.reach = []lower.Span{full, full}
+		require.Equal(t, []int32{0, 1, 3}, b.dropEqual([]int32{0, 1, 2, 3}), "the first box alone is known by the hash")
+		return
+	}
+}
+
+// leafKeys walks all keys of a small universe, and returns those that get to each
+// leaf.
+func leafKeys(tree *Tree, root Ref, keys [][]uint32) map[Ref][]int {
+	out := map[Ref][]int{}
+	for i, k := range keys {
+		seen := map[Ref]bool{}
+		var walk func(ref Ref)
+		walk = func(ref Ref) {
+			switch {
+			case ref.isTable():
+				off := ref.offset()
+				if ref.hasSpan() {
+					walk(Ref(tree.slots[off-1]))
+				}
+				walk(Ref(tree.slots[off+k[ref.word()]>>ref.shift()&(1<<ref.bits()-1)]))
+			case ref.isInterval():
+				l := &tree.lines[ref.offset()]
+				walk(Ref(tree.slots[l[intervalBounds]+l.find(k[ref.word()])]))
+			case !seen[ref]:
+				seen[ref] = true
+				out[ref] = append(out[ref], i)
+			}
+		}
+		walk(root)
+	}
+	return out
+}
+
+// Every row of a leaf matches some key that gets there, and one that no single
+// earlier row of the leaf matches too.
+func TestLeavesHaveNoRowsThatAnEarlierOneHides(t *testing.T) {
+	s := rules.MustSchema(rules.Field{Name: "a", Bits: 8}, rules.Field{Name: "b", Bits: 4})
+	var all [][]uint32
+	for a := range uint32(256) {
+		for b := range uint32(16) {
+			all = append(all, []uint32{0, a, b})
+		}
+	}
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 73))
+		n := 5 + r.IntN(60)
+		conds := make([][]rules.Cond, n)
+		for i := range conds {
+			for f, top := range []uint64{255, 15} {
+				// Wide or narrow, at all ends: without a field that may be absent,
+				// rules would hide less.
+				size := [3]uint64{0, top / 8, top / 2}[r.IntN(3)]
+				lo := r.Uint64N(top - size + 1)
+				conds[i] = append(conds[i], rules.In(f, rules.Span(lo, lo+size)))
+			}
+		}
+		tree, root := compile(t, s, conds, Config{LeafRows: 1 + r.IntN(4), Replication: 20, bucketRows: 1 << 20})
+		holds := func(rank uint32, key int) bool {
+			for f := range 2 {
+				ivs, _ := conds[rank][f].Intervals()
+				if x := uint64(all[key][1+f]); x < ivs[0].Lo.Lo || x > ivs[0].Hi.Lo {
+					return false
+				}
+			}
+			return true
+		}
+		for ref, keys := range leafKeys(tree, root, all) {
+			if ref.isEmpty() {
+				continue
+			}
+			var ranks []uint32
+			tree.eachRow(ref, func(row []uint32) { ranks = append(ranks, row[0]>>1) })
+			for i, rank := range ranks {
+				var mine []int
+				for _, k := range keys {
+					if holds(rank, k) {
+						mine = append(mine, k)
+					}
+				}
+				require.NotEmpty(t, mine, "seed %d: no key gets to rule %d", seed, rank)
+				for _, earlier := range ranks[:i] {
+					hidden := true
+					for _, k := range mine {
+						hidden = hidden && holds(earlier, k)
+					}
+					require.False(t, hidden, "seed %d: rule %d hides rule %d", seed, earlier, rank)
+				}
 			}
 		}
 	}
