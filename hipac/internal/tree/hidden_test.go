@@ -170,7 +170,7 @@ func leafKeys(tree *Tree, root Ref, keys [][]uint32) map[Ref][]int {
 }
 
 // Every row of a leaf matches some key that gets there, and one that no single
-// earlier row of the leaf matches too.
+// earlier row of the leaf matches too. What is first is there, for all keys.
 func TestLeavesHaveNoRowsThatAnEarlierOneHides(t *testing.T) {
 	s := rules.MustSchema(rules.Field{Name: "a", Bits: 8}, rules.Field{Name: "b", Bits: 4})
 	var all [][]uint32
@@ -189,6 +189,15 @@ func TestLeavesHaveNoRowsThatAnEarlierOneHides(t *testing.T) {
 				// rules would hide less.
 				size := [3]uint64{0, top / 8, top / 2}[r.IntN(3)]
 				lo := r.Uint64N(top - size + 1)
+				if seed%2 == 1 { // a quarter of the values, beyond which rules are for all
+					if size = top / 16; r.IntN(6) == 0 {
+						size = 0
+					}
+					lo = top/4 + 1 + r.Uint64N(4)*(size+1)
+					if r.IntN(5) == 0 {
+						lo, size = 0, top
+					}
+				}
 				conds[i] = append(conds[i], rules.In(f, rules.Span(lo, lo+size)))
 			}
 		}
@@ -201,6 +210,18 @@ func TestLeavesHaveNoRowsThatAnEarlierOneHides(t *testing.T) {
 				}
 			}
 			return true
+		}
+		for k := range all {
+			want := NoMatch
+			for rank := range uint32(n) {
+				if holds(rank, k) {
+					want = rank
+					break
+				}
+			}
+			if got := tree.First(root, all[k]); got != want {
+				require.Equal(t, want, got, "seed %d, key %v", seed, all[k])
+			}
 		}
 		for ref, keys := range leafKeys(tree, root, all) {
 			if ref.isEmpty() {

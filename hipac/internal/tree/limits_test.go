@@ -129,7 +129,7 @@ func TestAnIntervalNodeMakesNoMoreCopiesThanItMay(t *testing.T) {
 func TestATableMakesNoMoreCopiesThanItMay(t *testing.T) {
 	// Into 1, 2, 4 and 1 of 4 slots, the one of all for as many children as there are.
 	spans := []lower.Span{{Lo: 0x0005, Hi: 0x0009}, {Lo: 0x0005, Hi: 0x4005}, {Hi: 0xffff}, {Lo: 0x8000, Hi: 0x8000}}
-	c := cut{kind: cutTable, hull: lower.Span{Hi: 0xffff}, shift: 14, bits: 2, keep: 9}
+	c := cut{kind: cutTable, hull: lower.Span{Hi: 0xffff}, shift: 14, bits: 2, keep: 2} // up to all slots
 	copies := 1 + 2 + 4 + 1 - len(spans)
 	for _, spanOK := range []bool{false, true} {
 		b, entries := wordBuilder(spans, Config{})
@@ -220,5 +220,151 @@ func TestChainsHaveEveryRuleOnce(t *testing.T) {
 			slices.Sort(got)
 			require.Equal(t, matching(rules.IPv4Tuple, conds, k), got)
 		}
+	}
+}
+
+// A child is built for the keys that get there, and no more: a rule that fills it hides
+// one for everything behind.
+func TestRulesThatFillAChildHideThoseBehind(t *testing.T) {
+	full := lower.Span{Hi: 0xffff}
+	for name, c := range map[string]cut{
+		"interval": {kind: cutInterval, bounds: []uint32{10, 20, 30}, keep: 4},
+		"table":    {kind: cutTable, hull: full, shift: 14, bits: 2, keep: 9},
+	} {
+		spans := []lower.Span{{Hi: 0x3fff}, {Lo: 0x4000, Hi: 0x7fff}, {Lo: 0x8000, Hi: 0xbfff}, {Lo: 0xc000, Hi: 0xffff}, full}
+		if c.kind == cutInterval {
+			spans = []lower.Span{{Hi: 9}, {Lo: 10, Hi: 19}, {Lo: 20, Hi: 29}, {Lo: 30, Hi: 0xffff}, full}
+		}
+		for gap := range 5 { // a child that is not filled, if it is one of the four
+			list := slices.Clone(spans)
+			if gap < 4 {
+				list[gap].Hi--
+			}
+			b, entries := wordBuilder(list, Config{LeafRows: 8})
+			build := b.table
+			if c.kind == cutInterval {
+				build = b.interval
+			}
+			ref, _, ok := build(entries, c, 100, 0, maxSpans)
+			require.True(t, ok)
+			rows := rowsOf(b.Tree(), ref)
+			for i := range uint32(4) {
+				require.Equal(t, 1, rows[i], "%s, gap %d, rule %d", name, gap, i)
+			}
+			want := 0
+			if gap < 4 {
+				want = 1
+			}
+			require.Equal(t, want, rows[4], "%s, gap %d", name, gap)
+		}
+	}
+}
+
+// Slots in which nothing lies but what lies in all of them have one child.
+func TestSlotsWithoutEntriesOfTheirOwnShareAChild(t *testing.T) {
+	slot := func(i uint32) lower.Span { return lower.Span{Lo: i << 12, Hi: i<<12 + 5} }
+	for _, own := range [][]uint32{{0}, {15}, {1, 3}, {0, 2, 4, 6}, {1, 2, 3, 9}, {5, 6, 15}} {
+		spans := []lower.Span{}
+		for _, i := range own {
+			spans = append(spans, slot(i))
+		}
+		spans = append(spans, lower.Span{Hi: 0xffff})
+		b, entries := wordBuilder(spans, Config{KeepHidden: true})
+		ref, _, ok := b.table(entries, cut{kind: cutTable, hull: lower.Span{Hi: 0xffff}, shift: 12, bits: 4, keep: 9}, 100, 0, maxSpans)
+		require.True(t, ok)
+		leaves := map[uint64]bool{}
+		for _, x := range b.tree.slots[ref.offset():][:16] {
+			leaves[x] = true
+		}
+		require.Len(t, leaves, len(own)+1)
+		require.Equal(t, len(own)+1, rowsOf(b.Tree(), ref)[uint32(len(own))], "once for each child")
+	}
+}
+
+// Tables of live trees have at most liveBits: larger ones are two levels.
+func TestLargeTablesOfLiveTreesAreTwoLevels(t *testing.T) {
+	for bits := uint32(liveBits - 1); bits <= maxLiveTabBits; bits++ {
+		for _, live := range []bool{false, true} {
+			spans := []lower.Span{}
+			for i := range uint32(1) << bits {
+				spans = append(spans, lower.Span{Lo: i << (16 - bits), Hi: i << (16 - bits)})
+			}
+			b, entries := wordBuilder(spans, Config{Live: live, KeepHidden: true})
+			ref, _, ok := b.table(entries, cut{kind: cutTable, hull: lower.Span{Hi: 0xffff}, shift: 16 - bits, bits: bits, keep: 9}, 100, 0, maxSpans)
+			require.True(t, ok)
+			if live && bits > liveBits {
+				require.LessOrEqual(t, ref.bits(), uint32(liveBits))
+				require.Equal(t, bits-ref.bits(), Ref(b.tree.slots[ref.offset()]).bits())
+			} else {
+				require.Equal(t, bits, ref.bits())
+				require.True(t, Ref(b.tree.slots[ref.offset()]).isLeaf())
+			}
+		}
+	}
+}
+
+// A table looks at some bits of a word: keys get to its slots that have others, and
+// nothing is hidden from them.
+func TestKeysOutsideOfATablesHullFindWhatIsForThem(t *testing.T) {
+	full, sub := lower.Span{Hi: 0xffff}, lower.Span{Lo: 0x100, Hi: 0x1ff}
+	spans := []lower.Span{{Lo: 0x100, Hi: 0x13f}, {Lo: 0x140, Hi: 0x17f}, {Lo: 0x1c0, Hi: 0x1ff}, full}
+	for _, outer := range []lower.Span{full, sub} {
+		b, entries := wordBuilder(spans, Config{LeafRows: 1})
+		b.reach, b.hull = []lower.Span{full}, []lower.Span{outer}
+		ref, _, ok := b.table(entries, cut{kind: cutTable, hull: sub, shift: 6, bits: 2, keep: 9}, 100, 0, maxSpans)
+		require.True(t, ok)
+		tree := b.Tree()
+		for x := range uint32(0x400) {
+			want := uint32(3)
+			for i, s := range spans[:3] {
+				if s.Lo <= x && x <= s.Hi {
+					want = uint32(i)
+				}
+			}
+			require.Equal(t, want, tree.First(ref, []uint32{0, x}), "value %#x", x)
+		}
+	}
+}
+
+// nesting returns how deep spans lie within spans, but for chains.
+func nesting(t *Tree, ref Ref) (deepest int) {
+	switch {
+	case ref.isTable():
+		for _, x := range t.slots[ref.offset():][:1<<ref.bits()] {
+			deepest = max(deepest, nesting(t, Ref(x)))
+		}
+		if chain := ref.bits() == 0 && Ref(t.slots[ref.offset()]).isLeaf(); ref.hasSpan() && !chain {
+			deepest = max(deepest, 1+nesting(t, Ref(t.slots[ref.offset()-1])))
+		}
+	case ref.isInterval():
+		l := &t.lines[ref.offset()]
+		for _, x := range t.slots[l[intervalBounds]:][:l.parts()] {
+			deepest = max(deepest, nesting(t, Ref(x)))
+		}
+	}
+	return deepest
+}
+
+func TestSpansNestAsDeepAsTheyMay(t *testing.T) {
+	s := rules.MustSchema(rules.Field{Name: "a", Bits: 32})
+	r := rand.New(rand.NewPCG(77, 1))
+	var conds [][]rules.Cond
+	for size := range 31 { // intervals of every size, which overlap
+		for range 100 {
+			lo := r.Uint64N(1<<32 - 1<<size)
+			conds = append(conds, []rules.Cond{rules.In(0, rules.Span(lo, lo+1<<size))})
+		}
+	}
+	r.Shuffle(len(conds), func(i, j int) { conds[i], conds[j] = conds[j], conds[i] })
+	for may := range 4 { // four are enough
+		b, boxes := grow(t, s, conds, Config{LeafRows: 1, Replication: 1, bucketRows: math.MaxInt, KeepHidden: true})
+		b.reach, b.hull = []lower.Span{boxes.Dims[0].Full}, []lower.Span{boxes.Dims[0].Full}
+		entries := make([]int32, len(conds))
+		for i := range entries {
+			entries[i] = int32(i)
+		}
+		root, _ := b.node(entries, 0, 0, may)
+		tree := b.Tree()
+		require.Equal(t, may, nesting(tree, root))
 	}
 }

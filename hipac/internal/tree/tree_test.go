@@ -3,6 +3,7 @@ package tree
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -103,6 +104,10 @@ func TestSplitDealsEntriesToTheSlotsTheyTouch(t *testing.T) {
 			require.Less(t, run.first, run.end)
 			if i > 0 {
 				require.Equal(t, p.runs[i-1].end, run.first)
+				require.True(t, slices.ContainsFunc(p.some, func(e int32) bool {
+					lo, hi := c.slots(spans[e])
+					return lo == run.first || hi+1 == run.first
+				}), "a run ends where an entry begins or ends")
 			}
 			for _, e := range run.own {
 				for x := run.first; x < run.end; x++ {
