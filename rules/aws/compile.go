@@ -25,7 +25,7 @@ func newCompiler(d *documents) *compiler {
 	return &compiler{documents: d, sets: map[string][]rules.Interval{}}
 }
 
-// errFault is the error of what has been noted as a fault.
+// errFault is the error of a source about which a fault has been noted.
 var errFault = errors.New("a fault")
 
 // compile makes the rules of a list. An error ends the work; others are noted.
@@ -33,7 +33,7 @@ func (c *compiler) compile(l *list, out *List) error {
 	c.out, c.builder, c.all = out, rules.NewBuilder[string](Schema), [2]bool{}
 	c.builder.SetLimits(c.in.limits)
 	for i := range l.perms {
-		if err := c.permission(l, &l.perms[i]); err != nil && err != errFault {
+		if err := c.permission(l, &l.perms[i]); err != nil {
 			return err
 		}
 	}
@@ -56,11 +56,7 @@ func (c *compiler) add(l *list, line int, r rules.Rule[string]) error {
 		return nil // only what else is wrong is looked for
 	}
 	if _, err := c.builder.Add(r); err != nil {
-		e := &rules.ParseError{File: c.in.file, Line: line, Where: l.name, Reason: err.Error(), Err: err}
-		if errors.Is(err, rules.ErrLimit) {
-			e.Err = rules.ErrLimit
-		}
-		return e
+		return &rules.ParseError{File: c.in.file, Line: line, Where: l.name, Reason: err.Error(), Err: err}
 	}
 	c.out.Lines = append(c.out.Lines, line)
 	return nil
@@ -105,14 +101,13 @@ func (c *compiler) permission(l *list, p *permission) error {
 	if len(sources) == 0 {
 		sources = []source{{at: &value{at: p.at, line: p.line}}}
 	}
-	failed := false
 	for i := range sources {
 		s := &sources[i]
 		in, name, err := c.source(l, s)
-		if err == errFault {
-			failed = true
+		switch {
+		case err == errFault:
 			continue
-		} else if err != nil {
+		case err != nil:
 			return err
 		}
 		comment := begin + what + " " + word + " " + name
@@ -137,9 +132,6 @@ func (c *compiler) permission(l *list, p *permission) error {
 		if len(traffic) == 0 && s.prefix.IsValid() && s.prefix.Bits() == 0 {
 			c.all[family] = true
 		}
-	}
-	if failed {
-		return errFault
 	}
 	return nil
 }

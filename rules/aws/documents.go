@@ -452,10 +452,11 @@ func (d *documents) networkInterfaces(_, v *value) {
 
 // add adds an address, if there is one.
 func (n *networkInterface) add(d *documents, to *faults, v *value, family int) {
-	if v == nil {
+	text := d.text(to, v)
+	if v == nil || v.kind != '"' {
 		return
 	}
-	a, err := netip.ParseAddr(d.text(to, v))
+	a, err := netip.ParseAddr(text)
 	if err != nil || a.Is4() != (family == 4) || a.Is4In6() || a.Zone() != "" {
 		d.fail(to, v, "expected an address of IPv%d", family)
 		return

@@ -95,11 +95,7 @@ func (c *compiler) compile(a *accessList, out *List) error {
 // add adds a rule that comes from a line.
 func (c *compiler) add(line int, r rules.Rule[string]) error {
 	if _, err := c.builder.Add(r); err != nil {
-		e := &rules.ParseError{File: c.in.File(), Line: line, Where: c.out.Name, Reason: err.Error(), Err: err}
-		if errors.Is(err, rules.ErrLimit) {
-			e.Err = rules.ErrLimit
-		}
-		return e
+		return &rules.ParseError{File: c.in.File(), Line: line, Where: c.out.Name, Reason: err.Error(), Err: err}
 	}
 	c.out.Lines = append(c.out.Lines, line)
 	c.all = c.all || len(r.Conds) == 0

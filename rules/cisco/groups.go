@@ -86,7 +86,7 @@ func memberWord(word string) bool {
 	}
 	_, ok := ipv4(word)
 	_, service := protocols[word]
-	return ok || service && word != "ip"
+	return ok || digits(word) || service && word != "ip"
 }
 
 // member reads a member, which begins with the word.

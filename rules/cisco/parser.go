@@ -99,7 +99,7 @@ func (p *parser) one() (*accessList, error) {
 	case word == "" || word[0] == '!':
 		return nil, nil
 	case isList(word, p.peek()):
-		if err := p.in.CheckUTF8([]byte(p.line)); err != nil {
+		if err := p.in.CheckUTF8([]byte(p.line)); err != nil && word != "access-list" {
 			return nil, err
 		}
 		return p.global(word)
@@ -293,8 +293,11 @@ func (p *parser) numbered() (*accessList, error) {
 		return p.refusedList(name, "access lists "+kind)
 	}
 	a, err := p.addList(name, kind, false)
+	if err == nil {
+		err = p.in.CheckUTF8([]byte(p.line))
+	}
 	if err != nil {
-		return nil, err
+		return a, err
 	}
 	return a, p.entryLine(a, p.key())
 }

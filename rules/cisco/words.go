@@ -102,13 +102,13 @@ func digits(s string) bool {
 
 // number returns the decimal number s if it is at most most.
 func number(s string, most int) (int, bool) {
-	n := 0
+	n := int64(0)
 	for i := range len(s) {
-		if n = n*10 + int(s[i]-'0'); s[i] < '0' || s[i] > '9' || n > most {
+		if n = n*10 + int64(s[i]-'0'); s[i] < '0' || s[i] > '9' || n > int64(most) {
 			return 0, false
 		}
 	}
-	return n, s != ""
+	return int(n), s != ""
 }
 
 // maxFaults is how many errors of a file are kept; the others are counted.
