@@ -164,6 +164,8 @@ func TestLimitsEndTheReading(t *testing.T) {
 		{many(100), rules.Limits{MaxMemory: 25000}, "the addresses of groups take more than 25000 bytes of memory"},
 		{strings.Repeat("[", 100), rules.Limits{MaxDepth: 50}, "input:1:52: values nest deeper than 50"},
 		{strings.Repeat("[", 5000), rules.Limits{}, "values nest deeper than 1024"},
+		{strings.Repeat(`{"a":`, 5000), rules.Limits{}, "values nest deeper than 1024"},
+		{`{"a": {"b": [` + strings.Repeat("0,", 100) + `0]}}`, rules.Limits{MaxMemory: 5000}, "the documents take more than 5000 bytes of memory"},
 		{"{" + members.String() + `"x": 0}`, rules.Limits{}, "more than 1000 members in an object"},
 	} {
 		lists, err := Read(strings.NewReader(tt.text), Options{Limits: tt.limits})
