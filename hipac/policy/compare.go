@@ -129,26 +129,23 @@ func Compare(ctx context.Context, old, new *Function, o Options) (*Difference, e
 	if err != nil {
 		return nil, err
 	}
-	d, _, err := p.difference(ctx, &o, nil)
+	d, _, err := p.difference(ctx, &o)
 	return d, err
 }
 
-// difference walks all packets and keeps what differs, of the steps that visit
-// does not refuse. space is the number of packets in what was kept, with what is
-// opaque.
-func (p *pair) difference(ctx context.Context, o *Options, visit func(by pairOf) bool) (d *Difference, space *big.Int, err error) {
+// difference walks all packets and keeps what differs. space is the number of
+// packets in what was kept, with what is opaque.
+func (p *pair) difference(ctx context.Context, o *Options) (d *Difference, space *big.Int, err error) {
 	d = &Difference{Schema: p.schema, Packets: new(big.Int)}
-	c := newCells(p, o.Join, o.Regions)
+	joiners := newJoiners(p, o.Join, o.Regions)
 	err = p.walk(ctx, o, func(b region.Box, i, j int32) bool {
-		if by := p.steps(i, j); visit == nil || visit(by) {
-			c.add(b, by)
-		}
+		joiners.add(b, p.steps(i, j))
 		return true
 	}, &d.Boxes)
+	c := joiners.finish()
 	if d.Partial, err = p.limit(ctx, err, o, d.Boxes); err != nil {
 		return nil, nil, err
 	}
-	c.finish()
 	for i := range c.list {
 		d.Regions = append(d.Regions, p.region(c.setsOf(&c.list[i]), c.list[i].who, c.count(&c.list[i])))
 	}

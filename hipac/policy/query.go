@@ -53,7 +53,7 @@ func Query(ctx context.Context, f *Function, conds []rules.Cond, verdict string,
 	if err != nil {
 		return nil, err
 	}
-	d, space, err := p.difference(ctx, &o, nil)
+	d, space, err := p.difference(ctx, &o)
 	if err != nil {
 		return nil, err
 	}
