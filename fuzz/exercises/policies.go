@@ -16,7 +16,7 @@ import (
 
 func policies() []*drive.Exercise {
 	return []*drive.Exercise{
-		{Name: "policy: differences over every packet", Group: "analysis", Points: []string{"policy: lists differ", "policy: lists are the same", "policy: packets without fields"},
+		{Name: "policy: differences over every packet", Group: "analysis", Points: []string{"policy: lists differ", "policy: lists are the same", "policy: rules without verdicts", "policy: packets without fields"},
 			Run: func(_ context.Context, t *drive.Trial) error {
 				s, err := tinySchema()
 				if err != nil {
@@ -113,7 +113,7 @@ func checkDifference(t *drive.Trial, l *rules.List[string], keys func(*rules.Lis
 			}
 		}
 	}
-	c := &cases.Meaning{Rules: b.List(), Olds: l.Len(), Join: t.Rand.IntN(2) == 0, Complete: keys != nil || t.Rand.IntN(2) == 0}
+	c := &cases.Meaning{Rules: b.List(), Olds: l.Len(), Join: t.Rand.IntN(2) == 0, Plain: t.Rand.IntN(3) == 0, Complete: keys != nil || t.Rand.IntN(2) == 0}
 	if keys != nil {
 		if c.Keys, err = keys(c.Rules); err != nil || len(c.Keys) == 0 {
 			return err
@@ -139,6 +139,7 @@ func checkMeaning(t *drive.Trial, c *cases.Meaning) error {
 	t.ReachIf(c.Regions > 0, "policy: lists differ")
 	t.ReachIf(c.Regions == 0, "policy: lists are the same")
 	t.ReachIf(!c.Complete, "policy: packets without fields")
+	t.ReachIf(c.Plain && c.Join && c.Regions > 0, "policy: rules without verdicts")
 	return nil
 }
 

@@ -20,6 +20,9 @@ const (
 	maxSpans = 64
 	// maxPairs bounds the pairs of rules that a region names.
 	maxPairs = 64
+	// keptToJoin bounds the cells that wait to be joined, of about bytesOfCell.
+	keptToJoin  = 50_000
+	bytesOfCell = 8 << 10
 )
 
 // pairOf is the two steps that decide somewhere, -1 where none does; or the numbers
@@ -78,8 +81,20 @@ func newCells(p *pair, byValue bool, keep int) *cells {
 	return c
 }
 
-// value is what the steps decide.
+// value is what the steps decide; where it only counts that it differs, whether they
+// do.
 func (c *cells) value(by pairOf) pairOf {
+	if c.p.apart {
+		some := c.p.number("")
+		v := pairOf{some, some}
+		if by.a == -1 {
+			v.a = c.p.number(c.p.old.end)
+		}
+		if by.b == -1 {
+			v.b = c.p.number(c.p.new.end)
+		}
+		return v
+	}
 	return pairOf{c.p.number(c.p.old.says(by.a)), c.p.number(c.p.new.says(by.b))}
 }
 

@@ -30,14 +30,15 @@ type Options struct {
 	// Time is how long it may take before the result is partial; 0 is as long as
 	// the context lasts.
 	Time time.Duration
-	// Regions is the number of regions that are kept, the largest ones. The others
-	// are counted: see Difference.Left.
+	// Regions is the number of regions that are returned, the largest ones. The
+	// others are counted: see Difference.Left.
 	Regions int
-	// Memory is the number of bytes that the walk may take before the result is
-	// partial.
+	// Memory is the number of bytes that the walk may take, half of it before the
+	// result is partial and half of it for boxes that wait to be joined.
 	Memory int64
 	// Join makes one region of neighbours in which the same change of verdict is
-	// made by other rules: see Region.Olds.
+	// made by other rules: see Region.Olds. Of two lists without verdicts (see OfList)
+	// a change from rule to rule is the same whichever they are.
 	Join bool
 	// Complete says that packets have all fields of the schema. Otherwise they have
 	// ports, TCP flags and ICMP types by their protocol, unless they are fragments,
@@ -48,7 +49,7 @@ type Options struct {
 // What Options are when they do not say.
 const (
 	DefaultSteps   int64 = 200_000_000
-	DefaultRegions       = 50_000
+	DefaultRegions       = 1000
 	DefaultMemory  int64 = 1 << 30
 )
 
@@ -72,8 +73,8 @@ type Region struct {
 	Conds []rules.Cond
 	// Old and New are what is decided, and by which rules: of the witness.
 	Old, New Decision
-	// Olds and News are all rules that decide there, in order: up to 64 pairs of
-	// them. Without Options.Join it is one on each side.
+	// Olds and News are the rules that decide there, in order: up to 64 pairs of
+	// them, and of lists without verdicts as many as a short search finds. Without Options.Join it is one on each side.
 	Olds, News []rules.Place
 	// Tests are matches on which it depends besides: they hold, or do not where
 	// the text begins with "not ".
@@ -88,7 +89,8 @@ type Region struct {
 	Witness rules.Key
 }
 
-// Change is a change of verdict, and how many packets it is about.
+// Change is a change of verdict, and how many packets it is about. Of two lists
+// without verdicts whose regions are joined, a rule's verdict is no word.
 type Change struct {
 	Old, New string
 	Regions  int
@@ -129,6 +131,7 @@ func Compare(ctx context.Context, old, new *Function, o Options) (*Difference, e
 	if err != nil {
 		return nil, err
 	}
+	p.apart = o.Join && old.plain && new.plain
 	d, _, err := p.difference(ctx, &o)
 	return d, err
 }
@@ -137,7 +140,7 @@ func Compare(ctx context.Context, old, new *Function, o Options) (*Difference, e
 // packets in what was kept, with what is opaque.
 func (p *pair) difference(ctx context.Context, o *Options) (d *Difference, space *big.Int, err error) {
 	d = &Difference{Schema: p.schema, Packets: new(big.Int)}
-	joiners := newJoiners(p, o.Join, o.Regions)
+	joiners := newJoiners(p, o.Join, max(o.Regions, min(keptToJoin, int(o.Memory/2/bytesOfCell))))
 	err = p.walk(ctx, o, func(b region.Box, i, j int32) bool {
 		joiners.add(b, p.steps(i, j))
 		return true
@@ -146,8 +149,14 @@ func (p *pair) difference(ctx context.Context, o *Options) (d *Difference, space
 	if d.Partial, err = p.limit(ctx, err, o, d.Boxes); err != nil {
 		return nil, nil, err
 	}
+	c.trim(o.Regions)
 	for i := range c.list {
-		d.Regions = append(d.Regions, p.region(c.setsOf(&c.list[i]), c.list[i].who, c.count(&c.list[i])))
+		sets := c.setsOf(&c.list[i])
+		who, err := p.deciders(ctx, sets, c.list[i].who)
+		if err != nil {
+			return nil, nil, err
+		}
+		d.Regions = append(d.Regions, p.region(sets, who, c.count(&c.list[i])))
 	}
 	sort.SliceStable(d.Regions, func(i, j int) bool { return d.Regions[i].Packets.Cmp(d.Regions[j].Packets) > 0 })
 	d.Left, d.Changes = c.left, c.changes()
@@ -218,6 +227,9 @@ type pair struct {
 
 	// A query is about one verdict: all others are alike, and none.
 	about, none string
+	// apart is about lists without verdicts whose regions are joined: all that counts
+	// is that packets are decided otherwise.
+	apart bool
 
 	numbers  map[string]int32 // of verdicts
 	verdicts []string
@@ -435,7 +447,7 @@ func (p *pair) walk(ctx context.Context, o *Options, leaf region.Leaf, boxes *in
 	on := true
 	for _, w := range p.within {
 		meeting := p.seq.Meeting(w, 0, len(p.seq.Items))
-		n, err := p.seq.Walk(ctx, w, meeting, region.Question{Limits: region.Limits{Steps: max(1, o.Steps-*boxes), Held: o.Memory / 8}}, func(b region.Box, i, j int32) bool {
+		n, err := p.seq.Walk(ctx, w, meeting, region.Question{Apart: p.apart, Limits: region.Limits{Steps: max(1, o.Steps-*boxes), Held: o.Memory / 8}}, func(b region.Box, i, j int32) bool {
 			if p.made.some(b) {
 				on = leaf(b, i, j)
 			}
@@ -449,9 +461,64 @@ func (p *pair) walk(ctx context.Context, o *Options, leaf region.Leaf, boxes *in
 	return nil
 }
 
+const (
+	// unknownStep is in place of a step of which it is not known yet which one it is.
+	unknownStep = -2
+	// Bounds of the search for those.
+	mostBoxesAgain = 512
+	mostStepsAgain = 20_000
+)
+
+// deciders returns the pairs of steps that decide somewhere in the sets, up to
+// maxPairs of them, where the walk has left that open: that of the first packet, and
+// others as far as the bounds go.
+func (p *pair) deciders(ctx context.Context, sets region.Sets, who []pairOf) ([]pairOf, error) {
+	if !slices.ContainsFunc(who, func(w pairOf) bool { return w.a == unknownStep || w.b == unknownStep }) {
+		return who, nil
+	}
+	b := make(region.Box, len(sets))
+	witness := p.made.witness(sets)
+	who = []pairOf{p.steps(p.seq.Decide(p.seq.Space.PointOf(witness, func(d int) uint32 { return sets[d][0].Lo })))}
+	left, steps := mostBoxesAgain, int64(mostStepsAgain)
+	var each func(d int) error
+	each = func(d int) error {
+		if d < len(sets) {
+			for _, s := range sets[d] {
+				b[d] = s
+				if err := each(d + 1); err != nil || left <= 0 || len(who) >= maxPairs {
+					return err
+				}
+			}
+			return nil
+		}
+		left--
+		if !p.made.some(b) {
+			return nil
+		}
+		n, err := p.seq.Walk(ctx, b, p.seq.Meeting(b, 0, len(p.seq.Items)), region.Question{Limits: region.Limits{Steps: steps}}, func(b region.Box, i, j int32) bool {
+			if by := p.steps(i, j); !slices.Contains(who, by) && p.made.some(b) {
+				who = append(who, by)
+			}
+			return len(who) < maxPairs
+		})
+		if steps -= n; errors.Is(err, region.ErrLimit) || steps <= 0 {
+			left, err = 0, nil
+		}
+		return err
+	}
+	err := each(0)
+	return who, err
+}
+
 // steps returns the steps of the items that decide.
 func (p *pair) steps(i, j int32) pairOf {
 	by := pairOf{-1, -1}
+	if i == region.Undecided {
+		by.a = unknownStep
+	}
+	if j == region.Undecided {
+		by.b = unknownStep
+	}
 	if i >= 0 {
 		by.a = int32(p.oldStep[i])
 	}

@@ -77,7 +77,10 @@ func OfList[T any](l *rules.List[T], verdict func(position int) string, end stri
 		if verdict != nil {
 			s.verdict = verdict(i)
 		} else {
-			s.verdict = rules.FormatRule(l.Schema(), r) + " => " + fmt.Sprint(r.Value)
+			s.verdict = rules.FormatRule(l.Schema(), r)
+			if v := fmt.Sprint(r.Value); v != "" {
+				s.verdict += " => " + v
+			}
 		}
 		f.steps = append(f.steps, s)
 	}

@@ -42,6 +42,7 @@ func newJoiners(p *pair, byValue bool, keep int) *joiners {
 			p.number(v)
 		}
 	}
+	p.number("")
 	j := &joiners{dims: p.seq.Space.Dims(), batch: &batch{}, free: make(chan *batch, 4*joinerCount)}
 	for i := range j.all {
 		own := *p

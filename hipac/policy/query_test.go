@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -162,4 +163,92 @@ func TestEveryRegionIsHandedOutOnce(t *testing.T) {
 	seen := 0
 	require.NoError(t, policy.Each(context.Background(), f, g, policy.Options{}, func(*rules.Schema, policy.Region) bool { seen++; return false }))
 	require.Equal(t, 1, seen)
+}
+
+func TestRegionsOfListsWithoutVerdictsAreThePacketsOfOtherRules(t *testing.T) {
+	regions, several := 0, 0
+	for seed := range seeds(3000) {
+		rng := rand.New(rand.NewPCG(seed, 13))
+		var rs []rules.Rule[int]
+		for range 1 + rng.IntN(9) {
+			rs = append(rs, rules.Rule[int]{Conds: drawConds(rng), Continue: rng.IntN(9) == 0})
+		}
+		next := slices.Clone(rs)
+		for range 1 + rng.IntN(3) {
+			switch i, j := rng.IntN(len(next)), rng.IntN(len(next)); rng.IntN(3) {
+			case 0:
+				next[i], next[j] = next[j], next[i]
+			case 1:
+				next[i].Conds = drawConds(rng)
+			case 2:
+				next = slices.Insert(next, i, rules.Rule[int]{Conds: drawConds(rng)})
+			}
+		}
+		old, err := rules.NewList(tiny, rs...)
+		require.NoError(t, err)
+		other, err := rules.NewList(tiny, next...)
+		require.NoError(t, err)
+		keep := 1 + rng.IntN(20)
+		d, err := policy.Compare(context.Background(), policy.OfList(old, nil, "none"), policy.OfList(other, nil, "none"), policy.Options{Join: true, Regions: keep})
+		require.NoError(t, err)
+		require.NoError(t, d.Partial)
+		require.LessOrEqual(t, len(d.Regions), keep)
+		for _, c := range d.Changes {
+			require.Contains(t, [][2]string{{"", ""}, {"none", ""}, {"", "none"}}, [2]string{c.Old, c.New})
+		}
+		decides := func(l *rules.List[int], k rules.Key) (rules.Place, string) {
+			for i, r := range l.All() {
+				if !r.Continue && r.Matches(tiny, k) {
+					return rules.Place{Rule: i}, rules.FormatRule(tiny, r)
+				}
+			}
+			return rules.Place{Rule: -1}, "none"
+		}
+		differ, seen, named := int64(0), int64(0), map[int]map[rules.Place]bool{}
+		every(func(k rules.Key) {
+			a, was := decides(old, k)
+			b, is := decides(other, k)
+			if was != is {
+				differ++
+			}
+			in := 0
+			for n, r := range d.Regions {
+				if !holds(tiny, r.Conds, k) {
+					continue
+				}
+				in++
+				require.NotEqual(t, was, is, "seed %d", seed)
+				require.Equal(t, []bool{a.Rule < 0, b.Rule < 0}, []bool{r.Old.At.Rule < 0, r.New.At.Rule < 0}, "seed %d", seed)
+				require.Contains(t, r.Olds, a, "seed %d", seed)
+				require.Contains(t, r.News, b, "seed %d", seed)
+				if named[n] == nil {
+					named[n] = map[rules.Place]bool{}
+				}
+				a.Chain, b.Chain = 1, 2
+				named[n][a], named[n][b] = true, true
+				if slices.Equal(k, r.Witness) {
+					a.Chain, b.Chain = 0, 0
+					require.Equal(t, []rules.Place{a, b}, []rules.Place{r.Old.At, r.New.At}, "seed %d", seed)
+				}
+			}
+			require.LessOrEqual(t, in, 1)
+			seen += int64(in)
+		})
+		for n, r := range d.Regions {
+			require.Equal(t, len(r.Olds)+len(r.News), len(named[n]), "seed %d", seed)
+			regions++
+			if len(r.News) > 1 {
+				several++
+			}
+		}
+		sum := new(big.Int)
+		for _, c := range d.Changes {
+			sum.Add(sum, c.Packets)
+		}
+		require.Equal(t, differ*d.Packets.Int64(), sum.Int64()*packets, "seed %d", seed)
+		require.Equal(t, d.Left > 0, differ > seen, "seed %d", seed)
+		require.Equal(t, differ == 0, d.Same())
+	}
+	require.Greater(t, regions, 2000)
+	require.Greater(t, several, 300)
 }

@@ -37,13 +37,26 @@
 // the generator drew the packet from.
 package classbench
 
-import "github.com/hipac-go/classifier/rules"
+import (
+	"fmt"
+
+	"github.com/hipac-go/classifier/rules"
+)
 
 // Flags is the sixth column of a rule: it asks for packet flags f with
 // f & Mask == Value & Mask. Bits of Value outside Mask are kept, and mean
 // nothing.
 type Flags struct {
 	Value, Mask uint16
+}
+
+// String returns "flags 0x0200/0x0200", or nothing for the zero value, which asks
+// for none.
+func (f Flags) String() string {
+	if f == (Flags{}) {
+		return ""
+	}
+	return fmt.Sprintf("flags %#04x/%#04x", f.Value, f.Mask)
 }
 
 // Schemas of rule files whose sixth column is matched: the 5-tuple and a field

@@ -173,7 +173,5 @@ func (f *limitFlags) check() error {
 // options are the limits as package policy takes them. Half of the memory is for
 // regions.
 func (f *limitFlags) options() policy.Options {
-	const bytesOfRegion = 8 << 10
-	bytes := f.Memory << 20
-	return policy.Options{Join: !f.ByRule, Memory: bytes / 2, Regions: max(f.Regions, min(policy.DefaultRegions, int(bytes/2/bytesOfRegion))), Time: f.time()}
+	return policy.Options{Join: !f.ByRule, Memory: f.Memory << 20, Regions: max(f.Regions, 1), Time: f.time()}
 }

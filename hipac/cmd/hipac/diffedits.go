@@ -123,7 +123,7 @@ func nativeLine(s *rules.Schema, r *rules.Rule[string]) string {
 func classbenchLine(s *rules.Schema, r *rules.Rule[classbench.Flags]) string {
 	line := rules.FormatRule(s, r)
 	if r.Value != (classbench.Flags{}) {
-		line += fmt.Sprintf(" => flags %#04x/%#04x", r.Value.Value, r.Value.Mask)
+		line += " => " + r.Value.String()
 	}
 	return line
 }

@@ -4,6 +4,7 @@ package main
 // compared, and what JSON says of their differences.
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -211,6 +212,9 @@ func familyOf(f *files.Rules) int {
 	return f.Tables.Tables[0].Family
 }
 
+// someRule is what rules without verdicts decide, in changes.
+const someRule = "RULE"
+
 // fill takes over a difference, with the largest regions.
 func (c *chainMeaning) fill(d *policy.Difference, most int, region func(*policy.Region) regionJSON) {
 	c.packets, c.Packets = d.Packets, d.Packets.String()
@@ -220,6 +224,9 @@ func (c *chainMeaning) fill(d *policy.Difference, most int, region func(*policy.
 	for i := range d.Changes {
 		x := &d.Changes[i]
 		j := changeJSON{Old: x.Old, New: x.New, Regions: x.Regions, Packets: x.Packets.String(), Share: shareOf(x.Packets, d.Packets), packets: x.Packets, perhaps: x.Perhaps}
+		if !c.valued {
+			j.Old, j.New = cmp.Or(j.Old, someRule), cmp.Or(j.New, someRule)
+		}
 		if x.Perhaps.Sign() > 0 {
 			j.Perhaps = x.Perhaps.String()
 		}

@@ -145,8 +145,7 @@ func (s *side) list() (f *policy.Function, valued bool) {
 		}
 		return policy.OfList(l, func(i int) string { return l.At(i).Value }, none), true
 	}
-	l := s.file.ClassBench
-	return policy.OfList(l, func(i int) string { return classbenchLine(l.Schema(), l.At(i)) }, none), false
+	return policy.OfList(s.file.ClassBench, nil, none), false
 }
 
 // complete says that packets have all fields, as those of traces do.

@@ -21,7 +21,9 @@
 //   - no rule that is on one side alone meets the box;
 //   - a rule of both sides covers the box, in front of all those that are on one
 //     side alone: whoever decides, decides both;
-//   - all that is left, from the first rule of one side alone on, says the same.
+//   - all that is left, from the first rule of one side alone on, says the same;
+//   - and where it does not matter who decides (Question.Apart): one side is decided,
+//     and the other will not say the same.
 //
 // Where they differ, boxes are handed out, disjoint, each with the two rules that
 // decide there. Of two sets of 10,000 rules that differ in a hundred that is

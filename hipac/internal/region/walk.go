@@ -19,7 +19,8 @@ type Limits struct {
 }
 
 // Leaf is given the boxes where the two sides differ: disjoint, each with the
-// items that decide there, None where none does. It keeps no box without a
+// items that decide there, None where none does, Undecided where several may (see
+// Question.Apart). It keeps no box without a
 // copy, and returns false to end the walk. A box may hold no packet where the
 // space has bits: see Space.Feasible.
 type Leaf func(b Box, a, b2 int32) bool
@@ -38,7 +39,11 @@ type Question struct {
 	// Const makes side B decide every packet with the value ConstValue.
 	Const      bool
 	ConstValue int32
-	Limits     Limits
+	// Apart ends the walk of a box as soon as it is clear that the sides differ,
+	// though not by which items: one of them is decided, and some item will decide on
+	// the other, which cannot say the same.
+	Apart  bool
+	Limits Limits
 }
 
 const (
@@ -59,8 +64,12 @@ func (q *Sequence) Walk(ctx context.Context, b Box, meeting []int32, ask Questio
 	return w.steps, w.err
 }
 
-// constant is the item that decides on a side which is a constant.
-const constant = -2
+const (
+	// Undecided is in place of an item that is not known.
+	Undecided = -3
+	// constant is the item that decides on a side which is a constant.
+	constant = -2
+)
 
 // state is how far both sides are: the item that decides, and the position
 // from which items count.
@@ -140,9 +149,12 @@ func (w *walker) visit(items []int32, s state) (on bool) {
 		}
 		return w.leaf(w.box, s.a, s.b)
 	}
-	first, last, alike := w.foresee(items, s)
+	first, last, alike, apart := w.foresee(items, s)
 	if alike {
 		return true
+	}
+	if apart {
+		return w.leaf(w.box, orUndecided(s.a), orUndecided(s.b))
 	}
 	d, at := w.cut(items[:last], first, s)
 	old := w.box[d]
@@ -173,6 +185,13 @@ func (w *walker) visit(items []int32, s state) (on bool) {
 	}
 	w.box[d] = old
 	return on
+}
+
+func orUndecided(i int32) int32 {
+	if i == None {
+		return Undecided
+	}
+	return i
 }
 
 // act has item i act on the sides for which it counts.
@@ -228,18 +247,24 @@ func (w *walker) get() []int32 {
 }
 
 // foresee looks for an early end: alike is true when both sides will be decided
-// alike whatever becomes of the items. first is the first item by which the
+// alike whatever becomes of the items, differ when the question is for that and one
+// side will not say what the other has said. first is the first item by which the
 // sides may come apart, -1 when they are apart; items from last on do not
 // matter.
-func (w *walker) foresee(items []int32, s state) (first, last int, alike bool) {
+func (w *walker) foresee(items []int32, s state) (first, last int, alike, differ bool) {
 	first = -1
 	apart := s.a != None || s.b != None || s.fromA != s.fromB
 	var values [2]struct {
 		one, many bool
 		value     int32
 	}
+	same := false // a side may say what the other one has said
 	add := func(side int, v int32) {
-		switch o := &values[side]; {
+		o := &values[side]
+		if other := &values[1-side]; other.one && v == other.value {
+			same = true
+		}
+		switch {
 		case !o.one:
 			o.one, o.value = true, v
 		case o.value != v:
@@ -284,7 +309,7 @@ func (w *walker) foresee(items []int32, s state) (first, last int, alike bool) {
 		}
 	}
 	if !apart && first < 0 && (endA || w.q.EndA == w.q.EndB) {
-		return first, last, true
+		return first, last, true, false
 	}
 	if !endA {
 		add(0, w.q.EndA)
@@ -292,5 +317,7 @@ func (w *walker) foresee(items []int32, s state) (first, last int, alike bool) {
 	if !endB {
 		add(1, w.q.EndB)
 	}
-	return first, last, !values[0].many && !values[1].many && values[0].value == values[1].value
+	same = same || !endA || !endB // nobody decides, or somebody: that is told apart
+	alike = !values[0].many && !values[1].many && values[0].value == values[1].value
+	return first, last, alike, w.ask.Apart && !alike && (s.a == None) != (s.b == None) && !same
 }
