@@ -140,15 +140,15 @@ func Compare(ctx context.Context, old, new *Function, o Options) (*Difference, e
 // packets in what was kept, with what is opaque.
 func (p *pair) difference(ctx context.Context, o *Options) (d *Difference, space *big.Int, err error) {
 	d = &Difference{Schema: p.schema, Packets: new(big.Int)}
-	joiners := newJoiners(p, o.Join, max(o.Regions, min(keptToJoin, int(o.Memory/2/bytesOfCell))))
+	c := newCells(p, o.Join, max(o.Regions, min(keptToJoin, int(o.Memory/2/bytesOfCell))))
 	err = p.walk(ctx, o, func(b region.Box, i, j int32) bool {
-		joiners.add(b, p.steps(i, j))
+		c.add(b, p.steps(i, j))
 		return true
 	}, &d.Boxes)
-	c := joiners.finish()
 	if d.Partial, err = p.limit(ctx, err, o, d.Boxes); err != nil {
 		return nil, nil, err
 	}
+	c.finish()
 	c.trim(o.Regions)
 	for i := range c.list {
 		sets := c.setsOf(&c.list[i])

@@ -18,7 +18,7 @@
 //	function.go  rule sets as sequences of steps, chains laid out flat
 //	align.go     the steps that two functions share
 //	compare.go   regions of difference
-//	cells.go     fewer, larger regions; joiners.go  several of them side by side
+//	cells.go     fewer, larger regions
 //	packets.go   the packets there are: headers and protocols; witnesses
 //	query.go     what a rule set says of some packets
 //	lint.go      findings about rules
