@@ -189,13 +189,12 @@ func copied[T any](r *rules.Rule[T]) rules.Rule[T] {
 	return c
 }
 
-// newBasic returns a new basic member of a rule.
-func (w *editList[T]) newBasic(r *rules.Rule[T], id rules.ID) *member[T] {
+// newCopy returns a new member of a rule, which is not among the basics: the commit
+// makes these anew.
+func (w *editList[T]) newCopy(r *rules.Rule[T], id rules.ID) *member[T] {
 	c := copied(r)
 	c.ID = id
-	m := w.newMember(c, w.scratch())
-	m.basic = true
-	return m
+	return w.newMember(c, w.scratch())
 }
 
 // exchange does what a script does at once: the order of the rules is made anew,
@@ -254,7 +253,7 @@ func (e *ListEdit[T]) exchange(s *rules.Script, new *rules.List[T]) ([]rules.ID,
 				id = w.ids.free(w.avoid)
 				w.ids.reserve(id)
 			}
-			list[i] = w.newBasic(new.At(i), id)
+			list[i] = w.newCopy(new.At(i), id)
 			if w.counters != nil {
 				w.count(list[i])
 				taken = append(taken, list[i].counter)
@@ -265,7 +264,7 @@ func (e *ListEdit[T]) exchange(s *rules.Script, new *rules.List[T]) ([]rules.ID,
 			list[i] = w.order.Get(label).asBasic()
 			if fates[i] == replaced {
 				was := list[i]
-				list[i] = w.newBasic(new.At(i), id)
+				list[i] = w.newCopy(new.At(i), id)
 				list[i].counter = was.counter
 				changed = append(changed, [2]*rules.Rule[T]{was.rule, list[i].rule})
 			}

@@ -232,11 +232,14 @@ func renumber(r *rules.Rule[rules.Action], numbers []int) {
 	}
 }
 
+// noLimits are those of lists that are made of rules of other lists.
+var noLimits = rules.Limits{MaxRules: maxRules, MaxMemory: 1 << 62}
+
 // rewritten returns a copy of a list whose rules were changed, with other
 // identities than were used before.
 func rewritten(l *rules.List[rules.Action], change func(i int, r *rules.Rule[rules.Action])) *rules.List[rules.Action] {
 	b := rules.NewBuilder[rules.Action](l.Schema())
-	b.SetLimits(rules.Limits{MaxRules: maxRules, MaxMemory: 1 << 62})
+	b.SetLimits(noLimits)
 	b.Own()
 	b.Grow(l.Len())
 	for i, r := range l.All() {

@@ -404,3 +404,137 @@ COMMIT
 		}
 	}
 }
+
+// reordered returns a table with its chains in another order, and more of them.
+func reordered(t *testing.T, table *rules.Table, order []string) *rules.Table {
+	out := *table
+	out.Chains = nil
+	at := func(name string) int { return slices.Index(order, name) }
+	for _, name := range order {
+		c := table.Chains[table.Find(name)]
+		var list []rules.Rule[rules.Action]
+		for _, r := range c.Rules.All() {
+			x := *r
+			x.ID = 0
+			if x.Value.Kind == rules.Jump {
+				x.Value.Chain = at(table.Chains[x.Value.Chain].Name)
+			}
+			list = append(list, x)
+		}
+		var err error
+		c.Rules, err = rules.NewList(table.Schema, list...)
+		require.NoError(t, err)
+		out.Chains = append(out.Chains, c)
+	}
+	require.Len(t, out.Chains, len(table.Chains))
+	return &out
+}
+
+// Chains in another order have other numbers in the file than in the live table, and
+// rules lead to the same chains all the same.
+func TestTablesWhoseChainsComeInAnotherOrderAreApplied(t *testing.T) {
+	ctx := context.Background()
+	file := func(match, more string) string {
+		return "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:web - [0:0]\n:logs - [0:0]\n" + more + "-A INPUT -p tcp -m tcp --dport 80" + match +
+			" -j web\n-A OUTPUT -p tcp" + match + " -j logs\n-A web -s 10.0.0.0/8 -j logs\n-A web -j DROP\n-A logs -s 10.1.0.0/16 -j DROP\nCOMMIT\n"
+	}
+	const more = ":more - [0:0]\n-A web -p udp -j ACCEPT\n-A INPUT -j logs\n-A INPUT -p icmp -j more\n-A more -p icmp -j web\n"
+	for _, order := range [][]string{
+		{"INPUT", "FORWARD", "OUTPUT", "web", "logs", "more"}, {"OUTPUT", "INPUT", "FORWARD", "more", "logs", "web"},
+		{"web", "more", "logs", "OUTPUT", "FORWARD", "INPUT"}, {"more", "INPUT", "FORWARD", "OUTPUT", "web", "logs"},
+		{"logs", "web", "more", "FORWARD", "INPUT", "OUTPUT"}, {"FORWARD", "OUTPUT", "INPUT", "logs", "more", "web"},
+	} {
+		for _, match := range []string{"", " -m mark --mark 1"} { // with another schema, too
+			live, _ := liveTables(t, file("", ""), &hipac.LiveOptions{Counters: true, NoBackground: true})
+			rs := parseTables(t, file(match, more))
+			rs.Tables[0] = reordered(t, rs.Tables[0], order)
+			_, err := live.Apply(ctx, rs.Tables)
+			require.NoError(t, err)
+			requireApplied(t, live, rs)
+			requireNoMoreCounters(t, live)
+			got, want := live.Snapshot().Table("filter", 4).Source(), rs.Table("filter")
+			for _, c := range order {
+				list := got.Chains[got.Find(c)].Rules
+				for i, r := range want.Chains[want.Find(c)].Rules.All() {
+					is := list.At(i).Value
+					if is.Kind == rules.Jump {
+						require.Equal(t, want.Chains[r.Value.Chain].Name, got.Chains[is.Chain].Name, "%v: chain %s rule %d", order, c, i+1)
+					} else {
+						require.Zero(t, is.Chain, "a rule that leads nowhere")
+					}
+				}
+			}
+			again, err := live.Apply(ctx, rs.Tables)
+			require.NoError(t, err)
+			require.True(t, again.Script.Empty())
+		}
+	}
+}
+
+// New rules of a table that gets another schema have identities that no rule has had,
+// and none that others are given.
+func TestIdentitiesGoOnWhenATableGetsAnotherSchema(t *testing.T) {
+	ctx := context.Background()
+	const text = "*filter\n:INPUT ACCEPT [0:0]\n:web - [0:0]\n-A INPUT -p tcp -j ACCEPT\n-A INPUT -p udp -j web\n-A web -p udp -j DROP\n-A web -p tcp -j DROP\nCOMMIT\n"
+	for _, chain := range []string{"INPUT", "web"} {
+		live, _ := liveTables(t, text, &hipac.LiveOptions{NoBackground: true})
+		insert := func() (id rules.ID) {
+			require.NoError(t, live.Edit(ctx, func(tx *hipac.TablesTx) error {
+				table, err := tx.Table("filter", 4)
+				require.NoError(t, err)
+				c, err := table.Chain(chain)
+				require.NoError(t, err)
+				id, err = c.InsertAt(0, decide(rules.Drop))
+				return err
+			}))
+			return id
+		}
+		last := insert()
+		require.NoError(t, live.Edit(ctx, func(tx *hipac.TablesTx) error {
+			table, err := tx.Table("filter", 4)
+			require.NoError(t, err)
+			c, err := table.Chain(chain)
+			require.NoError(t, err)
+			return c.Delete(last)
+		}))
+		rs := parseTables(t, strings.Replace(text, "COMMIT", "-A OUTPUT -m mark --mark 1 -j DROP\nCOMMIT", 1))
+		_, err := live.Apply(ctx, rs.Tables)
+		require.NoError(t, err)
+		was := last
+		last = insert()
+		require.Equal(t, was+1, last)
+		require.NoError(t, live.Edit(ctx, func(tx *hipac.TablesTx) error {
+			table, err := tx.Table("filter", 4)
+			require.NoError(t, err)
+			c, err := table.Chain(chain)
+			require.NoError(t, err)
+			return c.Delete(last)
+		}))
+		rs = parseTables(t, text) // and the first schema again
+		filter := rs.Table("filter")
+		c := &filter.Chains[filter.Find(chain)]
+		list := []rules.Rule[rules.Action]{decide(rules.Drop), decide(rules.Accept)}
+		for _, r := range c.Rules.All() {
+			list = append(list, *r)
+		}
+		for i := range list {
+			list[i].ID = 0
+		}
+		given := decide(rules.Accept)
+		given.ID = last + 2 // what the second new rule would get
+		c.Rules, err = rules.NewList(filter.Schema, append(list, given)...)
+		require.NoError(t, err)
+		a, err := live.Apply(ctx, rs.Tables)
+		require.NoError(t, err)
+		require.True(t, a.Script.Tables[0].SchemaChanged)
+		seen := map[rules.ID]bool{}
+		got := live.Snapshot().Table("filter", 4).Source()
+		for _, r := range got.Chains[got.Find(chain)].Rules.All() {
+			require.False(t, seen[r.ID])
+			require.NotEqual(t, last, r.ID, "of a rule that is gone")
+			seen[r.ID] = true
+		}
+		require.True(t, seen[last+2])
+		require.False(t, seen[insert()])
+	}
+}

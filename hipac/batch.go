@@ -75,11 +75,11 @@ func (b Batch) resolve() (Batch, error) {
 			}
 		}
 		if name != "" && batchNames[b] != name {
-			return 0, fmt.Errorf("options: %s=%s: want auto, go or avx512", BatchEnv, name)
+			return b, fmt.Errorf("options: %s=%s: want auto, go or avx512", BatchEnv, name)
 		}
 	}
 	if !b.Available() {
-		return 0, fmt.Errorf("options: batch path %s is not available on this processor", b)
+		return b, fmt.Errorf("options: batch path %s is not available on this processor", b)
 	}
 	if b == BatchAuto {
 		available := Batches()

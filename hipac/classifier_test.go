@@ -2,6 +2,7 @@ package hipac_test
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"net/netip"
@@ -182,29 +183,77 @@ func TestLookupsAllocateNothing(t *testing.T) {
 }
 
 func TestBatchesGiveWhatSingleLookupsGive(t *testing.T) {
-	r := rand.New(rand.NewPCG(4, 1))
-	s := rules.IPv4Tuple
-	pool := pools(r, s)
-	l := randomList(r, s, 200, pool)
 	for name, opts := range engines {
-		t.Run(name, func(t *testing.T) {
-			c := build(t, l, opts)
-			for _, n := range []int{0, 1, 7, 64, 65, 200} {
-				keys := make([]uint32, n*s.KeyLen())
-				for i := range n {
-					randomKey(r, s, pool, keys[i*s.KeyLen():(i+1)*s.KeyLen()])
-				}
-				out := make([]int32, n+3)
-				require.Equal(t, n, c.LookupBatch(keys, out))
-				for i := range n {
-					p, ok := c.Position(keys[i*s.KeyLen() : (i+1)*s.KeyLen()])
-					if !ok {
-						p = -1
-					}
-					require.Equal(t, int32(p), out[i])
-				}
+		for schema, s := range map[string]*rules.Schema{"IPv4": rules.IPv4Tuple, "both families": rules.IPTuple, "IPv6": rules.IPv6Tuple} {
+			t.Run(name+", "+schema, func(t *testing.T) { requireBatches(t, s, opts) })
+		}
+	}
+}
+
+// requireBatches compares batches of keys, of both families where the schema has
+// them, with single lookups.
+func requireBatches(t *testing.T, s *rules.Schema, opts *hipac.Options) {
+	r := rand.New(rand.NewPCG(4, 1))
+	pool := pools(r, s)
+	if s == rules.IPTuple {
+		for f := range 2 { // IPv4 addresses among the others
+			for range 6 {
+				pool[f] = append(pool[f], rules.U64(0xffff<<32|uint64(r.Uint32())))
 			}
-		})
+		}
+	}
+	c := build(t, randomList(r, s, 200, pool), opts)
+	for _, n := range []int{0, 1, 7, 64, 65, 200} {
+		keys := make([]uint32, n*s.KeyLen())
+		for i := range n {
+			randomKey(r, s, pool, keys[i*s.KeyLen():(i+1)*s.KeyLen()])
+		}
+		out := make([]int32, n+3)
+		require.Equal(t, n, c.LookupBatch(keys, out))
+		for i := range n {
+			p, ok := c.Position(keys[i*s.KeyLen() : (i+1)*s.KeyLen()])
+			if !ok {
+				p = -1
+			}
+			require.Equal(t, int32(p), out[i])
+		}
+	}
+}
+
+// Rules of boxes alone, which vectors look up where there are any.
+func TestBatchesOfBothFamiliesGiveWhatSingleLookupsGive(t *testing.T) {
+	s := rules.IPTuple
+	r := rand.New(rand.NewPCG(4, 2))
+	var texts []string
+	for i := range 40 {
+		texts = append(texts, fmt.Sprintf("src=10.%d.0.0/16 dport=%d", i%7, 80+i%3), fmt.Sprintf("src=2001:db8:%d::/48 dport=%d", i%7, 80+i%3), fmt.Sprintf("dst=10.0.%d.0/24", i%9), fmt.Sprintf("dst=2001:db8::%d", i%9))
+	}
+	for _, batch := range hipac.Batches() {
+		c := build(t, listOf(t, s, append(texts, "src=0.0.0.0/0 dst=0.0.0.0/0 dport=81", "dport=82")...), &hipac.Options{Batch: batch})
+		w := s.KeyLen()
+		for _, n := range []int{1, 2, 63, 64, 65, 300} {
+			keys, out := make([]uint32, n*w), make([]int32, n)
+			hits := map[int]bool{}
+			for i := range n {
+				address := func() netip.Addr {
+					if r.IntN(2) == 0 {
+						return netip.AddrFrom4([4]byte{10, byte(r.IntN(8)), byte(r.IntN(10)), byte(r.IntN(3))})
+					}
+					return netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 0, byte(r.IntN(8)), 15: byte(r.IntN(10))})
+				}
+				require.True(t, s.SetTuple(keys[i*w:i*w+w], rules.Tuple{Src: address(), Dst: address(), DstPort: uint16(79 + r.IntN(5)), Proto: 6}))
+			}
+			require.Equal(t, n, c.LookupBatch(keys, out))
+			for i := range n {
+				p, ok := c.Position(keys[i*w : i*w+w])
+				if !ok {
+					p = -1
+				}
+				require.EqualValues(t, p, out[i], "%v, %d keys, key %d", batch, n, i)
+				hits[p] = true
+			}
+			require.True(t, n < 60 || len(hits) > 9)
+		}
 	}
 }
 
@@ -213,6 +262,10 @@ func TestLookupAllStopsAtTheNumberAskedFor(t *testing.T) {
 	k := rules.IPv4Tuple.NewKey()
 	require.Equal(t, []int{0, 2, 3}, positions(c.LookupAll(k, nil, 0)))
 	require.Equal(t, []int{0, 2}, positions(c.LookupAll(k, nil, 2)))
+	for _, wrong := range []rules.Key{nil, k[:1], k[:len(k)-1], append(k[:len(k):len(k)], 0)} {
+		require.Empty(t, c.LookupAll(wrong, nil, 0), "a key of %d words", len(wrong))
+		require.Empty(t, c.Executed(wrong, nil))
+	}
 	n := 0
 	for range c.Matches(k) {
 		if n++; n == 1 {

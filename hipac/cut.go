@@ -8,7 +8,9 @@ package hipac
 // it is there they walk the chains.
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/hipac-go/classifier/rules"
@@ -92,34 +94,29 @@ func withDrops(t *rules.Table) (*rules.Table, [][]int32, error) {
 	for i := range t.Chains {
 		c := t.Chains[i]
 		b := rules.NewBuilder[rules.Action](t.Schema)
-		b.SetLimits(rules.Limits{MaxRules: maxRules, MaxMemory: 1 << 62})
-		add := func(r rules.Rule[rules.Action], place int) error {
+		b.SetLimits(noLimits)
+		var failed error
+		add := func(r rules.Rule[rules.Action], place int) {
 			r.ID = 0
 			_, err := b.Add(r)
+			failed = cmp.Or(failed, err)
 			from[i] = append(from[i], int32(place))
-			return err
 		}
 		for j, r := range c.Rules.All() {
-			e := r.Value.Ext
-			if e == nil {
-				if err := add(*r, j); err != nil {
-					return nil, nil, err
-				}
-				continue
-			}
-			for _, d := range e.Demands {
-				drop := rules.Rule[rules.Action]{Value: rules.Action{Kind: rules.Decide, Verdict: rules.Drop, Number: r.Value.Number}}
-				drop.Conds = append(append(drop.Conds, r.Conds[:d.Conds]...), rules.Masked(field, rules.Value{}, rules.U64(uint64(d.Bits))).Negate())
-				if d.Tests > 0 {
-					drop.Value.Ext = &rules.Extension{Tests: e.Tests[:d.Tests]}
-				}
-				if err := add(drop, ^j); err != nil {
-					return nil, nil, err
+			if e := r.Value.Ext; e != nil {
+				for _, d := range e.Demands {
+					drop := rules.Rule[rules.Action]{Value: rules.Action{Kind: rules.Decide, Verdict: rules.Drop, Number: r.Value.Number}}
+					drop.Conds = append(append(drop.Conds, r.Conds[:d.Conds]...), rules.Masked(field, rules.Value{}, rules.U64(uint64(d.Bits))).Negate())
+					if d.Tests > 0 {
+						drop.Value.Ext = &rules.Extension{Tests: e.Tests[:d.Tests]}
+					}
+					add(drop, ^j)
 				}
 			}
-			if err := add(*r, j); err != nil {
-				return nil, nil, err
-			}
+			add(*r, j)
+		}
+		if failed != nil {
+			return nil, nil, fmt.Errorf("table %s: chain %s: %w", t.Name, c.Name, failed)
 		}
 		c.Rules = b.List()
 		out.Chains[i] = c

@@ -105,6 +105,15 @@ func (s *setting[T]) count(m *member[T]) {
 	}
 }
 
+// uncount gives back the counters of new rules.
+func (s *setting[T]) uncount(list []*member[T]) {
+	for _, m := range list {
+		if s.counters != nil && (s.counter == nil || s.counter(m.rule.ID) == 0) {
+			s.counters.Free(m.counter)
+		}
+	}
+}
+
 // editList is a list under edit. It is for one goroutine at a time.
 type editList[T any] struct {
 	*setting[T]
@@ -176,6 +185,7 @@ func newEditList[T any](ctx context.Context, set *setting[T], l *rules.List[T]) 
 	}
 	w, err := set.number(ctx, list)
 	if err != nil {
+		set.uncount(list)
 		return nil, err
 	}
 	w.freeze()

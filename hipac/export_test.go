@@ -22,8 +22,17 @@ func CountersInUse(v *LiveTables) int {
 	return v.counters.Size().Numbers
 }
 
+// CutIsBuilt reports whether what a table needs for cut packets is compiled.
+func CutIsBuilt(t *Table) bool { return t.cut != nil && t.cut.table.Load() != nil }
+
 // Numbered returns a version of a table with the numbers of the chains as indexes.
 func Numbered(t *TableSnapshot) *rules.Table { return t.numbered() }
+
+// RunScript makes the edits of a script, which may be one for another list.
+func RunScript[T any](tx *Tx[T], s *rules.Script, l *rules.List[T]) error {
+	_, err := tx.run(s, l)
+	return err
+}
 
 // SetPolicy is ChainEdit.SetPolicy for any chain.
 func SetPolicy(c *ChainEdit, p rules.Verdict) error { return c.setPolicy(p) }

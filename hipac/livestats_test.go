@@ -49,3 +49,45 @@ func TestStatsOfALiveListSayWhatEditsCameTo(t *testing.T) {
 	rolled.Rollback()
 	require.Equal(t, before, v.Stats())
 }
+
+// Identities are not given again, also when so many rules went that the list was
+// numbered anew.
+func TestIdentitiesGoOnWhenAListIsBuiltAnew(t *testing.T) {
+	ctx := context.Background()
+	for _, n := range []int{300, 3000} {
+		v := newPorts(t, n, &hipac.LiveOptions{NoBackground: true})
+		require.NoError(t, v.Edit(ctx, func(tx *hipac.Tx[int]) error {
+			for id := n; id > n/3; id-- {
+				if err := tx.Delete(rules.ID(id)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		require.Equal(t, int64(1), v.Stats().Rebuilt)
+		require.NoError(t, v.Edit(ctx, func(tx *hipac.Tx[int]) error {
+			id, err := tx.Append(port(5))
+			require.Greater(t, id, rules.ID(n))
+			return err
+		}))
+	}
+}
+
+// Without a background, a list is built anew by a transaction when many edits were
+// made in place.
+func TestAListThatWasEditedMuchIsBuiltAnew(t *testing.T) {
+	defer hipac.Hurry()()
+	ctx := context.Background()
+	const n = 60
+	v := newPorts(t, n, &hipac.LiveOptions{NoBackground: true})
+	last := int64(0)
+	for i := range 400 {
+		require.NoError(t, v.Edit(ctx, func(tx *hipac.Tx[int]) error { return tx.Replace(rules.ID(1+i%n), port(100+i)) }))
+		if s := v.Stats(); s.Rebuilt > last {
+			require.Positive(t, s.InPlace)
+			last = s.Rebuilt
+		}
+	}
+	require.Positive(t, last)
+	require.Less(t, last, int64(100), "not by every transaction")
+}

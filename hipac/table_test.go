@@ -126,3 +126,20 @@ func TestACompiledTableDoesNotFollowChangesOfItsSource(t *testing.T) {
 	table.Schema = nil
 	require.Equal(t, rules.Drop, c.Evaluate(rules.IPv4Tuple.NewKey(), 0).Verdict)
 }
+
+// Where a rule writes a field, rules that ask for it hide nothing: a packet may become
+// one that matches. The others hide as ever.
+func TestRulesThatAskForWhatIsWrittenHideNothing(t *testing.T) {
+	rs := parseTables(t, `*mangle
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -p tcp -j MARK --set-mark 1
+-A PREROUTING -p udp -j DROP
+-A PREROUTING -s 10.0.0.1/32 -p udp -j ACCEPT
+-A PREROUTING -m mark --mark 1 -j DROP
+-A PREROUTING -s 10.0.0.0/8 -m mark --mark 1 -j ACCEPT
+COMMIT
+`)
+	table, err := hipac.BuildTable(context.Background(), rs.Table("mangle"), nil)
+	require.NoError(t, err)
+	require.Equal(t, []rules.Place{{Chain: 0, Rule: 2}}, table.Stats().Hidden)
+}
