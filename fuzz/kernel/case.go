@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,7 +20,8 @@ type Case struct {
 	Family int    // 4 or 6
 	Seed   uint64 // that it was drawn with, for whoever asks
 	// Program is the text that is loaded: a file of iptables-save with one table,
-	// or for the way nft a list as in nftprogram.go.
+	// for the way nft a list as in nftprogram.go, for the way listing a script as in
+	// listing.go.
 	Program string
 	Packets [][]byte // IP packets
 }
@@ -98,7 +100,7 @@ func ReadCase(r io.Reader) (*Case, error) {
 			continue
 		case c.Way == "" && c.Packets == nil && line == caseHead:
 		case word == "way":
-			if c.Way = value; c.Way != wayLegacy && c.Way != wayTranslated && c.Way != wayNFT {
+			if c.Way = value; !slices.Contains(Ways(), c.Way) {
 				err = fmt.Errorf("%q is no way; there are %s", value, strings.Join(Ways(), ", "))
 			}
 		case word == "family":

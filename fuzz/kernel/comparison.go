@@ -64,6 +64,7 @@ type comparison struct {
 	table    *rules.Table
 	entry    int
 	text     func(chain, rule int) string
+	silent   map[rules.Place]bool // rules without a counter
 	kernel   counterSource
 	compared []int // by chain of ours: that of the kernel's, whose counters these are
 	policy   bool  // the policy of the entry chain is counted
@@ -97,9 +98,12 @@ func (l *lab) load(ctx context.Context, c *Case) (*comparison, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Way == wayNFT {
+	switch c.Way {
+	case wayNFT:
 		err = t.loadNFT(ctx)
-	} else {
+	case wayListing:
+		err = t.loadListing(ctx)
+	default:
 		err = t.loadTables(ctx)
 	}
 	if err == nil {
@@ -116,8 +120,8 @@ func (l *lab) load(ctx context.Context, c *Case) (*comparison, error) {
 // lists that matches remember things in are shared by name.
 func (l *lab) clear(ctx context.Context, c *Case) (err error) {
 	switch last := l.last; {
-	case last == nil || last.Way == c.Way && (last.Family == c.Family || c.Way == wayNFT):
-	case last.Way == wayNFT:
+	case last == nil || last.Way == c.Way && (last.Family == c.Family || c.Way == wayNFT || c.Way == wayListing):
+	case last.Way == wayNFT || last.Way == wayListing:
 		_, err = runTool(ctx, "flush ruleset\n", "nft", "-f", "-")
 	default:
 		_, err = runTool(ctx, emptyTables, restoreTool(last.Way, last.Family))
@@ -396,6 +400,9 @@ func (t *comparison) compare() (differ []RuleCounts, err error) {
 			}
 			if t.door == nil && t.moved(t.entry, 0) == (count{}) {
 				continue // a packet that did not come
+			}
+			if n < last && t.silent[rules.Place{Chain: i, Rule: n}] {
+				continue
 			}
 			if k != walk[i][n] || k != compiled[i][n] {
 				differ = append(differ, RuleCounts{t.describe(i, n, last), Count{k.packets, k.bytes}, Count{walk[i][n].packets, walk[i][n].bytes}, Count{compiled[i][n].packets, compiled[i][n].bytes}})

@@ -7,9 +7,10 @@
 //     Replay). Rule sets are drawn and loaded in three ways: by the legacy tools,
 //     the same text by the tools that translate it for nftables, and by nft, as
 //     flat lists and chains of nftables' own with sets, intervals and
-//     concatenations. comparison.go sends the packets and compares; shrink.go
+//     concatenations, and as scripts in its own words, of which what it lists is read
+//     back (listing.go). comparison.go sends the packets and compares; shrink.go
 //     makes what differs small, and case.go writes it as a file that replays.
-//   - generate.go, mix.go and nftdraw.go draw programs; packets.go, damage.go and
+//   - generate.go, mix.go, nftdraw.go and listingdraw.go draw programs; packets.go, damage.go and
 //     draw.go packets: of few values, byte by byte, with damaged headers, and of
 //     connections on which much goes wrong.
 //   - counters.go and nftcounters.go read the kernel's counters in the process
@@ -63,7 +64,7 @@
 // go. Of target TRACE the part in front of the packet's description is compared:
 // the rest comes in the kernel's own log alone, which is closed to namespaces.
 //
-// In the way "translated" packets are left out whose headers are broken, fragments
+// In the ways "translated" and "listing" packets are left out whose headers are broken, fragments
 // other than the first, and IPv6 packets with an authentication header: iptables
 // 1.8.9 turns -p, ports and TCP flags into expressions of nftables', which see
 // these otherwise than the matches do. Left out there are rules that lose something
@@ -73,4 +74,11 @@
 // rule counts it. Of nft 1.0.6, named sets of dscp and ecn of IPv6 are left out,
 // which it asks in the wrong order of bytes, and two "!=" side by side, of which it
 // makes one of both fields together.
+//
+// In the way "listing" all that nft 1.0.6 lists as something else is left out: named
+// sets and maps of TCP flags and of dscp, which it may not survive; concatenations of
+// plain numbers (lengths, TTLs) and of parts of bytes; two comparisons by "<" or ">" in
+// a rule, of which it lists one; "meta l4proto" and "ip6 nexthdr" in front of a field of
+// the transport header, which it takes for what that field asks, and does not list; and
+// TCP options that are not whole, which nftables does not see.
 package kernel

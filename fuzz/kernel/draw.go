@@ -29,6 +29,10 @@ type kind struct {
 func kinds(ways []string) (list []kind) {
 	for _, way := range ways {
 		for _, family := range []int{4, 6} {
+			if way == wayListing {
+				list = append(list, kind{way, family, "scripts", func(m *mixer) string { return m.generator.script() }})
+				continue
+			}
 			if way == wayNFT {
 				list = append(list, kind{way, family, "lists", func(m *mixer) string { return m.nftProgram() }})
 				continue
@@ -127,14 +131,46 @@ func apart(packets [][]byte) [][]byte {
 // expressions of nftables', which do not drop packets whose headers are cut, take
 // the content of later fragments for headers, and the authentication header of
 // IPv6 for the protocol; and a match that drops a packet does so before the rule
-// counts it, always. Such packets are left out there.
+// counts it, always. Such packets are left out there. What package rules/nftables
+// reads is about the fields of package packet, and so they are for the way listing,
+// with those whose TCP options are none.
 func known(k kind, raw []byte) bool {
 	var p packet.Packet
 	if p.DecodeIP(raw) != nil {
 		return false
 	}
 	_, _, auth := p.ExtHeader(packet.AuthHeader)
-	return k.way != wayTranslated || p.Broken() == 0 && !p.Frag() && auth == packet.Absent
+	switch k.way {
+	case wayTranslated, wayListing:
+		return p.Broken() == 0 && !p.Frag() && auth == packet.Absent && (k.way == wayTranslated || wellFormed(&p))
+	}
+	return true
+}
+
+// wellFormed reports whether the options of a TCP packet are all in the header, and
+// of the length that they should have. Others are taken for options by the matches of
+// iptables, and by package packet, and by nftables they are not.
+func wellFormed(p *packet.Packet) bool {
+	if p.Proto != packet.TCP || p.Frag() {
+		return true
+	}
+	at := p.HeaderOffset()
+	var buf [60]byte
+	h := p.Bytes(at, min(p.End-p.NetOffset-at, len(buf)), buf[:])
+	if len(h) < 20 || int(h[12]>>4)*4 > len(h) {
+		return false
+	}
+	for opts := h[20 : h[12]>>4*4]; len(opts) > 0; {
+		switch {
+		case opts[0] < 2:
+			opts = opts[1:]
+		case len(opts) < 2 || opts[1] < 2 || int(opts[1]) > len(opts) || opts[0] == 2 && opts[1] != 4:
+			return false
+		default:
+			opts = opts[opts[1]:]
+		}
+	}
+	return true
 }
 
 // flowProfiles are connections on which much goes wrong.

@@ -108,7 +108,7 @@ func runTool(ctx context.Context, input string, name string, args ...string) (st
 	var out, complaints bytes.Buffer
 	c.Stdout, c.Stderr = &out, &complaints
 	if err := c.Run(); err != nil {
-		return "", errors.New(err.Error() + "\n" + complaints.String())
+		return "", fmt.Errorf("%w\n%s", err, complaints.String())
 	}
 	return out.String(), nil
 }

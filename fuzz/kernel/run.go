@@ -30,12 +30,14 @@ type Options struct {
 //	legacy     iptables-legacy-restore and ip6tables-legacy-restore
 //	translated iptables-nft-restore and ip6tables-nft-restore
 //	nft        nft, with rules of nftables' own
-func Ways() []string { return []string{wayLegacy, wayTranslated, wayNFT} }
+//	listing    nft, with rules in its own words, as package rules/nftables reads them back
+func Ways() []string { return []string{wayLegacy, wayTranslated, wayNFT, wayListing} }
 
 const (
 	wayLegacy     = "legacy"
 	wayTranslated = "translated"
 	wayNFT        = "nft"
+	wayListing    = "listing"
 )
 
 // Report is what Run has compared.

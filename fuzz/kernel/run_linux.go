@@ -43,6 +43,9 @@ func trivial(way string, family int) *Case {
 	if way == wayNFT {
 		return &Case{Way: way, Family: family, Program: "table inet\nchain PREROUTING ACCEPT\nany => pass\n"}
 	}
+	if way == wayListing {
+		return &Case{Way: way, Family: family, Program: "add table inet hipac\nadd chain inet hipac PREROUTING { type filter hook prerouting priority -300; }\nadd rule inet hipac PREROUTING counter\n"}
+	}
 	return &Case{Way: way, Family: family, Program: "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING\nCOMMIT\n"}
 }
 

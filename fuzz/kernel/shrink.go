@@ -95,14 +95,14 @@ func splitProgram(text string) (head string, body []string, tail string) {
 }
 
 func isRule(line string) bool {
-	return strings.HasPrefix(line, "-A ") || strings.Contains(line, " => ")
+	return strings.HasPrefix(line, "-A ") || strings.HasPrefix(line, "add rule ") || strings.Contains(line, " => ")
 }
 
 // rules leaves out matches of the rules.
 func (s *shrinker) rules() {
 	lines := strings.SplitAfter(s.best.Program, "\n")
 	for i := range lines {
-		if !isRule(lines[i]) {
+		if !isRule(lines[i]) || strings.HasPrefix(lines[i], "add rule ") {
 			continue
 		}
 		conds, action, nft := strings.Cut(lines[i], " => ")
@@ -147,7 +147,8 @@ func (s *shrinker) chains() {
 
 // isEntry reports whether a line is that of the entry chain and its policy.
 func isEntry(line string) bool {
-	return strings.HasPrefix(line, ":"+entryChain+" ") || strings.HasPrefix(line, "chain "+entryChain+" ")
+	return strings.HasPrefix(line, ":"+entryChain+" ") || strings.HasPrefix(line, "chain "+entryChain+" ") ||
+		strings.HasPrefix(line, "add chain ") && strings.Contains(line, " "+entryChain+" ")
 }
 
 // packet makes zeros of what does not matter of the last packet.

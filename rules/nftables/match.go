@@ -134,7 +134,8 @@ func (t *tableReader) compare(x *value) ([]labelled, []rules.Test, error) {
 	full := o.typ.full()
 	switch op {
 	case "<", "<=", ">", ">=":
-		if iv.Lo != iv.Hi {
+		// A prefix stands for an operand under its mask.
+		if key, _ := right.only(); iv.Lo != iv.Hi && key != "prefix" {
 			return nil, nil, r.expect(right, "one value")
 		}
 		list = nil
@@ -142,9 +143,9 @@ func (t *tableReader) compare(x *value) ([]labelled, []rules.Test, error) {
 		case op == "<" && iv.Lo != full.Lo:
 			list = []rules.Interval{{Lo: full.Lo, Hi: iv.Lo.Prev()}}
 		case op == "<=":
-			list = []rules.Interval{{Lo: full.Lo, Hi: iv.Lo}}
-		case op == ">" && iv.Lo != full.Hi:
-			list = []rules.Interval{{Lo: iv.Lo.Next(), Hi: full.Hi}}
+			list = []rules.Interval{{Lo: full.Lo, Hi: iv.Hi}}
+		case op == ">" && iv.Hi != full.Hi:
+			list = []rules.Interval{{Lo: iv.Hi.Next(), Hi: full.Hi}}
 		case op == ">=":
 			list = []rules.Interval{{Lo: iv.Lo, Hi: full.Hi}}
 		}

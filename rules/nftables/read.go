@@ -46,6 +46,9 @@ type tableReader struct {
 	tracked  []tracking      // of the chains
 	rules    int             // in all chains
 	edges    map[[2]int]bool // from chain to chain, by verdicts in rules
+	next     [][]int         // the same, by chain
+	anywhere []int           // chains that named maps lead to
+	writes   []map[int]bool  // of each chain: fields that its rules change
 }
 
 // chainReader is a chain as far as it is read.
@@ -281,7 +284,7 @@ func (t *tableReader) addChain(x *value, name string) error {
 		}
 	}
 	t.byName[name] = len(t.chains)
-	t.chains = append(t.chains, c)
+	t.chains, t.writes = append(t.chains, c), append(t.writes, nil)
 	return nil
 }
 
@@ -341,14 +344,31 @@ func (t *tableReader) look(chain int, v *value) {
 					s.change = x.get("op").text
 				}
 			}
+		case "mangle":
+			if k := x.get("key"); k != nil {
+				t.change(chain, textOf(k))
+			}
 		case "meter":
 			if s := t.sets[x.get("name").or()]; s != nil {
 				s.change = "meter"
 			}
 		}
 	}
+	if key, _ := v.only(); key == "notrack" {
+		t.change(chain, key)
+	}
 	for i := range v.list {
 		t.look(chain, &v.list[i])
+	}
+}
+
+// change notes that a rule of a chain changes something.
+func (t *tableReader) change(chain int, what string) {
+	if f, ok := map[string]string{"meta mark": "mark", "ct mark": "ctmark", "notrack": "ctstate"}[what]; ok {
+		if t.writes[chain] == nil {
+			t.writes[chain] = map[int]bool{}
+		}
+		t.writes[chain][fieldAt[f]] = true
 	}
 }
 
@@ -376,139 +396,6 @@ func (t *tableReader) read() error {
 	}
 	t.r.where = ""
 	return nil
-}
-
-// Sizes in bytes, for Limits.MaxMemory, as rules.Builder counts them.
-const (
-	ruleBytes      = 128
-	condBytes      = 64
-	intervalBytes  = 32
-	extensionBytes = 160
-	testBytes      = 128
-)
-
-// rule reads a rule.
-func (t *tableReader) rule(c *chainReader, x *value) error {
-	r := t.r
-	b := &building{t: t, ways: []labelled{{}}}
-	expr := x.get("expr")
-	for i := range expr.list {
-		if err := b.statement(&expr.list[i]); err != nil {
-			return err
-		}
-	}
-	text := ruleText{text: strings.Join(b.text, " "), line: r.lineOf(x.at)}
-	if h := x.get("handle"); h != nil {
-		text.handle, _ = h.number()
-	}
-	comment := x.get("comment").or()
-	if comment != "" {
-		text.text += fmt.Sprintf(" comment %q", comment)
-	}
-	if text.text == "" {
-		text.text = "(empty)"
-	}
-	c.texts = append(c.texts, text)
-	if c.nat {
-		b.unknown = append(b.unknown, "chain of type nat")
-	}
-	unknown := strings.Join(b.unknown, ", ")
-	a := b.action
-	if unknown != "" && (b.doubtful || c.nat) && a.Kind == rules.Pass {
-		a.Kind, a.Verdict = rules.Decide, rules.Unknown
-	}
-	a.Number, a.Text = len(c.texts), strings.Join(b.does, " ")
-	if b.tests != nil || b.targets != nil {
-		a.Ext = &rules.Extension{Tests: b.tests, Writes: b.writes}
-		switch len(b.targets) {
-		case 0:
-		case 1:
-			a.Ext.Target = b.targets[0]
-		default:
-			all := several(b.targets)
-			a.Ext.Target = &all
-		}
-	}
-	if t.rules += len(b.ways); t.rules > r.limits.MaxRules {
-		err := r.errorAt(x.at, "", fmt.Sprintf("table %s has more than %d rules", t.name, r.limits.MaxRules))
-		err.Err = rules.ErrLimit
-		return err
-	}
-	if len(r.found) > 0 && !r.allow {
-		return nil // the listing is refused: keep no more of it
-	}
-	slices.SortStableFunc(b.ways, func(x, y labelled) int { return x.label - y.label })
-	for n, w := range b.ways {
-		one := rawRule{conds: t.simple(w.way), action: a, comment: comment, unknown: unknown}
-		if b.verdicts != nil {
-			v, err := t.decide(b.verdicts[w.label])
-			if err != nil {
-				return err
-			}
-			one.action.Kind, one.action.Verdict, one.action.Chain = v.Kind, v.Verdict, v.Chain
-			one.action.Text = strings.TrimSpace(strings.TrimSuffix(a.Text, "vmap") + v.Text)
-		}
-		one.action.Piece = n > 0
-		r.bytes += one.bytes() + int64(len(text.text))
-		if r.bytes > r.limits.MaxMemory {
-			err := r.errorAt(x.at, "", fmt.Sprintf("the rules take more than %d bytes of memory", r.limits.MaxMemory))
-			err.Err = rules.ErrLimit
-			return err
-		}
-		c.rules = append(c.rules, one)
-	}
-	return nil
-}
-
-func (r *rawRule) bytes() int64 {
-	n := ruleBytes + condBytes*len(r.conds) + len(r.comment) + len(r.unknown)
-	for i := range r.conds {
-		ranges, _ := r.conds[i].Intervals()
-		n += intervalBytes * len(ranges)
-	}
-	if e := r.action.Ext; !e.Plain() {
-		n += extensionBytes + testBytes*len(e.Tests)
-	}
-	return int64(n)
-}
-
-// simple orders conditions by their fields and makes one of those of the same field
-// that are plain intervals, or of which one is, and the other its negation.
-func (t *tableReader) simple(w way) []rules.Cond {
-	out := make([]rules.Cond, 0, len(w))
-	for _, c := range w {
-		same := slices.IndexFunc(out, func(o rules.Cond) bool {
-			return o.Field() == c.Field() && isPlain(&o) && isPlain(&c) && !(o.Negated() && c.Negated())
-		})
-		if same >= 0 {
-			bits := fieldIn(c.Field(), t.kind).Bits
-			out[same] = rules.InOrder(c.Field(), intersect(values(&out[same], bits), values(&c, bits)))
-			continue
-		}
-		if slices.ContainsFunc(out, func(o rules.Cond) bool { return o.Equal(&c) }) {
-			continue
-		}
-		out = append(out, c)
-	}
-	slices.SortStableFunc(out, func(a, b rules.Cond) int { return a.Field() - b.Field() })
-	return out
-}
-
-// isPlain reports whether a condition is that a field has one of some values, or
-// none of them.
-func isPlain(c *rules.Cond) bool {
-	_, _, masked := c.Mask()
-	_, ranged := c.Intervals()
-	return ranged && !masked && !c.AllowsAbsent()
-}
-
-// values returns those of a plain condition.
-func values(c *rules.Cond, bits int) []rules.Interval {
-	list, _ := c.Intervals()
-	if c.Negated() {
-		return complement(list, bits)
-	}
-	return list
 }
 
 // finish makes the tables.

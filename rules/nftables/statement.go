@@ -1,7 +1,6 @@
 package nftables
 
-// Statements: what a rule does, in the order of its expressions, and the rules of
-// the model that it becomes.
+// Statements: what a rule asks and does, in the order of its expressions.
 
 import (
 	"errors"
@@ -13,14 +12,6 @@ import (
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/xt"
 )
-
-// rawRule is a rule of the model whose conditions are about fields of the universe.
-type rawRule struct {
-	conds   []rules.Cond
-	action  rules.Action
-	comment string
-	unknown string
-}
 
 // building is a rule of the listing as far as it has been read.
 type building struct {

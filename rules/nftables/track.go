@@ -24,16 +24,16 @@ const trackingPriority = -200
 // track finds out where the chains stand.
 func (t *tableReader) track() {
 	t.tracked = make([]tracking, len(t.chains))
-	next := make([][]int, len(t.chains))
+	t.next = make([][]int, len(t.chains))
 	for e := range t.edges {
-		next[e[0]] = append(next[e[0]], e[1])
+		t.next[e[0]] = append(t.next[e[0]], e[1])
 	}
-	var anywhere []int // that the rules of any chain may go to, by named maps
 	for _, s := range t.sets {
 		if s.verb {
-			anywhere = t.targets(s.v, anywhere)
+			t.anywhere = t.targets(s.v, t.anywhere)
 		}
 	}
+	slices.Sort(t.anywhere)
 	for i := range t.chains {
 		b := &t.chains[i].base
 		if b.hook == "" {
@@ -43,14 +43,14 @@ func (t *tableReader) track() {
 		if b.priority < trackingPriority && (b.hook == "prerouting" || b.hook == "output") {
 			way = inFront
 		}
-		todo := append([]int{i}, anywhere...)
+		todo := append([]int{i}, t.anywhere...)
 		for len(todo) > 0 {
 			at := todo[len(todo)-1]
 			if todo = todo[:len(todo)-1]; t.tracked[at]&way != 0 {
 				continue
 			}
 			t.tracked[at] |= way
-			todo = append(todo, next[at]...)
+			todo = append(todo, t.next[at]...)
 		}
 	}
 }
@@ -66,6 +66,24 @@ func (t *tableReader) targets(v *value, list []int) []int {
 		list = t.targets(&v.list[i], list)
 	}
 	return list
+}
+
+// changes adds the fields that the rules of a chain may change, and those of the
+// chains that it leads to.
+func (t *tableReader) changes(chain int, fields map[int]bool) {
+	seen := make([]bool, len(t.chains))
+	todo := append([]int{chain}, t.anywhere...)
+	for len(todo) > 0 {
+		at := todo[len(todo)-1]
+		if todo = todo[:len(todo)-1]; seen[at] {
+			continue
+		}
+		seen[at] = true
+		for f := range t.writes[at] {
+			fields[f] = true
+		}
+		todo = append(todo, t.next[at]...)
+	}
 }
 
 // settle turns the conditions of a rule to the fields of the schema. Those on

@@ -40,7 +40,7 @@ var (
 	addr6Type   = &datatype{bits: 128, form: asAddr6}
 	macType     = &datatype{bits: 48, form: asMAC}
 	ifnameType  = &datatype{bits: 128, form: asIfname}
-	protoType   = &datatype{bits: 8, form: asProto}
+	protoType   = &datatype{bits: 8, form: asProto, names: []rules.Symbol{{Name: "ip", Value: 0}, {Name: "hopopt", Value: 0}}}
 	serviceType = &datatype{bits: 16, form: asService}
 	byteType    = &datatype{bits: 8}
 	shortType   = &datatype{bits: 16}
@@ -228,7 +228,13 @@ func (r *reader) interval(v *value, d *datatype) (rules.Interval, error) {
 		if err != nil {
 			return rules.Interval{}, err
 		}
-		hi, err := r.scalar(&x.list[1], d)
+		// Of a field that is a part of a byte, nft may list the byte's last value.
+		byteWide := *d
+		byteWide.bits = (d.bits + 7) &^ 7
+		hi, err := r.scalar(&x.list[1], &byteWide)
+		if most := rules.Ones(d.bits); most.Less(hi) {
+			hi = most
+		}
 		if err == nil && hi.Less(lo) {
 			err = r.errorAt(x.at, "", "the range is reversed")
 		}
