@@ -276,9 +276,12 @@ func mergeAbout(old, new *Function, o *Options, about, none string) (*pair, erro
 		return out
 	}
 	pairs := align(contents(old, oldConds), contents(new, newConds))
-	headers := !o.Complete && noteHeaders(x)
+	var bound bonds
+	if !o.Complete {
+		bound = noteBonds(x)
+	}
 	x.Freeze()
-	p.made = newMakeup(x, headers, o.Complete)
+	p.made = newMakeup(x, bound, o.Complete)
 	p.seq = region.NewSequence(x)
 	p.all = x.All()
 	if pieces, err := x.Pieces(both); err == nil && len(pieces) == 1 && pieces[0].Unions == nil {

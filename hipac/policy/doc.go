@@ -13,7 +13,7 @@
 // conditions on fields (limit, owner, a set) are taken as something that holds or
 // not: a pure one holds or not wherever it stands, one with a memory may hold at
 // one rule and not at the next. Regions that depend on such a match say so.
-// Packets whose headers are cut are left out.
+// Packets whose headers are cut are left out, and addresses are both of one family.
 //
 //	function.go  rule sets as sequences of steps, chains laid out flat
 //	align.go     the steps that two functions share

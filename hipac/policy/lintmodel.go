@@ -181,12 +181,15 @@ func (l *lint) model() error {
 			}
 		}
 	}
-	headers := !l.o.Complete && noteHeaders(x)
+	var bound bonds
+	if !l.o.Complete {
+		bound = noteBonds(x)
+	}
 	x.Freeze()
 	if need := items * int64(x.Dims()) * 20; need > l.o.Memory {
 		return fmt.Errorf("%w: %d rules, counted for every way to come to them, that ask for %d different things take %d MB", rules.ErrLimit, items, x.Dims(), need>>20)
 	}
-	l.space, l.packets = x, newMakeup(x, headers, l.o.Complete)
+	l.space, l.packets = x, newMakeup(x, bound, l.o.Complete)
 	bits := slices.ContainsFunc(l.packets.groups, func(g group) bool { return len(g.dims) > len(g.fields) })
 	if bits || len(l.packets.bound) > 0 {
 		l.some = l.packets.some

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"math/big"
 	mathbits "math/bits"
+	"net/netip"
 	"slices"
 
 	"github.com/hipac-go/classifier/hipac/internal/region"
@@ -42,8 +43,50 @@ type makeup struct {
 	bound    []*group // those with worlds
 }
 
-// noteHeaders takes note of what worlds will need, before the space is frozen. It
-// returns false where no field depends on the protocol.
+// bonds says which fields of packets go together.
+type bonds struct {
+	headers  bool // ports and the like go by the protocol
+	families bool // both addresses are of one family
+}
+
+// noteBonds takes note of what worlds will need, before the space is frozen.
+func noteBonds(x *region.Space) bonds {
+	return bonds{headers: noteHeaders(x), families: noteFamilies(x)}
+}
+
+// addresses are the fields of addresses of both families; ok is false where there are
+// not two.
+func addresses(s *rules.Schema) (src, dst int, ok bool) {
+	src, dst = s.Index("src"), s.Index("dst")
+	return src, dst, src >= 0 && dst >= 0 && s.Field(src).Kind == rules.IP && s.Field(dst).Kind == rules.IP
+}
+
+// family4 is the IPv4 addresses among those of both families.
+var family4 = rules.PrefixInterval(rules.Addr16(netip.IPv4Unspecified()), 96, 128)
+
+// noteFamilies returns false where rules do not ask for both addresses.
+func noteFamilies(x *region.Space) bool {
+	src, dst, ok := addresses(x.Schema())
+	if !ok || x.DimOf(src) < 0 || x.DimOf(dst) < 0 {
+		return false
+	}
+	x.Note([]rules.Cond{rules.In(src, family4), rules.In(dst, family4)})
+	return true
+}
+
+// familyGroup binds the addresses to one family.
+func familyGroup(x *region.Space) group {
+	src, dst, _ := addresses(x.Schema())
+	four, six := world{}, world{}
+	for _, f := range []int{src, dst} {
+		d := x.DimOf(f)
+		four[d] = []region.Span{x.Values(f, family4)}
+		six[d] = outside(four[d], x.Present(d))
+	}
+	return group{fields: []int{src, dst}, worlds: []world{four, six}}
+}
+
+// noteHeaders returns false where no field depends on the protocol.
 func noteHeaders(x *region.Space) bool {
 	s := x.Schema()
 	proto := s.Index("proto")
@@ -64,11 +107,14 @@ func noteHeaders(x *region.Space) bool {
 	return depends
 }
 
-// newMakeup returns the packets there are; headers is what noteHeaders said.
-func newMakeup(x *region.Space, headers, complete bool) *makeup {
-	m := &makeup{x: x, complete: complete, headers: headers}
-	if headers {
+// newMakeup returns the packets there are, bound as noteBonds said.
+func newMakeup(x *region.Space, b bonds, complete bool) *makeup {
+	m := &makeup{x: x, complete: complete, headers: b.headers}
+	if b.headers {
 		m.groups = append(m.groups, headerGroup(x))
+	}
+	if b.families {
+		m.groups = append(m.groups, familyGroup(x))
 	}
 	if g, ok := stateGroup(x); ok && !complete {
 		m.groups = append(m.groups, g)
@@ -447,6 +493,8 @@ func (m *makeup) usual(s region.Sets, fragment uint64) (rules.Key, bool) {
 			switch {
 			case field.Name == "frag" && field.Bits == 1:
 				schema.Set(k, f, rules.U64(fragment))
+			case prefer != nil && field.Kind == rules.IP:
+				schema.Set(k, f, ofFamily(schema, k, f, prefer))
 			case prefer != nil && (f == proto || !mayLack(field) || m.complete || has(schema, k, proto, field.Name)):
 				schema.Set(k, f, prefer[0])
 			case !m.complete && mayLack(field):
@@ -466,6 +514,20 @@ func (m *makeup) usual(s region.Sets, fragment uint64) (rules.Key, bool) {
 		}
 	}
 	return k, true
+}
+
+// ofFamily returns the first of the addresses that is of the family of the packet's
+// other one.
+func ofFamily(s *rules.Schema, k rules.Key, f int, prefer []rules.Value) rules.Value {
+	src, dst, ok := addresses(s)
+	if !ok || f != src && f != dst {
+		return prefer[0]
+	}
+	other, _ := s.Get(k, src+dst-f)
+	if i := slices.IndexFunc(prefer, func(v rules.Value) bool { return family4.Contains(v) == family4.Contains(other) }); i >= 0 && other != (rules.Value{}) {
+		return prefer[i]
+	}
+	return prefer[0]
 }
 
 func btoi(b bool) int {

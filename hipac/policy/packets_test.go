@@ -142,3 +142,43 @@ func isReal(k rules.Key) bool {
 	return (get("dport") >= 0) == (first && slices.Contains([]int{6, 17, 33, 132, 136}, proto)) &&
 		(get("tcpflags") >= 0) == (first && proto == 6) && (get("icmptype") >= 0) == (first && proto == 1)
 }
+
+// Packets have addresses of one family: rules that ask for both match none.
+func TestPacketsAreOfOneFamily(t *testing.T) {
+	s := rules.IPTuple
+	list := func(texts ...string) *policy.Function {
+		b := rules.NewBuilder[string](s)
+		for i, text := range texts {
+			_, err := b.Add(rules.Rule[string]{Conds: s.MustConds(text), Value: []string{"DROP", "ACCEPT"}[i%2]})
+			require.NoError(t, err)
+		}
+		l := b.List()
+		return policy.OfList(l, func(i int) string { return l.At(i).Value }, "none")
+	}
+	compare := func(a, b *policy.Function, o policy.Options) *policy.Difference {
+		d, err := policy.Compare(context.Background(), a, b, o)
+		require.NoError(t, err)
+		require.NoError(t, d.Partial)
+		return d
+	}
+	// Whatever comes behind these two, no packet gets to it.
+	both := []string{"src=0.0.0.0/0", "dst!=0.0.0.0/0"}
+	require.True(t, compare(list(both...), list(append(both, "src!=0.0.0.0/0 dst=0.0.0.0/0")...), policy.Options{}).Same())
+	report, err := policy.CollectLint(context.Background(), policy.LintOptions{KeepAll: true}, list("src=10.0.0.0/8 dst=fd00::1", "src=10.0.0.0/8 dst=10.0.0.1"))
+	require.NoError(t, err)
+	require.Len(t, report.Findings, 1)
+	require.Equal(t, policy.Never, report.Findings[0].Code)
+
+	for _, cond := range []string{"src=2001:db8::/32 dport=80", "dst=2001:db8::/32", "src!=0.0.0.0/0", "src=192.0.2.0/24", "dst=fd00::1 src!=fd00::/8", "dst=::1/::1"} {
+		for _, rest := range [][]string{{"proto=tcp"}, {"src=10.0.0.0/8"}, {"dst=10.0.0.1"}, {"src=fe80::/10 dst=fe80::/10"}} {
+			d := compare(list(rest...), list(append(rest, cond)...), policy.Options{})
+			require.NotEmpty(t, d.Regions, cond)
+			for _, r := range d.Regions {
+				src, _ := s.Get(r.Witness, 0)
+				dst, _ := s.Get(r.Witness, 1)
+				require.Equal(t, src.Addr().Is4In6(), dst.Addr().Is4In6(), "%s %s: %s > %s", cond, rest, src.Addr(), dst.Addr())
+				require.True(t, (&rules.Rule[int]{Conds: s.MustConds(cond)}).Matches(s, r.Witness))
+			}
+		}
+	}
+}
