@@ -297,17 +297,22 @@ func (o *operand) plainWays(list []rules.Interval, not bool, most int) ([]way, b
 	if !o.masked || o.how != plain {
 		return nil, false
 	}
-	n := 0
+	var points []rules.Interval
 	for _, iv := range list {
-		if iv.Lo != iv.Hi {
-			return nil, false
-		}
-		if n++; n > most {
-			return nil, false
+		for v := iv.Lo; ; v = v.Next() {
+			if len(points) == min(most, maxMasked) {
+				return nil, false
+			}
+			if points = append(points, rules.Interval{Lo: v, Hi: v}); v == iv.Hi {
+				break
+			}
 		}
 	}
-	return o.maskedWays(list, not), true
+	return o.maskedWays(points, not), true
 }
+
+// maxMasked bounds the single values under a mask that conditions are made of.
+const maxMasked = 1 << 10
 
 // maskedWays are those of single values under a mask.
 func (o *operand) maskedWays(list []rules.Interval, not bool) []way {
@@ -321,7 +326,7 @@ func (o *operand) maskedWays(list []rules.Interval, not bool) []way {
 		var c rules.Cond
 		switch {
 		case want.And(mask) != want:
-			c = rules.In(o.field)
+			continue // no value is this one
 		case o.add != (rules.Value{}): // an IPv4 address among those of both families
 			c = rules.Masked(o.field, want.Or(o.add), mask.Or(rules.Ones(96).Shl(32)))
 		default:
@@ -336,8 +341,13 @@ func (o *operand) maskedWays(list []rules.Interval, not bool) []way {
 			ways = append(ways, way{c})
 		}
 	}
-	if not {
+	switch {
+	case not && all == nil:
+		return []way{{oneOf(o.field, o.everything())}}
+	case not:
 		return []way{all}
+	case ways == nil:
+		return o.never()
 	}
 	return ways
 }
