@@ -107,8 +107,11 @@ func (s *setting[T]) count(m *member[T]) {
 
 // uncount gives back the counters of new rules.
 func (s *setting[T]) uncount(list []*member[T]) {
+	if s.counters == nil {
+		return
+	}
 	for _, m := range list {
-		if s.counters != nil && (s.counter == nil || s.counter(m.rule.ID) == 0) {
+		if s.counter == nil || s.counter(m.rule.ID) == 0 {
 			s.counters.Free(m.counter)
 		}
 	}

@@ -113,18 +113,25 @@ func TestFilesOfTablesAreAppliedWhollyOrNotAtAll(t *testing.T) {
 	many := strings.Repeat("-A PREROUTING -p udp -j DROP\n", 60)
 	first := strings.Replace(twoTables, "*filter", "*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n"+many+"COMMIT\n*filter", 1)
 	next := strings.ReplaceAll(otherTables, "-A PREROUTING -p udp -j DROP\n", strings.ReplaceAll(many, "udp", "tcp"))
-	live, _ := liveTables(t, first, &hipac.LiveOptions{Counters: true, NoBackground: true})
-	rs := parseTables(t, next)
-	before := live.Snapshot()
-	requireEnds(t, 5, func(ctx context.Context) error {
-		_, err := live.Apply(ctx, rs.Tables)
-		return err
-	}, func() {
-		require.Same(t, before, live.Snapshot())
-		requireNoMoreCounters(t, live)
-	})
-	requireApplied(t, live, rs)
-	requireNoMoreCounters(t, live)
+	for _, counted := range []bool{true, false} {
+		live, _ := liveTables(t, first, &hipac.LiveOptions{Counters: counted, NoBackground: true})
+		rs := parseTables(t, next)
+		before := live.Snapshot()
+		counters := func() {
+			if counted {
+				requireNoMoreCounters(t, live)
+			}
+		}
+		requireEnds(t, 5, func(ctx context.Context) error {
+			_, err := live.Apply(ctx, rs.Tables)
+			return err
+		}, func() {
+			require.Same(t, before, live.Snapshot())
+			counters()
+		})
+		requireApplied(t, live, rs)
+		counters()
+	}
 }
 
 func TestRulesOfAFileThatTablesCannotHaveAreRefused(t *testing.T) {
@@ -165,7 +172,6 @@ func TestWhatCutPacketsNeedIsBuiltOnce(t *testing.T) {
 	require.NoError(t, table.BuildCut(ctx), "there is nothing left to do")
 }
 
-// asks is an extension that reads a header which no schema knows.
 func TestDemandsThatTheSchemaHasNoBitForAreAnError(t *testing.T) {
 	s := rules.MustSchema(rules.Field{Name: "proto", Bits: 8}, rules.Field{Name: "hotdrop", Bits: 8})
 	for at := range 3 {
