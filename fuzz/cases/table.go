@@ -374,6 +374,10 @@ func (c *Table) Explain(w io.Writer) {
 		return
 	}
 	s := c.Table.Schema
+	if d.Key == nil { // of all packets together
+		fmt.Fprintf(w, "%s, the walk over the chains: %s\n%s, %s: %s\n", d.Question, d.Want, d.Question, d.Engine, d.Got)
+		return
+	}
 	fmt.Fprintf(w, "packet: %s\n", tellPacket(s, d.Key))
 	fmt.Fprintf(w, "%s, the walk over the chains: %s\n%s, %s: %s\n", d.Question, d.Want, d.Question, d.Engine, d.Got)
 	if ruleCount(c.Table) <= tellMost {

@@ -373,11 +373,14 @@ func counted(t *rules.Table) (*Answerer, error) {
 				if at.Rule++; at.Chain != chain {
 					at = rules.Place{Chain: chain}
 				}
+				before := t.Chains[chain].Packets // that the file had
 				if rule == nil {
 					at.Rule = -1
+				} else {
+					before = rule.Value.Packets
 				}
-				if c.Packets > 0 {
-					out[at] = c.Packets
+				if c.Packets > before {
+					out[at] = c.Packets - before
 				}
 				return true
 			})
