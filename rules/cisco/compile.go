@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"strings"
 
 	"github.com/hipac-go/classifier/rules"
 )
@@ -104,19 +105,26 @@ func (c *compiler) add(line int, r rules.Rule[string]) error {
 
 // takes reports whether an earlier rule is known to take all fragments other than
 // the first that meet the conditions, and notes that one does from now on. It knows
-// of rules with the same conditions, without that on the protocol, or without any.
+// of rules with the same conditions, or some of them.
 func (c *compiler) takes(conds []rules.Cond) bool {
-	others := slices.DeleteFunc(slices.Clone(conds), func(x rules.Cond) bool { return x.Field() == proto })
-	text := c.text(conds)
-	if c.later[text] || c.later[c.text(others)] || c.later["any"] {
-		return true
+	texts := make([]string, len(conds))
+	for i := range conds {
+		texts[i] = Schema.FormatCond(&conds[i])
 	}
-	c.later[text] = true
+	some := make([]string, 0, len(texts))
+	for which := range 1 << len(texts) {
+		some = some[:0]
+		for i, text := range texts {
+			if which>>i&1 == 1 {
+				some = append(some, text)
+			}
+		}
+		if c.later[strings.Join(some, " ")] {
+			return true
+		}
+	}
+	c.later[strings.Join(texts, " ")] = true
 	return false
-}
-
-func (c *compiler) text(conds []rules.Cond) string {
-	return rules.FormatRule(Schema, &rules.Rule[string]{Conds: conds})
 }
 
 // entry makes the rules of an entry.

@@ -49,8 +49,8 @@
 // Ports, flags and messages are not in fragments other than the first. As IOS does
 // it, a permit that asks for them matches such fragments by the rest of what it
 // asks for, and a deny that asks for them does not match: a permit becomes two
-// rules, of which the second one is for those fragments, unless an earlier entry
-// plainly takes them all. A first fragment, or a packet, that is too short for its
+// rules, of which the second one is for those fragments, unless an earlier rule asks
+// for the same, or for less. A first fragment, or a packet, that is too short for its
 // ports matches no entry that asks for them.
 //
 // A list without entries permits everything where it is applied, and is a list of

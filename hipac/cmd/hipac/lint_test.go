@@ -128,3 +128,11 @@ func TestALintThatIsGivenUpSaysSo(t *testing.T) {
 	require.Contains(t, r.stdout, "partial: ")
 	require.Contains(t, r.stderr, "there may be more")
 }
+
+func TestATableThatNoPacketEntersHasNoFindings(t *testing.T) {
+	const listing = `{"nftables":[{"table":{"family":"inet","name":"x","handle":1}},{"chain":{"family":"inet","table":"x","name":"c","handle":2}},` +
+		`{"rule":{"family":"inet","table":"x","chain":"c","handle":3,"expr":[{"accept":null}]}}]}`
+	r := invoke(t, "", "lint", "--rules", file(t, "l", listing))
+	require.Zero(t, r.code, r.stderr)
+	require.Contains(t, r.stdout, "1 rule, 0 errors")
+}

@@ -91,7 +91,24 @@ func (p *Program) Run(cli any, args []string, bound ...any) (code int) {
 	case err != nil:
 		return p.Fail(p.badUsage(err))
 	}
+	if name := twice(command); name != "" {
+		return p.Fail(files.BadUsage("--%s is given twice", name))
+	}
 	return p.Fail(command.Run(bound...))
+}
+
+// twice returns the name of a flag with one value that is given two of them.
+func twice(c *kong.Context) string {
+	given := map[*kong.Flag]bool{}
+	for _, p := range c.Path {
+		if f := p.Flag; f != nil && !f.IsCumulative() && !f.IsBool() {
+			if given[f] {
+				return f.Name
+			}
+			given[f] = true
+		}
+	}
+	return ""
 }
 
 // badUsage says what is wrong with arguments.

@@ -30,6 +30,8 @@ func TestErrorsBecomeExitCodesAndLines(t *testing.T) {
 		{nil, Exit{Code: 7}, 7, ""},
 		{nil, Exit{Code: 7, Err: errors.New("no\x1bgood")}, 7, "tool: no\\x1bgood\n"},
 		{[]string{"--number", "x"}, nil, Usage, "tool: --number: expected a valid 64 bit int but got \"x\" (\"tool --help\" tells more)\n"},
+		{[]string{"--number", "1", "--number=2"}, nil, Usage, "tool: --number is given twice\n"},
+		{[]string{"--number", "1"}, nil, OK, ""},
 		{[]string{"--letter"}, nil, Usage, "tool: unknown flag --letter (\"tool --help\" tells more)\n"},
 	} {
 		var out, complaints bytes.Buffer
