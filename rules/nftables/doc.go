@@ -75,6 +75,16 @@
 // bytes. The protocol of an IPv6 packet with an authentication header is the one
 // behind it; for nftables it is 51.
 //
+// # What a listing may not say
+//
+// A listing is as good as the nft that prints it; this package cannot see what is
+// lost there. Those of nftables 1.0.6 that were found by comparing with the kernel: it
+// takes "ip6 nexthdr tcp", or "meta l4proto" of another protocol, in front of a field of
+// the transport header for what that field asks, and leaves it out; of two comparisons
+// by "<" and ">" in a row, or by "!=" of neighbouring fields, it loads or lists one, of
+// whatever they are; it lists numbers of a width of their own (TTL, length) in
+// concatenations as 0; it reads named sets of "ip6 dscp" in the wrong order of bytes.
+//
 // Sources: nft(8) and libnftables-json(5) of nftables 1.0.6, and the behaviour of
 // Linux 6.18, with which package fuzz/kernel compares it.
 package nftables

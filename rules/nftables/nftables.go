@@ -17,8 +17,8 @@ type Options struct {
 	File string
 	// Limits bound the cost of a hostile file: MaxInput, MaxDepth of its values and
 	// its jumps, MaxChains and MaxRules per table, MaxWalk, MaxMemory, MaxElements as
-	// the number of rules that one rule of the file may become, and of the intervals
-	// in a condition.
+	// the number of rules that one rule of the listing may become. Sets may be as
+	// long as the memory allows.
 	Limits rules.Limits
 	// AllowUnknown keeps rules that ask for something not modelled as unknown
 	// ones, instead of failing. Tables of other families than ip, ip6 and inet are
