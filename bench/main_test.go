@@ -147,7 +147,7 @@ func TestBadUsageHasItsOwnExitCode(t *testing.T) {
 		{"lookup --rules " + r + " --engines tree,oak", `--engines: there is no "oak"; choose from tree,tree-go,`},
 		{"lookup --rules " + r + " --engines ,", `--engines: there is no ""`},
 		{"lookup --rules " + ipt, ipt + " holds iptables rules, which are chains and no list: bench packet measures them"},
-		{"packet --rules " + r + " --table filter", "--table and --chain are for iptables rules"},
+		{"packet --rules " + r + " --table filter", "--table and --chain are for iptables and nftables rules"},
 		{"packet --rules " + ipt + " --table nat", "has no table nat"},
 		{"packet --rules " + ipt + " --chain web", "packets do not enter table filter at chain web"},
 		{"packet --rules " + n + " --in-interface eth0 --pcap " + file(t, "c", pcap(t, 80)), "--in-interface: the rules have no field iif"},

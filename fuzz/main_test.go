@@ -159,7 +159,7 @@ func TestBadUsage(t *testing.T) {
 		"--workers 5000":        "--workers 5000: not in 0..1024",
 		"--only nonesuch":       `--only "nonesuch": no exercise has that in its name`,
 		"--out main_test.go":    "--out main_test.go: not a folder",
-		"--rules-format tables": `--rules-format must be one of "auto","native","classbench","iptables","cisco","aws","networkpolicy" but got "tables" ("fuzz --help" tells more)`,
+		"--rules-format tables": `--rules-format must be one of "auto","native","classbench","iptables","nftables","cisco","aws","networkpolicy" but got "tables" ("fuzz --help" tells more)`,
 		"more":                  `unexpected argument more ("fuzz --help" tells more)`,
 	} {
 		require.Equal(t, outcome{code: 2, stderr: "fuzz: " + want + "\n"}, fuzz(t, drive.Wrong{}, strings.Fields(args)...), args)
