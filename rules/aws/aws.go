@@ -61,7 +61,8 @@ type List struct {
 // file, ingress in front of egress. Errors are of type *rules.ParseError, or such
 // errors joined; those about what is valid and not modelled wrap
 // rules.ErrUnsupported. Unless the file is no JSON or a limit ends the reading, an
-// error tells all that is wrong, and the lists come with it, without their rules.
+// error tells all that is wrong; when that is in lists alone, and not in what belongs
+// to none of them, the lists come with it, without their rules.
 //
 // It takes time and memory linear in the file and in the addresses of the groups
 // and prefix lists that rules name.
@@ -101,6 +102,9 @@ func Read(r io.Reader, opts Options) ([]List, error) {
 		}
 	}
 	err = d.errors(found)
+	if len(d.faults.first) > 0 {
+		return nil, err
+	}
 	if err != nil {
 		for i := range out {
 			out[i] = List{Name: out[i].Name}

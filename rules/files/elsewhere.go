@@ -5,6 +5,7 @@ package files
 // whose values are text, as a native one.
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,24 +31,27 @@ var elsewhere = []struct {
 	is func(head []byte) bool
 	// read reads a file. With a list's name it may leave out others, also when they
 	// hold what is not modelled, but for their names. It returns all in the order of
-	// the file; with an error what their names are, if that is known.
-	read func(r io.Reader, file, list string) ([]NamedList, error)
+	// the file; with an error what their names are, if that is known. Notes are as
+	// those of Rules.
+	read func(r io.Reader, file, list string) (lists []NamedList, notes []string, err error)
+	// what a file without lists lacks
+	lacks string
 }{
-	{Cisco, cisco.IsText, func(r io.Reader, file, list string) (out []NamedList, err error) {
+	{Cisco, cisco.IsText, func(r io.Reader, file, list string) (out []NamedList, notes []string, err error) {
 		lists, err := cisco.Read(r, cisco.Options{File: file, List: list})
 		for _, l := range lists {
 			out = append(out, NamedList{l.Name, l.Rules, l.Lines})
 		}
-		return out, err
-	}},
-	{AWS, func(head []byte) bool { return aws.IsMember(firstMember(head)) }, func(r io.Reader, file, list string) (out []NamedList, err error) {
+		return out, nil, err
+	}, "access list"},
+	{AWS, isAWS, func(r io.Reader, file, list string) (out []NamedList, notes []string, err error) {
 		lists, err := aws.Read(r, aws.Options{File: file, List: list})
 		for _, l := range lists {
 			out = append(out, NamedList{l.Name, l.Rules, l.Lines})
 		}
-		return out, err
-	}},
-	{NetworkPolicy, networkpolicy.Is, readNetworkPolicy},
+		return out, nil, err
+	}, "security group or network ACL"},
+	{NetworkPolicy, networkpolicy.Is, readNetworkPolicy, "NetworkPolicy"},
 }
 
 // NamedList is one of the lists of a file from elsewhere.
@@ -60,24 +64,38 @@ type NamedList struct {
 }
 
 // readNetworkPolicy reads the two lists of a cluster, or that of one Pod.
-func readNetworkPolicy(r io.Reader, file, list string) ([]NamedList, error) {
+func readNetworkPolicy(r io.Reader, file, list string) (out []NamedList, notes []string, err error) {
 	c, err := networkpolicy.Read(r, networkpolicy.Options{File: file})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	names := []string{"ingress", "egress"}
 	if strings.Contains(list, "/") {
 		names = append(names, list)
 	}
-	var out []NamedList
 	for _, name := range names {
 		l, err := c.List(name)
 		if err != nil {
-			return nil, BadUsage("%s: %s", file, Printable(err.Error()))
+			return nil, nil, BadUsage("%s: %s", file, Printable(err.Error()))
 		}
 		out = append(out, NamedList{name, l.Rules, l.Lines})
 	}
-	return out, nil
+	for _, l := range c.LeftOut() {
+		if strings.HasPrefix(l.Object, "Pod ") {
+			notes = append(notes, fmt.Sprintf("%s:%d: the %s is left out: %s", file, l.Line, l.Object, l.Reason))
+		}
+	}
+	return out, notes, nil
+}
+
+// isAWS tells the objects that the tools of AWS print, and several of them in an
+// array, which Read refuses with the reason.
+func isAWS(head []byte) bool {
+	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
+	if after, ok := bytes.CutPrefix(text, []byte("[")); ok {
+		text = after
+	}
+	return aws.IsMember(firstMember(text))
 }
 
 // sniffElsewhere returns the format from elsewhere that a file is in, or "".
@@ -109,15 +127,15 @@ func (file *Rules) fromElsewhere(r io.Reader, f *RuleFlags) error {
 		if x.format != file.Format {
 			continue
 		}
-		lists, err := x.read(r, file.Name, f.List)
+		lists, notes, err := x.read(r, file.Name, f.List)
 		if err != nil && (f.List != "" || len(lists) < 2) {
 			return err
 		}
-		l, err := chooseList(file.Name, f.List, lists)
+		l, err := chooseList(file.Name, f.List, x.lacks, lists)
 		if err != nil {
 			return err
 		}
-		file.Native, file.List, file.RuleLines = l.List, l.Name, l.Lines
+		file.Native, file.List, file.RuleLines, file.Notes = l.List, l.Name, l.Lines, notes
 		return nil
 	}
 	return nil
@@ -134,7 +152,7 @@ func isElsewhere(format string) bool {
 }
 
 // chooseList returns the list of the name, or the only one.
-func chooseList(file, name string, lists []NamedList) (*NamedList, error) {
+func chooseList(file, name, lacks string, lists []NamedList) (*NamedList, error) {
 	var names []string
 	for i := range lists {
 		if lists[i].List != nil && (lists[i].Name == name || name == "" && len(lists) == 1) {
@@ -144,7 +162,7 @@ func chooseList(file, name string, lists []NamedList) (*NamedList, error) {
 	}
 	switch {
 	case len(lists) == 0 && name == "":
-		return nil, fmt.Errorf("%s: no access list in the file", file)
+		return nil, fmt.Errorf("%s: no %s in the file", file, lacks)
 	case len(lists) == 0:
 		return nil, BadUsage("%s has no list %s: it has none", file, name)
 	case name == "":

@@ -78,6 +78,15 @@ apiVersion: v1
 kind: Pod
 metadata: {name: web}
 status: {podIP: 10.0.0.1}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: new}
+status: {phase: Pending}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
 `
 	read := func(list string) (*Rules, error) {
 		f := *anyRules
@@ -89,6 +98,7 @@ status: {podIP: 10.0.0.1}
 		require.NoError(t, err)
 		require.Equal(t, []any{NetworkPolicy, list, want}, []any{set.Format, set.List, set.RuleLines})
 		require.Equal(t, len(want), set.Native.Len())
+		require.Equal(t, []string{"r:11: the Pod default/new is left out: it has no address"}, set.Notes)
 	}
 	for list, want := range map[string]string{
 		"":                    "r has 2 lists: choose one with --list: ingress, egress",

@@ -37,11 +37,16 @@ func TestRulesAreKnownByTheirContent(t *testing.T) {
 
 func TestRulesThatCannotBeReadSayWhere(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                 "r: the file is empty",
-		"# nothing\n":      "r: no rules: nothing but blank lines and comments",
-		"\n80 22\n":        "r:2:1: ",
-		"{}":               "r: JSON, but not of the native format",
-		"\x1f\x8b\x08\x00": "r: not a text file (it begins with 1f 8b 08 00)",
+		"":                            "r: the file is empty",
+		"# nothing\n":                 "r: no rules: nothing but blank lines and comments",
+		"\n80 22\n":                   "r:2:1: ",
+		"{}":                          "r: JSON, but not of a known form: rules are told by a member: native ones by \"hipac\"",
+		"[{\"GroupId\": 1}]":          "r: a JSON array, not an object: rules are told by a member",
+		"[ {\"SecurityGroups\": []}]": "r:1:1: expected an object, as aws ec2 describe-security-groups prints one, not an array",
+		"{\"SecurityGroups\": []}":    "r: no security group or network ACL in the file",
+		"\xff\xfeh\x00":               "r: text in UTF-16, which is not read: write it as UTF-8",
+		"[0:0] -A INPUT -j ACCEPT":    "r:1:",
+		"\x1f\x8b\x08\x00":            "r: not a text file (it begins with 1f 8b 08 00)",
 		"hipac 1\nschema ipv4\nrule dport=x => Y\n": "r:3:",
 	} {
 		_, err := ReadRules(strings.NewReader(text), "r", anyRules)

@@ -78,6 +78,10 @@ type Rules struct {
 	// known.
 	List      string
 	RuleLines []int
+
+	// Notes say, a line each, what of the file the rules leave out that a reader may
+	// not expect: Pods without an address.
+	Notes []string
 }
 
 // LinesOf returns the name of the file that numbers of lines are of.
@@ -259,9 +263,13 @@ func sniffRules(head []byte, name string) (string, error) {
 		case bytes.Contains(head, []byte(`"hipac"`)):
 			return Native, nil
 		}
-		return "", fmt.Errorf(`JSON, but not of the native format: it has no member "hipac"; that of iptables rules has the format "hipac-iptables", that of nftables, as nft -j list ruleset prints it, a member "nftables"`)
+		return "", fmt.Errorf("JSON, but not of a known form: %s", knownJSON)
 	case native.IsText(head):
 		return Native, nil
+	case isArray(head):
+		return "", fmt.Errorf("a JSON array, not an object: %s", knownJSON)
+	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")):
+		return "", fmt.Errorf("text in UTF-16, which is not read: write it as UTF-8")
 	}
 	number := 0
 	for line := range bytes.Lines(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))) {
@@ -280,7 +288,7 @@ func sniffRules(head []byte, name string) (string, error) {
 		case bytes.HasPrefix(line, []byte("table ")):
 			return "", &rules.ParseError{File: name, Line: number, Column: 1, Token: string(line), Reason: "rules in nft's own words, which are not read: nft -j list ruleset prints what is"}
 		case bytes.IndexByte(head, 0) >= 0 || head[0] == 0x1f:
-			return "", fmt.Errorf("not a text file (it begins with % x): neither native, classbench nor iptables rules", head[:min(4, len(head))])
+			return "", fmt.Errorf("not a text file (it begins with % x), and not a compiled one", head[:min(4, len(head))])
 		default:
 			return "", &rules.ParseError{File: name, Line: number, Column: 1, Token: string(line), Reason: `cannot tell the format of the rules: ` +
 				`native rules begin with "hipac 1" or a JSON object with a member "hipac", classbench rules with "@", ` +
@@ -288,6 +296,19 @@ func sniffRules(head []byte, name string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("no rules: nothing but blank lines and comments; --rules-format says which format it is")
+}
+
+// knownJSON says what JSON is read.
+const knownJSON = `rules are told by a member: native ones by "hipac", with the format "hipac-iptables" those of iptables; ` +
+	`those of nftables by "nftables", as nft -j list ruleset prints it; AWS's by "SecurityGroups" or "NetworkAcls" first; objects of Kubernetes by "apiVersion" and "kind"`
+
+// isArray reports whether a file begins as a JSON array does, and not as counters of
+// iptables-save do.
+func isArray(head []byte) bool {
+	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
+	after, ok := bytes.CutPrefix(text, []byte("["))
+	after = bytes.TrimLeft(after, " \t\r\n")
+	return ok && len(after) > 0 && bytes.IndexByte([]byte(`{["]`), after[0]) >= 0
 }
 
 // Choose returns the table and the chain that packets enter at; nil for a

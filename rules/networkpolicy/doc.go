@@ -29,7 +29,7 @@
 //	ACCEPT  everything else
 //
 // The comment of a rule names the policy and the item that it comes from,
-// "shop/web ingress[0], line 38". A rule of a policy that selects no Pod, or of
+// "shop/web ingress[0]". A rule of a policy that selects no Pod, or of
 // which no Pod is a peer, is there with an empty condition and matches nothing.
 // [Cluster.List] has the same for single Pods, "NAMESPACE/POD/ingress".
 //

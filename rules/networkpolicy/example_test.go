@@ -54,8 +54,8 @@ func ExampleRead() {
 	// Output:
 	// hipac 1
 	// schema ip
-	// rule src=10.0.1.4 dst=10.0.2.7 dport=5432 proto=tcp => ACCEPT  # default/db ingress[0], line 10, port sql
-	// rule src=10.0.2.7 dst=10.0.2.7 => ACCEPT  # a Pod to itself, always allowed: default/db-0, line 23
+	// rule src=10.0.1.4 dst=10.0.2.7 dport=5432 proto=tcp => ACCEPT  # default/db ingress[0], port sql
+	// rule src=10.0.2.7 dst=10.0.2.7 => ACCEPT  # a Pod to itself, always allowed: default/db-0
 	// rule src=192.0.2.1 dst=10.0.2.7 => ACCEPT  # a Node to its own Pods, always allowed: 192.0.2.1
 	// rule dst=10.0.2.7 => DROP  # isolated for ingress by default/db
 	// rule any => ACCEPT  # not isolated for ingress

@@ -111,7 +111,7 @@ func (m *maker) policy(index int, p *policy) {
 	subject := rules.InOrder(m.subject(), m.addresses(selected))
 	for i := range p.rules[m.way] {
 		rule := &p.rules[m.way][i]
-		m.rule(p, rule, subject, selected, fmt.Sprintf("%v %v[%d], line %d", p, m.way, i, rule.at.line))
+		m.rule(p, rule, subject, selected, fmt.Sprintf("%v %v[%d]", p, m.way, i))
 	}
 }
 
@@ -384,7 +384,7 @@ func (m *maker) exceptions() {
 			continue
 		}
 		own := m.addresses([]*pod{p})
-		m.add(p.at, "ACCEPT", fmt.Sprintf("a Pod to itself, always allowed: %v, line %d", p, p.at.line),
+		m.add(p.at, "ACCEPT", fmt.Sprintf("a Pod to itself, always allowed: %v", p),
 			rules.InOrder(fieldSrc, own), rules.InOrder(fieldDst, own))
 		byNode[p.node] = append(byNode[p.node], p)
 	}

@@ -97,34 +97,34 @@ func TestPacketsAreJudgedAsTheDocumentationSays(t *testing.T) {
 	require.NoError(t, err)
 	c := read(t, string(data))
 	for _, test := range []struct{ list, packet, verdict, comment string }{
-		{"ingress", "198.51.100.9 10.1.1.5 tcp/8080", "ACCEPT", "shop/web ingress[0], line 38, port http"},
+		{"ingress", "198.51.100.9 10.1.1.5 tcp/8080", "ACCEPT", "shop/web ingress[0], port http"},
 		{"ingress", "198.51.100.9 10.1.2.5 tcp/8080", "DROP", "isolated for ingress by shop/deny-all, shop/web"}, // http is 80 there
-		{"ingress", "198.51.100.9 10.1.2.5 tcp/80", "ACCEPT", "shop/web ingress[0], line 38, port http"},
-		{"ingress", "198.51.100.9 10.1.2.5 udp/443", "ACCEPT", "shop/web ingress[0], line 38"},
+		{"ingress", "198.51.100.9 10.1.2.5 tcp/80", "ACCEPT", "shop/web ingress[0], port http"},
+		{"ingress", "198.51.100.9 10.1.2.5 udp/443", "ACCEPT", "shop/web ingress[0]"},
 		{"ingress", "198.51.100.9 10.1.2.5 sctp/443", "DROP", ""},
 		{"ingress", "198.51.100.9 10.1.2.5 tcp", "DROP", ""}, // a later fragment
 		{"ingress", "10.9.9.9 10.1.2.5 tcp/80", "DROP", ""},  // except
 		{"ingress", "2001:db8::1 2001:db8:1::5 tcp/8080", "ACCEPT", ""},
-		{"ingress", "10.1.1.20 10.1.1.5 tcp/9150", "ACCEPT", "shop/web ingress[1], line 48"},
+		{"ingress", "10.1.1.20 10.1.1.5 tcp/9150", "ACCEPT", "shop/web ingress[1]"},
 		{"ingress", "10.1.1.20 10.1.1.5 tcp/9200", "DROP", ""},
-		{"ingress", "10.1.1.20 10.1.2.6 tcp/5432", "ACCEPT", "shop/db ingress[0], line 77, port sql"}, // a whole Namespace
+		{"ingress", "10.1.1.20 10.1.2.6 tcp/5432", "ACCEPT", "shop/db ingress[0], port sql"}, // a whole Namespace
 		{"ingress", "10.1.1.5 10.1.2.6 tcp/5432", "ACCEPT", ""},
 		{"ingress", "10.1.1.5 10.1.2.6 sctp/1", "ACCEPT", ""}, // a protocol without port
 		{"ingress", "10.1.1.5 10.1.2.6 sctp", "ACCEPT", ""},
 		{"ingress", "10.1.1.5 10.1.2.6 udp/5432", "DROP", ""},
 		{"ingress", "10.1.1.5 10.1.2.6 icmp", "DROP", "isolated for ingress by shop/deny-all, shop/db"},
-		{"ingress", "10.1.2.6 10.1.2.6 udp/1", "ACCEPT", "a Pod to itself, always allowed: shop/db-0, line 128"},
+		{"ingress", "10.1.2.6 10.1.2.6 udp/1", "ACCEPT", "a Pod to itself, always allowed: shop/db-0"},
 		{"ingress", "192.0.2.12 10.1.2.6 udp/1", "ACCEPT", "a Node to its own Pods, always allowed: worker-2"},
 		{"ingress", "192.0.2.11 10.1.2.6 udp/1", "DROP", ""},                             // another Node
 		{"ingress", "10.1.1.5 10.1.1.9 tcp/1", "ACCEPT", "not isolated for ingress"},     // the Pod has ended
 		{"ingress", "10.1.1.5 10.1.1.20 tcp/9090", "ACCEPT", "not isolated for ingress"}, // no policy there
-		{"egress", "10.1.1.5 10.1.2.6 tcp/5432", "ACCEPT", "shop/web egress[0], line 57, port sql"},
+		{"egress", "10.1.1.5 10.1.2.6 tcp/5432", "ACCEPT", "shop/web egress[0], port sql"},
 		{"egress", "10.1.1.5 10.1.1.20 tcp/5432", "DROP", "isolated for egress by shop/deny-all, shop/web"},
-		{"egress", "10.1.1.5 198.51.100.53 udp/53", "ACCEPT", "shop/web egress[1], line 62"},
+		{"egress", "10.1.1.5 198.51.100.53 udp/53", "ACCEPT", "shop/web egress[1]"},
 		{"egress", "10.1.1.5 192.0.2.11 tcp/10250", "DROP", ""}, // to its own Node
 		{"egress", "10.1.2.6 198.51.100.53 udp/53", "DROP", "isolated for egress by shop/deny-all"},
 		{"egress", "10.1.1.20 198.51.100.9 tcp/443", "ACCEPT", "not isolated for egress"},
-		{"shop/web-2/ingress", "198.51.100.9 10.1.2.5 tcp/80", "ACCEPT", "shop/web ingress[0], line 38, port http"},
+		{"shop/web-2/ingress", "198.51.100.9 10.1.2.5 tcp/80", "ACCEPT", "shop/web ingress[0], port http"},
 		{"shop/web-2/ingress", "198.51.100.9 10.1.2.5 tcp/22", "DROP", "isolated for ingress by shop/deny-all, shop/web"},
 		{"shop/web-2/ingress", "198.51.100.9 10.1.1.5 tcp/22", "ACCEPT", "not isolated for ingress"},
 		{"shop/web-2/egress", "10.1.2.5 10.1.2.6 tcp/5432", "ACCEPT", ""},
@@ -212,7 +212,7 @@ func TestPoliciesAreAddedUp(t *testing.T) {
 		strings.Replace(policy("{podSelector: {matchLabels: {app: a}}, ingress: [{ports: [{port: 2}]}]}"), "name: p", "name: q", 1))
 	l := list(t, c, "ingress").Rules
 	for packet, want := range map[string]string{
-		"10.0.0.2 10.0.0.1 tcp/1": "default/p ingress[0], line 4", "10.0.0.2 10.0.0.1 tcp/2": "default/q ingress[0], line 9",
+		"10.0.0.2 10.0.0.1 tcp/1": "default/p ingress[0]", "10.0.0.2 10.0.0.1 tcp/2": "default/q ingress[0], line 9",
 		"10.0.0.2 10.0.0.1 tcp/3": "isolated for ingress by default/p, default/q",
 	} {
 		_, comment := ask(t, l, packet)

@@ -68,15 +68,16 @@ are marked. iptables rules that are kept or moved also go on remembering: a limi
 a quota is where it was. So do sets, unless the file of --sets has changed: then they
 are as the file says. Engines other than tree forget all that on a reload.
 
---output id prints exactly one line per packet. For native and ClassBench rules:
+--output id prints exactly one line per packet. For lists, whose rules are counted as
+hipac print shows them (an entry of a Cisco list may come to several):
 
     NUMBER                     the first rule that matches, counted from 1
     0                          no rule matches
     UNKNOWN<TAB>NUMBER         that rule asks for something unknown
     ERROR                      the packet cannot be decoded
 
-For iptables rules, where VERDICT is ACCEPT, DROP, REJECT, QUEUE or STOLEN; with
---hook, CHAIN is TABLE:CHAIN, and an accepted packet's is that of filter, or of
+For iptables and nftables rules, where VERDICT is ACCEPT, DROP, REJECT, QUEUE or
+STOLEN; with --hook, CHAIN is TABLE:CHAIN, and an accepted packet's is that of filter, or of
 the last table:
 
     VERDICT<TAB>CHAIN/NUMBER   the rule of the chain that decides, from 1
@@ -134,6 +135,7 @@ func (cmd *classifyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	a.tell(file)
 	cmd.Tables = file.Tables != nil
 	var prog *compiled
 	var load *loader

@@ -65,6 +65,7 @@ func (cmd *compileCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	a.tell(file)
 	if file.Compiled != nil {
 		return files.BadUsage("%s is compiled", file.Name)
 	}

@@ -43,9 +43,12 @@ type limitFlags struct {
 
 // Help is shown in front of the flags.
 func (diffCmd) Help() string {
-	return `Compares what two rule files of one format mean: of which packets do they say
-different things, which rules say so, and of how many packets. All packets are
-compared, not some; the order and the form of rules do not matter by themselves.
+	return `Compares what two rule files mean: of which packets do they say different things,
+which rules say so, and of how many packets. All packets are compared, not some;
+the order and the form of rules do not matter by themselves. Both files are of
+iptables, both of nftables, both of ClassBench, or each is one of the others (native,
+cisco, aws, networkpolicy), which need not be the same. Of files with several lists
+--list chooses one, and --to-list another one of NEW.
 
     ACCEPT -> DROP  2^32 packets
         src=10.0.0.0/8 dport=22,80 proto=tcp
@@ -58,9 +61,9 @@ native format ("?" after a name: or the packet does not have the field). Regions
 have no packet in common. The packet is one of it, as hipac explain and hipac trace
 take it. Packets are counted by the values of the fields that the rules ask for.
 
-Of iptables and nftables files all built-in chains of all tables are compared, each with the
-chains that it calls; a table or chain that one file lacks accepts. Verdicts are
-compared: what targets change in packets, log or mark is not. Matches that do
+Of iptables and nftables files all built-in chains of all tables are compared, each
+with the chains that it calls; a table or chain that one file lacks accepts. Verdicts
+are compared: what targets change in packets, log or mark is not. Matches that do
 more than look at fields (limit, owner, a set) are compared by their text, and
 regions that depend on them say "where ... holds"; one that remembers or is not
 modelled may hold once and not the next time, and makes a region "unknown". Of
@@ -91,6 +94,7 @@ Examples:
     iptables-save | hipac diff save.txt -
     hipac diff before.txt after.txt --chain INPUT --regions 100
     hipac diff acl1.rules acl2.rules --output json
+    hipac diff router.cfg router.cfg --list IN --to-list IN-NEW
     hipac diff --edits office.rules office.new`
 }
 
@@ -149,7 +153,7 @@ func (cmd *diffCmd) compare(a *app) (different bool, err error) {
 	}
 	lists := old.file.Native != nil && next.file.Native != nil // also of different formats
 	if old.file.Format != next.file.Format && !lists {
-		return false, files.BadUsage("%s holds %s rules and %s %s rules: only files of one format are compared", old.file.Name, old.file.Format, next.file.Name, next.file.Format)
+		return false, files.BadUsage("%s holds %s rules and %s %s rules: lists are compared with lists, and tables with tables of the same format", old.file.Name, old.file.Format, next.file.Name, next.file.Format)
 	}
 	if cmd.Edits {
 		different, err = cmd.edits(a, old.file, next.file)

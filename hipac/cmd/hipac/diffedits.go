@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -72,6 +73,7 @@ type editJSON struct {
 	New     int    `json:"new,omitempty"`
 	Text    string `json:"text"`
 	Becomes string `json:"becomes,omitempty"`
+	Note    string `json:"note,omitempty"` // of a rule that comes as one goes that is written alike
 }
 
 // chainChange is what becomes of a chain.
@@ -181,8 +183,25 @@ func editsOf(s *rules.Script, position func(rules.ID) int, old, next func(int) (
 			list = append(list, x)
 		}
 	}
+	gone := map[string]bool{}
+	for i := range list {
+		if list[i].Edit == rules.DeleteRule.String() {
+			gone[list[i].Text] = true
+		}
+	}
+	for i := range list {
+		if x := &list[i]; x.Edit == rules.InsertRule.String() && gone[x.Text] || x.Edit == rules.ReplaceRule.String() && x.Text == x.Becomes {
+			x.Note = "written alike: what it names is another"
+			if m := namedSet.FindStringSubmatch(x.Text); m != nil {
+				x.Note = "written alike: set " + m[1] + " is another"
+			}
+		}
+	}
 	return list
 }
+
+// namedSet finds the first set that the text of a rule names.
+var namedSet = regexp.MustCompile(`(?:^| )(?:@|--match-set )([^\s]+)`)
 
 // tables compares tables, and tries out what live ones would do.
 func (d *difference) tables(a *app, old, next *files.Tables) error {
@@ -308,6 +327,9 @@ func printEdits(out *bufio.Writer, edits []editJSON, colors colors) {
 		out.WriteString(colors.paint(codes[e.Edit], head) + files.Printable(e.Text) + "\n")
 		if e.Becomes != "" {
 			out.WriteString(strings.Repeat(" ", width(head)) + files.Printable(e.Becomes) + "\n")
+		}
+		if e.Note != "" {
+			out.WriteString(strings.Repeat(" ", width(head)) + files.Printable(e.Note) + "\n")
 		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 // Lists from elsewhere go wherever native lists go.
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -86,4 +87,36 @@ func TestListsFromElsewhereAreReloaded(t *testing.T) {
 	w.says("has no list 101; it has WEB, 102: choose one with --list")
 	require.Equal(t, "2", w.answer(web))
 	w.end()
+}
+
+func TestWhatRulesLeaveOutIsSaid(t *testing.T) {
+	const pod = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p%d}\nstatus: {phase: Pending}\n"
+	var text strings.Builder
+	for i := range 7 {
+		fmt.Fprintf(&text, pod, i)
+	}
+	cluster := file(t, "c.yaml", text.String())
+	packets := file(t, "p.csv", "src,dst,proto\n10.0.0.1,10.0.0.2,tcp\n")
+	for _, args := range []string{"print", "stats", "lint", "query --verdict DROP", "classify --packets " + packets, "explain -p src=10.0.0.1", "compile -o " + filepath.Join(t.TempDir(), "c")} {
+		r := invoke(t, "", append(strings.Fields(args), "--rules", cluster, "--list", "ingress")...)
+		lines := strings.Split(strings.TrimSpace(r.stderr), "\n")
+		require.GreaterOrEqual(t, len(lines), maxWarnings+1, args)
+		require.Equal(t, "hipac: "+cluster+":2: the Pod default/p0 is left out: it has no address", lines[0], args)
+		require.Equal(t, "hipac: "+cluster+": 2 more are left out", lines[maxWarnings], args)
+	}
+}
+
+func TestAChangedSetIsNamed(t *testing.T) {
+	const listing = `{"nftables": [{"table": {"family": "ip", "name": "f"}},
+{"set": {"family": "ip", "name": "bad", "table": "f", "type": "ipv4_addr", "elem": ["10.0.0.1"]}},
+{"chain": {"family": "ip", "table": "f", "name": "in", "type": "filter", "hook": "input", "prio": 0, "policy": "accept"}},
+{"rule": {"family": "ip", "table": "f", "chain": "in", "handle": 4, "expr": [{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": "@bad"}}, {"drop": null}]}}]}`
+	r := invoke(t, "", "diff", "--edits", file(t, "a.json", listing), file(t, "b.json", strings.Replace(listing, "10.0.0.1", "10.0.0.3", 1)))
+	require.Equal(t, exitDifferent, r.code)
+	require.Contains(t, r.stdout, "insert      1  ip saddr @bad drop # handle 4\n                 written alike: set bad is another\n")
+
+	regular := strings.Replace(listing, `, "type": "filter", "hook": "input", "prio": 0, "policy": "accept"`, "", 1)
+	r = invoke(t, "", "trace", "--rules", file(t, "c.json", regular), "-p", "tcp 10.0.0.1:5 > 10.0.0.2:22")
+	require.Equal(t, exitUsage, r.code)
+	require.Contains(t, r.stderr, "c.json: no table has a base chain")
 }

@@ -28,7 +28,7 @@ type explainCmd struct {
 	files.RuleFlags   `group:"Rules"`
 	Table             string   `placeholder:"NAME" help:"iptables, nftables: the table; filter, or the only one, when not given." group:"Rules"`
 	Chain             string   `placeholder:"NAME" help:"iptables, nftables: the built-in chain, or base chain, that packets enter at; when not given FORWARD, or the table's first." group:"Rules"`
-	Rule              []string `placeholder:"REF" help:"Say why this rule did not decide: its number, of iptables CHAIN/NUMBER; may be given several times."`
+	Rule              []string `placeholder:"REF" help:"Say why this rule did not decide: its number in the list, as hipac print shows it, of iptables and nftables CHAIN/NUMBER; may be given several times."`
 	Next              int      `default:"3" placeholder:"N" help:"How many rules to show that would be next (default 3)."`
 	Packet            []string `short:"p" sep:"none" placeholder:"TEXT" help:"A packet, described as hipac trace takes it, or for a list FIELD=VALUE ...; may be given several times." group:"Packets"`
 	files.PacketFlags `group:"Packets"`
@@ -404,7 +404,7 @@ func (e *chainExplainer) subject(p *packet.Packet, at time.Time) *xt.Traversal {
 
 func (e *chainExplainer) explain(_ rules.Key, p *packet.Packet, when time.Time) (*explanationJSON, error) {
 	if p == nil {
-		return nil, files.BadUsage("--packet: iptables rules look at whole packets: describe one as 'tcp 10.0.0.1:4242 > 192.0.2.7:443'")
+		return nil, files.BadUsage("--packet: chains look at whole packets: describe one as 'tcp 10.0.0.1:4242 > 192.0.2.7:443'")
 	}
 	stop := rules.Stop{Table: e.table, Chain: e.entry}
 	trace := e.compiled.Trace(e.subject(p, when), rules.Path{stop}, hipac.TraceOptions{})

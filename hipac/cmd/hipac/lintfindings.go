@@ -33,7 +33,7 @@ var lintCodes = []struct {
 	{"mergeable", "note", "could be one rule with the next", "neighbours that do the same and could be one", "Rules, one right behind the other, do the same and differ in one condition; one rule could stand for them."},
 	{"overlap", "note", "overlap with rules that say otherwise", "it and an earlier one of another verdict match packets in common, and each others", "Two rules of different verdicts match packets in common, and each some that the other does not (correlation): their order decides, and swapping them changes verdicts."},
 	{"cost", "note", "are asked one by one", "what it asks or does is more than conditions (see --cost)", "The rule asks or does something beyond conditions, which is done one by one for every packet that meets its conditions."},
-	{"irredundant", "note", "lists that could be shorter", "how many rules are left without those that are not needed", "Rules that are not needed, taken out one after another from the last, until every rule that is left is needed. That is not the least number of rules that mean the same."},
+	{"irredundant", "note", "could be shorter", "how many rules are left without those that are not needed", "Rules that are not needed, taken out one after another from the last, until every rule that is left is needed. That is not the least number of rules that mean the same."},
 }
 
 func lintNames() (names []string) {

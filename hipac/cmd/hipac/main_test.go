@@ -70,7 +70,7 @@ func TestBadDataExitsWith1AndSaysWhere(t *testing.T) {
 		{"iptables without COMMIT", "*filter\n", trace, "COMMIT"},
 		{"iptables loop", "*filter\n:a - [0:0]\n-A FORWARD -j a\n-A a -j a\nCOMMIT\n", trace, "loop"},
 		{"no format", "permit ip any any\n", trace, `RULES:1:1: cannot tell the format of the rules: native rules begin with "hipac 1"`},
-		{"other JSON", `{"rules": []}`, trace, `RULES: JSON, but not of the native format`},
+		{"other JSON", `{"rules": []}`, trace, `RULES: JSON, but not of a known form: rules are told by a member: native ones by "hipac"`},
 		{"empty rules", "", trace, "RULES: the file is empty"},
 		{"only remarks", "# nothing\n\n", trace, "RULES: no rules"},
 		{"a capture as rules", "\xd4\xc3\xb2\xa1\x02\x00\x04\x00", trace, "RULES: not a text file (it begins with d4 c3 b2 a1)"},

@@ -17,15 +17,16 @@ type printCmd struct {
 	files.RuleFlags `group:"Rules"`
 	Table           string `placeholder:"NAME" help:"iptables, as text: only this table." group:"Rules"`
 	Counters        bool   `help:"iptables: with the counters of rules, as iptables-save -c."`
-	Output          string `enum:"text,json,none" default:"text" placeholder:"FORM" help:"text in the format of the file (the default), json (iptables and native rules), or none: the file is checked alone."`
+	Output          string `enum:"text,json,none" default:"text" placeholder:"FORM" help:"text (the default), json (not of ClassBench and nftables), or none: the file is checked alone."`
 }
 
 // Help is shown in front of the flags.
 func (printCmd) Help() string {
 	return `Prints the rules of a file in one canonical form: iptables rules as iptables-save
-does, native and ClassBench rules in their own formats; with --output json iptables
-and native rules as JSON. All of them are formats that --rules takes, and read
-back to the same rules.
+does, native and ClassBench rules in their own formats, a list of cisco, aws or
+networkpolicy as a native one; with --output json iptables rules and these lists as
+JSON. All of them are formats that --rules takes, and read back to the same rules.
+nftables rules are checked alone: nft prints them.
 
 A file with errors is not printed: they are named, and the exit code is 1.
 --output none checks a file and prints nothing.
@@ -47,6 +48,7 @@ func (cmd *printCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	a.tell(file)
 	switch {
 	case file.Tables == nil && cmd.Counters:
 		return files.BadUsage("--counters is for iptables rules, and %s holds %s rules", file.Name, file.Format)

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
@@ -23,6 +24,17 @@ func (a *app) readRules(f *files.RuleFlags) (*files.Rules, error) {
 		defer closeFile()
 		return files.ReadRules(r, name, f)
 	})
+}
+
+// tell says on stderr what of a file the rules leave out.
+func (a *app) tell(file *files.Rules) {
+	for i, note := range file.Notes {
+		if i == maxWarnings && len(file.Notes) > maxWarnings {
+			a.complain(fmt.Errorf("%s: %d more are left out", file.Name, len(file.Notes)-i))
+			return
+		}
+		a.complain(errors.New(note))
+	}
 }
 
 // buildList compiles the list of a file, whose values have the codec.

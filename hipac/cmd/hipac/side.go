@@ -30,7 +30,7 @@ func (a *app) readSide(f *files.RuleFlags) (*side, error) {
 	if err != nil {
 		return nil, err
 	}
-	return within(a.ctx, func() (*side, error) {
+	s, err := within(a.ctx, func() (*side, error) {
 		defer closeFile()
 		var text bytes.Buffer
 		file, err := files.ReadRules(io.TeeReader(r, &text), name, f)
@@ -46,6 +46,10 @@ func (a *app) readSide(f *files.RuleFlags) (*side, error) {
 		}
 		return s, nil
 	})
+	if err == nil {
+		a.tell(s.file)
+	}
+	return s, err
 }
 
 // linesOf returns the lines of the rules of a list, nil where they cannot be told.

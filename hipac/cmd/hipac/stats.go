@@ -73,6 +73,7 @@ func (cmd *statsCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	a.tell(file)
 	tables := []*rules.Table{nil}
 	if file.Tables != nil && cmd.Table == "" {
 		tables = file.Tables.Tables

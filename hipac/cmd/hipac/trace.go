@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -246,8 +247,12 @@ func (t *tracing) path(p *packet.Packet) (rules.Path, error) {
 		case out:
 			way.Hook = "output"
 		default:
-			if stop, ok := t.only(); ok {
+			stop, ok := t.only()
+			switch {
+			case ok:
 				return rules.Path{stop}, nil
+			case !t.entered():
+				return nil, files.BadUsage("no packet enters the rules of %s: no table has a base chain", t.rulesName)
 			}
 			return nil, files.BadUsage("where does the packet go? in=NAME: to this machine, out=NAME: from it, both: through it; or --hook, or --table and --chain")
 		}
@@ -270,6 +275,13 @@ func (t *tracing) only() (stop rules.Stop, ok bool) {
 		}
 	}
 	return stop, ok
+}
+
+// entered reports whether there is a chain that packets enter at.
+func (t *tracing) entered() bool {
+	return slices.ContainsFunc(t.set.Tables, func(table *rules.Table) bool {
+		return slices.ContainsFunc(table.Chains, func(c rules.Chain) bool { return c.Policy != rules.NoVerdict })
+	})
 }
 
 // set1 makes a packet the one under way.
