@@ -44,12 +44,14 @@ func timeRules() []string {
 	early, late := hours(3, 6)
 	day := now.Weekday().String()[:3]
 	other := now.AddDate(0, 0, 3).Weekday().String()[:3]
+	// A day's window is contiguous only over midnight.
+	over := "-m time --timestart " + max(start, stop) + " --timestop " + min(start, stop) + " --contiguous"
 	date := func(d time.Duration) string { return now.Add(d).Format("2006-01-02T15:04:05") }
 	return []string{
 		"-m time --timestart " + start + " --timestop " + stop,
 		"-m time --timestart " + early + " --timestop " + late,
 		"-m time --timestart " + stop + " --timestop " + start,
-		"-m time --timestart " + stop + " --timestop " + start + " --contiguous",
+		over,
 		"-m time --datestart " + date(-time.Hour) + " --datestop " + date(time.Hour),
 		"-m time --datestart " + date(time.Hour),
 		"-m time --datestop " + date(-time.Hour),
