@@ -148,7 +148,7 @@ func (c *checker) node(ref Ref, slot, depth int) (is extent, err error) {
 	c.nodes = append(c.nodes, checked{ref: ref, root: c.root})
 	*seen = uint32(number + 1)
 	if depth > maxPath+maxNested {
-		return is, c.bad(slot, "more than %d nodes below one another", depth)
+		return is, c.bad(slot, "more than %d nodes below one another", maxPath+maxNested+1)
 	}
 	switch {
 	case ref.isTable():
