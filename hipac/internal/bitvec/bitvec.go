@@ -121,7 +121,7 @@ type header struct {
 	columns uint32 // loose dimensions: words of a row
 	size    uint32 // words of the bucket
 
-	doubtful uint32 // as Sieve has it
+	doubtful uint32 // as Sieve has it; see Doubtful
 }
 
 func (h *header) put(b []uint64) {
@@ -137,7 +137,7 @@ func readHeader(b []uint64) header {
 		n: uint32(b[0]), dims: uint32(b[0] >> 32),
 		words: uint32(b[1]), summary: uint32(b[1] >> 32),
 		tags: uint32(b[2]), rows: uint32(b[2] >> 32),
-		columns: uint32(b[3]), size: uint32(b[3] >> 32), doubtful: uint32(b[4]),
+		columns: uint32(b[3]), size: uint32(b[3] >> 32),
 	}
 }
 
