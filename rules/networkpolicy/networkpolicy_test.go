@@ -212,7 +212,7 @@ func TestPoliciesAreAddedUp(t *testing.T) {
 		strings.Replace(policy("{podSelector: {matchLabels: {app: a}}, ingress: [{ports: [{port: 2}]}]}"), "name: p", "name: q", 1))
 	l := list(t, c, "ingress").Rules
 	for packet, want := range map[string]string{
-		"10.0.0.2 10.0.0.1 tcp/1": "default/p ingress[0]", "10.0.0.2 10.0.0.1 tcp/2": "default/q ingress[0], line 9",
+		"10.0.0.2 10.0.0.1 tcp/1": "default/p ingress[0]", "10.0.0.2 10.0.0.1 tcp/2": "default/q ingress[0]",
 		"10.0.0.2 10.0.0.1 tcp/3": "isolated for ingress by default/p, default/q",
 	} {
 		_, comment := ask(t, l, packet)
