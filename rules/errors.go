@@ -110,3 +110,42 @@ func Excerpt(s string) string {
 	}
 	return s
 }
+
+// Feature is a part of a rule language that a file uses and its package does not
+// model.
+type Feature struct {
+	Name  string      // "match owner", "statement masquerade", "table of family netdev"
+	Uses  int         // rules, chains or tables that use it
+	First *ParseError // where it is used first
+}
+
+// UnsupportedError lists all that a file uses and its package does not model.
+// errors.Is(err, ErrUnsupported) holds, and errors.As finds the first place as a
+// *ParseError.
+type UnsupportedError struct {
+	Features []Feature
+}
+
+// Error writes one line per feature.
+func (e *UnsupportedError) Error() string {
+	var b strings.Builder
+	for i, f := range e.Features {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(f.First.Error())
+		if f.Uses > 1 {
+			fmt.Fprintf(&b, " (and %d more)", f.Uses-1)
+		}
+	}
+	return b.String()
+}
+
+// Unwrap returns the first places as *ParseErrors.
+func (e *UnsupportedError) Unwrap() []error {
+	errs := make([]error, len(e.Features))
+	for i, f := range e.Features {
+		errs[i] = f.First
+	}
+	return errs
+}

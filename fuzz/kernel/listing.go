@@ -105,7 +105,7 @@ func understood(ctx context.Context, script string) (string, *nftables.Ruleset, 
 			}
 			continue
 		}
-		var lacking *nftables.UnsupportedError
+		var lacking *rules.UnsupportedError
 		var wrong *rules.ParseError
 		var where []string
 		switch {

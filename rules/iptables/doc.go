@@ -47,7 +47,7 @@
 // # What is not modelled
 //
 // The parser never drops a rule. A match, target or option that is not
-// modelled fails the file with an [UnsupportedError] that lists every one of
+// modelled fails the file with an [rules.UnsupportedError] that lists every one of
 // them. With Options.AllowUnknown such rules are kept as unknown (see
 // rules.Rule.Unknown): an unknown match keeps the rule's other conditions,
 // which it can only narrow; an unknown target makes the rule's answer unknown.

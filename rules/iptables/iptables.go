@@ -4,7 +4,6 @@ package iptables
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/ipset"
@@ -63,7 +62,7 @@ type Ruleset struct {
 	Tables []*rules.Table
 	// Unknown lists what was not modelled, in order of first use. It is empty
 	// unless Options.AllowUnknown let it pass.
-	Unknown []Feature
+	Unknown []rules.Feature
 
 	lines [][][]ruleLine // per table and chain, by Action.Number-1
 	read  []*rules.Table // what they are of
@@ -121,43 +120,4 @@ func (rs *Ruleset) Rule(table, chain string, number int) (text string, line int)
 		}
 	}
 	return "", 0
-}
-
-// Feature is a part of the rule language that a file uses and this package
-// does not model.
-type Feature struct {
-	Name  string            // "match recent", "target DNAT", "match tcp --tcp-option"
-	Rules int               // lines that use it
-	First *rules.ParseError // where it is used first
-}
-
-// UnsupportedError lists all that a file uses and this package does not
-// model. errors.Is(err, rules.ErrUnsupported) holds, and errors.As finds the
-// first place as a *rules.ParseError.
-type UnsupportedError struct {
-	Features []Feature
-}
-
-// Error writes one line per feature.
-func (e *UnsupportedError) Error() string {
-	var b strings.Builder
-	for i, f := range e.Features {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		b.WriteString(f.First.Error())
-		if f.Rules > 1 {
-			fmt.Fprintf(&b, " (and %d more)", f.Rules-1)
-		}
-	}
-	return b.String()
-}
-
-// Unwrap returns the first places as *rules.ParseErrors.
-func (e *UnsupportedError) Unwrap() []error {
-	errs := make([]error, len(e.Features))
-	for i, f := range e.Features {
-		errs[i] = f.First
-	}
-	return errs
 }

@@ -48,7 +48,7 @@ type fileReader struct {
 	rule ruleParser
 
 	features map[string]int // index in found
-	found    []Feature
+	found    []rules.Feature
 	foundAt  []int // line that each was counted on last
 	strings  map[string]string
 	text     *strings.Builder // chunk of rule text
@@ -116,7 +116,7 @@ type limitedRule struct {
 
 // Read reads a whole file. Nothing is returned from a file with an error in
 // it. Errors are *rules.ParseError with file, line, column, rule and the
-// offending word, or an *UnsupportedError that lists all that is not modelled.
+// offending word, or an *rules.UnsupportedError that lists all that is not modelled.
 // The file is read to its end, but for limits: several errors, of which the
 // first ten are kept, are joined in the order of their lines, what is not
 // modelled behind them. A table that stands twice is replaced by the second, as
@@ -161,7 +161,7 @@ func newFileReader(o Options) *fileReader {
 func (f *fileReader) end(err error) (*Ruleset, error) {
 	err = f.allErrors(err)
 	if len(f.found) > 0 && !f.allow {
-		unsupported := &UnsupportedError{f.found}
+		unsupported := &rules.UnsupportedError{Features: f.found}
 		if err != nil {
 			return nil, errors.Join(err, unsupported)
 		}
@@ -670,12 +670,12 @@ func (f *fileReader) unsupported(name, reason string, at word) {
 			reason = name + " is not modelled"
 		}
 		f.foundAt = append(f.foundAt, 0)
-		f.found = append(f.found, Feature{Name: name, First: &rules.ParseError{File: f.file, Line: f.line, Column: at.column, Where: f.where(),
+		f.found = append(f.found, rules.Feature{Name: name, First: &rules.ParseError{File: f.file, Line: f.line, Column: at.column, Where: f.where(),
 			Reason: f.path + reason, Err: rules.ErrUnsupported}})
 	}
 	if f.foundAt[i] != f.line {
 		f.foundAt[i] = f.line
-		f.found[i].Rules++
+		f.found[i].Uses++
 	}
 }
 

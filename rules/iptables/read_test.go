@@ -105,11 +105,11 @@ func TestUnsupportedFeaturesAreListedOnceEachWithTheirFirstPlace(t *testing.T) {
 -A INPUT -m quuxs --limit 1/s -m quota2 --name "-j -m x" --grow -j SAME --to 1.2.3.4
 COMMIT
 `), Options{File: "fw.v4"})
-	var unsupported *UnsupportedError
+	var unsupported *rules.UnsupportedError
 	require.ErrorAs(t, err, &unsupported)
 	require.Len(t, unsupported.Features, 3)
 	require.Equal(t, "match quuxs", unsupported.Features[0].Name)
-	require.Equal(t, 2, unsupported.Features[0].Rules)
+	require.Equal(t, 2, unsupported.Features[0].Uses)
 	require.Equal(t, "fw.v4:2:13: INPUT/1: match quuxs is not modelled (and 1 more)\n"+
 		"fw.v4:3:34: INPUT/2: match quota2 is not modelled (did you mean quota?)\nfw.v4:3:68: INPUT/2: target SAME is not modelled", err.Error())
 	var first *rules.ParseError
@@ -321,7 +321,7 @@ func TestUndeclaredTargetsAreUnknownWhenThatIsAllowed(t *testing.T) {
 	require.Equal(t, text, printed(t, rs, false))
 	require.Len(t, rs.Unknown, 1)
 	require.Equal(t, "target TARPIT", rs.Unknown[0].Name)
-	require.Equal(t, 2, rs.Unknown[0].Rules)
+	require.Equal(t, 2, rs.Unknown[0].Uses)
 	first := rs.Tables[0].Chains[0].Rules.At(0)
 	require.Equal(t, rules.Unknown, first.Value.Verdict)
 	require.Equal(t, "target TARPIT", first.Unknown)

@@ -225,7 +225,7 @@ COMMIT
 	var names []string
 	for _, f := range rs.Unknown {
 		names = append(names, f.Name)
-		require.Equal(t, 1, f.Rules)
+		require.Equal(t, 1, f.Uses)
 		require.NotZero(t, f.First.Line)
 	}
 	require.Equal(t, []string{"match foobar", "match quuxs", "target SAME", "host name gw.example.com", "match quota2",

@@ -35,7 +35,7 @@
 //
 // # What is refused
 //
-// All else: an [UnsupportedError] lists every such thing with its place. Among it are
+// All else: an [rules.UnsupportedError] lists every such thing with its place. Among it are
 // tables of the families arp, bridge and netdev, the hooks ingress and egress, chains
 // of type nat and their statements, sets that rules change, fib, socket, quotas,
 // hashes and random numbers, the time of day, other fields of headers and raw ones,

@@ -106,7 +106,7 @@ func TestAllThatIsNotModelledIsNamed(t *testing.T) {
 	var first *rules.ParseError
 	require.True(t, errors.As(err, &first))
 	require.Equal(t, 1, first.Line)
-	var all *UnsupportedError
+	var all *rules.UnsupportedError
 	require.True(t, errors.As(err, &all))
 
 	rs, kept := Read(bytes.NewReader(data), Options{File: "unmodelled.json", AllowUnknown: true})

@@ -36,7 +36,7 @@ type Ruleset struct {
 	Tables []*rules.Table
 	// Unknown lists what was not modelled, in order of first use. It is empty
 	// unless Options.AllowUnknown let it pass.
-	Unknown []Feature
+	Unknown []rules.Feature
 
 	bases [][]base       // per table and chain
 	lines [][][]ruleText // per table and chain, by Action.Number-1
@@ -115,7 +115,7 @@ func (rs *Ruleset) rule(table, chain string, number int) *ruleText {
 // Read reads what "nft -j list ruleset" prints: all of it, or the tables that
 // other list commands print. Nothing is returned from a listing with an error in
 // it. Errors are *rules.ParseError with file, line, column, rule and the offending
-// part, or an *UnsupportedError that lists all that is not modelled. It takes time
+// part, or an *rules.UnsupportedError that lists all that is not modelled. It takes time
 // linear in the length of the listing and the number of rules that concatenations
 // and maps make, and memory in proportion.
 func Read(src io.Reader, o Options) (*Ruleset, error) {
@@ -125,43 +125,4 @@ func Read(src io.Reader, o Options) (*Ruleset, error) {
 		return nil, err
 	}
 	return r.ruleset(doc)
-}
-
-// Feature is a part of nftables' language that a listing uses and this package
-// does not model.
-type Feature struct {
-	Name  string            // "match ip id", "statement masquerade", "table of family netdev"
-	Uses  int               // rules, chains or tables that use it
-	First *rules.ParseError // where it is used first
-}
-
-// UnsupportedError lists all that a listing uses and this package does not model.
-// errors.Is(err, rules.ErrUnsupported) holds, and errors.As finds the first place
-// as a *rules.ParseError.
-type UnsupportedError struct {
-	Features []Feature
-}
-
-// Error writes one line per feature.
-func (e *UnsupportedError) Error() string {
-	var b strings.Builder
-	for i, f := range e.Features {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		b.WriteString(f.First.Error())
-		if f.Uses > 1 {
-			fmt.Fprintf(&b, " (and %d more)", f.Uses-1)
-		}
-	}
-	return b.String()
-}
-
-// Unwrap returns the first places as *rules.ParseErrors.
-func (e *UnsupportedError) Unwrap() []error {
-	errs := make([]error, len(e.Features))
-	for i, f := range e.Features {
-		errs[i] = f.First
-	}
-	return errs
 }

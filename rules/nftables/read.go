@@ -23,7 +23,7 @@ type reader struct {
 	where  string // of the rule that is read: "inet:filter input/3"
 
 	features map[string]int // index in found
-	found    []Feature
+	found    []rules.Feature
 	counted  []string // where each was counted last
 	tables   []*tableReader
 	byName   map[string]*tableReader
@@ -76,7 +76,7 @@ func (r *reader) unsupported(name string, at int) {
 		r.features[name] = i
 		e := r.errorAt(at, "", name+" is not modelled")
 		e.Err = rules.ErrUnsupported
-		r.found, r.counted = append(r.found, Feature{Name: name, First: e}), append(r.counted, "")
+		r.found, r.counted = append(r.found, rules.Feature{Name: name, First: e}), append(r.counted, "")
 	}
 	if here := r.where; here == "" || r.counted[i] != here {
 		r.found[i].Uses++
@@ -139,7 +139,7 @@ func (r *reader) ruleset(doc *value) (*Ruleset, error) {
 		}
 	}
 	if len(r.found) > 0 && !r.allow {
-		return nil, &UnsupportedError{r.found}
+		return nil, &rules.UnsupportedError{Features: r.found}
 	}
 	return r.finish()
 }

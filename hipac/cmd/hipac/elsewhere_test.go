@@ -115,6 +115,12 @@ func TestAChangedSetIsNamed(t *testing.T) {
 	require.Equal(t, exitDifferent, r.code)
 	require.Contains(t, r.stdout, "insert      1  ip saddr @bad drop # handle 4\n                 written alike: set bad is another\n")
 
+	odd := file(t, "odd.json", strings.Replace(listing, `{"drop": null}`, `{"masquerade": null}`, 1))
+	r = invoke(t, "", "lint", "--rules", odd)
+	require.Equal(t, exitTrouble, r.code)
+	require.Contains(t, r.stderr, "\nhipac: --allow-unknown keeps such rules")
+	require.Equal(t, exitTrouble, invoke(t, "", "lint", "--allow-unknown", "--rules", file(t, "none.json", "{}")).code)
+
 	regular := strings.Replace(listing, `, "type": "filter", "hook": "input", "prio": 0, "policy": "accept"`, "", 1)
 	r = invoke(t, "", "trace", "--rules", file(t, "c.json", regular), "-p", "tcp 10.0.0.1:5 > 10.0.0.2:22")
 	require.Equal(t, exitUsage, r.code)

@@ -101,19 +101,8 @@ type explainer interface {
 
 // Run explains.
 func (cmd *explainCmd) Run(a *app) error {
-	switch {
-	case cmd.Rules == "":
-		return files.BadUsage("--rules FILE is missing")
-	case len(cmd.Packet) == 0 && cmd.Packets == "":
-		return files.BadUsage("no packet: --packet 'tcp 10.0.0.1:4242 > 192.0.2.7:443', or --packets FILE")
-	case len(cmd.Packet) > 0 && cmd.Packets != "":
-		return files.BadUsage("--packet or --packets, not both")
-	case cmd.Rules == "-" && cmd.Packets == "-":
-		return files.BadUsage("rules and packets cannot both be standard input")
-	case cmd.Number != 0 && cmd.Packets == "":
-		return files.BadUsage("--number is for --packets")
-	case cmd.Number < 0 || cmd.Next < 0:
-		return files.BadUsage("a negative number")
+	if err := checkPackets(&cmd.RuleFlags, &cmd.PacketFlags, cmd.Packet, cmd.Number, cmd.Next); err != nil {
+		return err
 	}
 	s, err := a.readSide(&cmd.RuleFlags)
 	if err != nil {

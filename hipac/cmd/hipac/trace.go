@@ -96,21 +96,31 @@ between the packet's own addresses; without one the packet has none.`)
 	return b.String()
 }
 
+// checkPackets refuses flags of trace and explain that do not go together. Packets are
+// described one by one, or in a file, of which a number may choose one; the counts must
+// not be negative.
+func checkPackets(r *files.RuleFlags, p *files.PacketFlags, described []string, number int, counts ...int) error {
+	switch {
+	case r.Rules == "":
+		return files.BadUsage("--rules FILE is missing")
+	case len(described) == 0 && p.Packets == "":
+		return files.BadUsage("no packet: --packet 'tcp 10.0.0.1:4242 > 192.0.2.7:443 in=eth0', or --packets FILE")
+	case len(described) > 0 && p.Packets != "":
+		return files.BadUsage("--packet or --packets, not both")
+	case r.Rules == "-" && p.Packets == "-":
+		return files.BadUsage("rules and packets cannot both be standard input")
+	case number != 0 && p.Packets == "":
+		return files.BadUsage("--number is for --packets")
+	case slices.Min(append(counts, number)) < 0:
+		return files.BadUsage("a negative number")
+	}
+	return nil
+}
+
 // Run traces.
 func (cmd *traceCmd) Run(a *app) error {
-	switch {
-	case cmd.Rules == "":
-		return files.BadUsage("--rules FILE is missing")
-	case len(cmd.Packet) == 0 && cmd.Packets == "":
-		return files.BadUsage("no packet: --packet 'tcp 10.0.0.1:4242 > 192.0.2.7:443 in=eth0', or --packets FILE")
-	case len(cmd.Packet) > 0 && cmd.Packets != "":
-		return files.BadUsage("--packet or --packets, not both")
-	case cmd.Rules == "-" && cmd.Packets == "-":
-		return files.BadUsage("rules and packets cannot both be standard input")
-	case cmd.Number != 0 && cmd.Packets == "":
-		return files.BadUsage("--number is for --packets")
-	case cmd.Number < 0 || cmd.Near < 0:
-		return files.BadUsage("a negative number")
+	if err := checkPackets(&cmd.RuleFlags, &cmd.PacketFlags, cmd.Packet, cmd.Number, cmd.Near); err != nil {
+		return err
 	}
 	// What is asked for is looked at before the rules are.
 	described := make([]*describe.Packet, len(cmd.Packet))

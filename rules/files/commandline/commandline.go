@@ -14,8 +14,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/files"
-	"github.com/hipac-go/classifier/rules/iptables"
 )
 
 // Exit codes.
@@ -146,7 +146,7 @@ func (p *Program) Fail(err error) int {
 	if errors.As(err, new(files.UsageError)) {
 		return Usage
 	}
-	if errors.As(err, new(*iptables.UnsupportedError)) {
+	if errors.As(err, new(*rules.UnsupportedError)) {
 		p.Complain(errors.New("--allow-unknown keeps such rules; packets that they would decide are UNKNOWN"))
 	}
 	if own {
