@@ -230,3 +230,77 @@ func FuzzLoadedTrees(f *testing.F) {
 		s.requireSound(t, damaged(t, s.file, edits))
 	})
 }
+
+// rewritten returns a file with the data of a section changed.
+func rewritten(t *testing.T, file []byte, name string, change func([]byte) []byte) []byte {
+	f, err := saved.Parse(file)
+	require.NoError(t, err)
+	w := saved.NewWriter(saved.KindList)
+	for _, s := range f.Sections() {
+		data := slices.Clone(s.Data)
+		if s.Name == name {
+			data = change(data)
+		}
+		w.Add(s.Name, s.Instance, data)
+	}
+	var out bytes.Buffer
+	_, err = w.WriteTo(&out)
+	require.NoError(t, err)
+	return out.Bytes()
+}
+
+func TestSectionsOfWrongSizesAreRefused(t *testing.T) {
+	trees := storedTrees(t, false)
+	at := func(name string) *stored {
+		i := slices.IndexFunc(trees, func(s stored) bool { return s.name == name })
+		require.GreaterOrEqual(t, i, 0, name)
+		return &trees[i]
+	}
+	grow := func(n int) func([]byte) []byte { return func(b []byte) []byte { return append(b, make([]byte, n)...) } }
+	set := func(i int, x ...byte) func([]byte) []byte {
+		return func(b []byte) []byte { copy(b[i:], x); return b }
+	}
+	plain, other := at("ipv4"), at("16 words")
+	for _, tt := range []struct {
+		of      *stored
+		section string
+		change  func([]byte) []byte
+		want    string
+		end     bool // the offset is the end of the section
+	}{
+		{plain, sectionSlots, grow(4), "", false},
+		{plain, sectionLines, grow(4), "words are no whole number of 16", true},
+		{plain, sectionLines, grow(2), "", false},
+		{plain, sectionRows, grow(4), "words are no whole number of 8", true},
+		{plain, sectionRows, grow(32), "an odd number of rows", true},
+		{plain, sectionRows, grow(64), "", false},
+		{plain, sectionClasses, grow(1), "bytes are not up to 64 classes", false},
+		{plain, sectionClasses, grow(classBytes * maxClasses), "bytes are not up to 64 classes", false},
+		{plain, sectionClasses, set(0, 2), "a tree of 5-tuples with rows of other columns", false},
+		{plain, sectionClasses, set(5, 4), "a tree of 5-tuples with rows of other columns", false},
+		{other, sectionClasses, set(0, 0), "rows of 0 blocks", false},
+		{other, sectionClasses, set(0, maxBlocks+1), "rows of 9 blocks", false},
+		{other, sectionClasses, set(4+7, 16), "a column of word 16 of keys of 16", false},
+		{other, sectionTree, set(0, 1), "a tree of 5-tuples with rows of other columns", false},
+		{other, sectionTree, grow(1), "", false},
+	} {
+		_, err := tt.of.load(rewritten(t, tt.of.file, tt.section, tt.change))
+		if tt.want == "" && tt.section == sectionRows {
+			require.NoError(t, err)
+			continue
+		}
+		var damage *saved.Error
+		require.ErrorAs(t, err, &damage, tt.want)
+		require.ErrorIs(t, err, saved.ErrDamaged)
+		require.Contains(t, damage.Error(), tt.want)
+		if tt.end {
+			f, err := saved.Parse(rewritten(t, tt.of.file, tt.section, tt.change))
+			require.NoError(t, err)
+			s, err := f.Section(tt.section, 0)
+			require.NoError(t, err)
+			var there *saved.Error
+			require.ErrorAs(t, s.Damaged(len(s.Data), "the place"), &there)
+			require.Equal(t, there.Offset, damage.Offset)
+		}
+	}
+}
