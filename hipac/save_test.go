@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"testing/iotest"
 
@@ -313,4 +314,29 @@ func TestEveryTruncationAndEveryFlippedBitIsFound(t *testing.T) {
 		_, err = hipac.LoadBytes(broken, text, nil)
 		require.NoError(t, err)
 	}
+}
+
+func TestLoadingLeavesTheProgramAsItIs(t *testing.T) {
+	// More replication than that is not to be loaded, and this is.
+	c, err := hipac.Build(ctx, generated(t, "acl1", 20), &hipac.Options{Replication: 1024})
+	require.NoError(t, err)
+	file := save(t, c, text)
+	procs := runtime.GOMAXPROCS(0)
+	_, err = hipac.LoadBytes(file, text, nil)
+	require.NoError(t, err)
+	require.Equal(t, procs, runtime.GOMAXPROCS(0))
+
+	path := filepath.Join(t.TempDir(), "damaged.hipac")
+	require.NoError(t, os.WriteFile(path, append(bytes.Clone(file[:len(file)-8]), make([]byte, 8)...), 0o600))
+	_, err = hipac.Open(path, text, nil)
+	require.ErrorIs(t, err, saved.ErrDamaged)
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		t.Skip("no list of what is mapped: ", err)
+	}
+	require.NotContains(t, string(maps), path, "a file that does not load stays mapped")
+}
+
+func TestEnginesHaveNames(t *testing.T) {
+	require.Equal(t, "tree index", fmt.Sprint(hipac.Tree, " ", hipac.Index))
 }

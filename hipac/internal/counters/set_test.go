@@ -420,3 +420,22 @@ func TestConcurrentResetsLoseNothing(t *testing.T) {
 		require.EqualValues(t, readers*each/rules*3, taken[i].Bytes+c.Bytes)
 	}
 }
+
+func TestPacketsWithTheirTimeAreCountedOnEveryPage(t *testing.T) {
+	s := NewSet(Options{Tick: -1})
+	sh := s.Shard()
+	var numbers []uint32
+	for range 5*pageLen + 7 {
+		numbers = append(numbers, s.New())
+	}
+	sh.Close()
+	sh = s.Shard()
+	for i, n := range numbers {
+		sh.CountAt(n, uint64(i), second(int64(i+1)))
+	}
+	for i, n := range numbers {
+		got := s.Read(n)
+		require.Equal(t, [2]uint64{1, uint64(i)}, [2]uint64{got.Packets, got.Bytes})
+		require.Equal(t, second(int64(i+1)), got.Last)
+	}
+}

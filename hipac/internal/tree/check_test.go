@@ -73,7 +73,16 @@ func TestWhatLookupsMayComeToIsCounted(t *testing.T) {
 		require.NoError(t, err, ref)
 		require.Equal(t, want, is, ref)
 	}
+	// Rows without columns, which end with the last row.
+	tree.rows[7] = row{3 << 1, 0, 4 << 1, 0, 5 << 1, 0, 6 << 1, 0}
 	c := handChecker(tree)
+	c.checker.hi = handFirst + handRules
+	is, err := c.checker.node(leafRef(7, 4, formSparse, 0), -1, 0)
+	require.NoError(t, err)
+	require.Equal(t, extent{rows: 4}, is)
+	tree.rows[7] = row{}
+
+	c = handChecker(tree)
 	require.NoError(t, c.Check(root, handFirst, handFirst+handRules))
 	require.EqualError(t, c.Check(root, handFirst, handFirst+handRules), "damaged file: section slot at byte 0: root 2: two nodes are in one place")
 	require.Zero(t, c.checker.slotsLeft)
@@ -137,6 +146,9 @@ func TestWhatIsWrongInATreeIsFound(t *testing.T) {
 		{"section rows at byte 192: a rule of rank 8 behind 9, among 3 to 10", func(t *Tree, _ *Ref) { t.rows[6][5] = 8 << 1 }},
 		{"section rows at byte 192: a rule of rank 10 behind 9, among 3 to 10", func(t *Tree, _ *Ref) { t.rows[6][5] = 10 << 1 }},
 		{"section rows at byte 192: a column of word 6 of keys of 6", func(t *Tree, _ *Ref) { t.rows[6][2] = 6 }},
+		{"section rows at byte 192: a column of word 66 of keys of 6", func(t *Tree, _ *Ref) {
+			t.rows[6], t.rows[7] = row{(handFirst + 5) << 1, 2, 3, 7, 9, 66}, row{(handFirst + 6) << 1}
+		}},
 		{"section rows at byte 192: columns are missing", func(t *Tree, _ *Ref) { t.rows[6][1] = 5 }},
 		{"section rows at byte 192: columns are missing", func(t *Tree, _ *Ref) { t.rows[6][6] = 4 }},
 	} {
