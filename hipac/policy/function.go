@@ -28,7 +28,7 @@ type Function struct {
 	table  *rules.Table // nil: of a list
 	entry  int          // the chain of the table
 	plain  bool         // the verdicts are the rules' contents
-	// unmodelled are the texts of what rules ask that nobody knows.
+	// unmodelled are the names of what rules ask that nobody knows.
 	unmodelled map[string]bool
 }
 
@@ -63,8 +63,7 @@ func OfList[T any](l *rules.List[T], verdict func(position int) string, end stri
 	for i, r := range l.All() {
 		s := step{conds: r.Conds, at: rules.Place{Rule: i}}
 		if r.Unknown != "" {
-			s.tests = []string{vague + r.Unknown}
-			f.isUnmodelled(r.Unknown)
+			s.tests = []string{f.isUnmodelled(r.Unknown)}
 		}
 		n := int32(len(f.steps))
 		w := way{at: s.at, from: n, to: n, effect: r.Continue, unsure: s.tests != nil, conds: r.Conds, tests: s.tests}
@@ -123,11 +122,18 @@ func OfTable(t *rules.Table) (out []*Function, err error) {
 	return out, nil
 }
 
-func (f *Function) isUnmodelled(text string) {
+// isUnmodelled takes note of something that nobody knows, and returns its name: nobody
+// knows whether it holds the second time because it did the first.
+func (f *Function) isUnmodelled(text string) string {
 	if f.unmodelled == nil {
 		f.unmodelled = map[string]bool{}
 	}
-	f.unmodelled[vague+text] = true
+	name := vague + text
+	for n := 2; f.unmodelled[name]; n++ {
+		name = fmt.Sprintf("%s%s (%d)", vague, text, n)
+	}
+	f.unmodelled[name] = true
+	return name
 }
 
 // word returns a verdict as regions name it.
@@ -191,8 +197,7 @@ func (l *layout) chain(chain int, conds []rules.Cond, tests []string) error {
 		mine, more := l.conds(conds, r.Conds)
 		also := append(append(append([]string(nil), tests...), more...), l.tests(r, mine, tests, at)...)
 		if r.Unknown != "" {
-			also = append(also, vague+r.Unknown)
-			l.f.isUnmodelled(r.Unknown)
+			also = append(also, l.f.isUnmodelled(r.Unknown))
 		}
 		s := step{conds: mine, tests: also, at: at, note: a.Text}
 		switch a.Kind {
