@@ -495,7 +495,7 @@ func (m *makeup) usual(s region.Sets, fragment uint64) (rules.Key, bool) {
 				schema.Set(k, f, rules.U64(fragment))
 			case prefer != nil && field.Kind == rules.IP:
 				schema.Set(k, f, ofFamily(schema, k, f, prefer))
-			case prefer != nil && (f == proto || !mayLack(field) || m.complete || has(schema, k, proto, field.Name)):
+			case prefer != nil && (f == proto || !mayLack(field) || m.complete || fragment == 0 && has(schema, k, proto, field.Name)):
 				schema.Set(k, f, prefer[0])
 			case !m.complete && mayLack(field):
 				schema.SetAbsent(k, f)

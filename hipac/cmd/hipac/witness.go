@@ -89,8 +89,11 @@ func wordsOfKey(s *rules.Schema, k rules.Key) string {
 	if !slices.Contains([]uint64{6, 17, 33, 132, 136}, proto.Lo) || fragment {
 		sport, dport = "", ""
 	}
-	_, _, hasPorts := get("dport")
-	if sport != "" && !hasPorts && s.Index("dport") >= 0 {
+	lacks := func(name string) bool {
+		_, _, ok := get(name)
+		return !ok && s.Index(name) >= 0
+	}
+	if sport != "" && (lacks(sport) || lacks(dport)) {
 		fragment = true
 	}
 	src, ok := addr("src", sport)
