@@ -53,7 +53,7 @@ type List struct {
 	// values are Allow and Deny, their comments what they come from.
 	Rules *rules.List[string]
 	// Lines are the lines of the file that the rules come from, one for each; 0 for
-	// the implicit rule at the end.
+	// the implicit rules at the end, also where the file has them.
 	Lines []int
 }
 

@@ -125,8 +125,12 @@ func (c *compiler) permission(l *list, p *permission) error {
 		if p.number >= lastNumber && c.all[family] {
 			continue // nothing is left for the implicit deny
 		}
+		line := s.at.line
+		if p.number >= lastNumber {
+			line = 0 // it is there whatever one does
+		}
 		conds := append([]rules.Cond{cond}, traffic...)
-		if err := c.add(l, s.at.line, rules.Rule[string]{Conds: conds, Value: verdict, Comment: comment}); err != nil {
+		if err := c.add(l, line, rules.Rule[string]{Conds: conds, Value: verdict, Comment: comment}); err != nil {
 			return err
 		}
 		if len(traffic) == 0 && s.prefix.IsValid() && s.prefix.Bits() == 0 {

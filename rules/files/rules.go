@@ -45,7 +45,7 @@ type RuleFlags struct {
 	Groups         string `placeholder:"FILE" help:"iptables: the numbers of groups, as /etc/group has them or in lines NAME:NUMBER."`
 	Connlabels     string `placeholder:"FILE" help:"iptables: the names of connection labels (match connlabel), a connlabel.conf."`
 	ReversedRanges bool   `help:"iptables: take ranges such as 60000:29 for empty ones, as tools up to 1.8.9 did, instead of refusing them."`
-	AllowUnknown   bool   `help:"Keep rules that ask for something not modelled; packets that they would decide are UNKNOWN. Without it such a file is refused."`
+	AllowUnknown   bool   `help:"native, iptables, nftables: keep rules that ask for something not modelled; packets that they would decide are UNKNOWN. Without it such a file is refused."`
 
 	// AnyList says that List does not matter for files without lists to choose from.
 	AnyList bool `kong:"-"`

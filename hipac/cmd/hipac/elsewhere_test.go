@@ -126,3 +126,31 @@ func TestAChangedSetIsNamed(t *testing.T) {
 	require.Equal(t, exitUsage, r.code)
 	require.Contains(t, r.stderr, "c.json: no table has a base chain")
 }
+
+func TestFindingsAreAboutWholeEntries(t *testing.T) {
+	lint := func(text string, args ...string) result {
+		return invoke(t, "", append([]string{"lint", "--rules", file(t, "r", text)}, args...)...)
+	}
+	// The second rule, of the first entry's fragments, is not needed beside the fourth.
+	r := lint("ip access-list extended X\n permit tcp 10.0.0.0 0.255.255.255 any eq 22\n permit tcp any any eq 80\n")
+	require.Equal(t, exitOK, r.code, r.stdout)
+	require.Contains(t, r.stdout, "5 rules, 0 errors, 0 warnings, 0 notes")
+	r = lint("ip access-list extended X\n permit tcp any any eq 80\n permit tcp 10.0.0.0 0.255.255.255 any eq 80\n")
+	require.Equal(t, exitFound, r.code)
+	require.Contains(t, r.stdout, "hidden  1 can never decide\n  3  src=10.0.0.0/8")
+	require.Contains(t, r.stdout, "      fix: remove it\n")
+	// The last entry of a network ACL cannot be removed.
+	const acl = `{"NetworkAcls": [{"NetworkAclId": "acl-1", "Entries": [
+{"CidrBlock": "0.0.0.0/0", "Egress": false, "Protocol": "6", "PortRange": {"From": 1, "To": 9}, "RuleAction": "allow", "RuleNumber": 100},
+{"CidrBlock": "0.0.0.0/0", "Egress": false, "Protocol": "-1", "RuleAction": "deny", "RuleNumber": 32767}]}]}`
+	r = lint(acl, "--list", "acl-1/ingress")
+	require.Equal(t, exitOK, r.code, r.stdout+r.stderr)
+	require.Contains(t, r.stdout, "0 errors, 0 warnings, 0 notes")
+}
+
+func TestThatNothingIsAcceptedIsANo(t *testing.T) {
+	rules := file(t, "none.rules", "hipac 1\nschema ipv4\nrule any => DROP\n")
+	require.Equal(t, 1, invoke(t, "", "query", "--rules", rules, "--verdict", "ACCEPT").code)
+	require.Equal(t, 1, invoke(t, "", "query", "--rules", file(t, "e.rules", "hipac 1\nschema ipv4\n"), "--verdict", "DROP").code)
+	require.Equal(t, exitUsage, invoke(t, "", "lint", "--memory", "0", "--rules", rules).code)
+}

@@ -87,7 +87,7 @@ func TestQueriesAreAnsweredWithRegions(t *testing.T) {
 	}{
 		{nil, "--rules FILE is missing"},
 		{[]string{"--rules", gate, "--verdict", "ACEPT"}, "no rule says so"},
-		{[]string{"--rules", short, "--verdict", "REJECT"}, "no rule says so; there are ACCEPT, DROP, NO MATCH"},
+		{[]string{"--rules", short, "--verdict", "REFUSE"}, "no rule says so; there are ACCEPT, DROP, NO MATCH"},
 		{[]string{"--rules", gate, "oif=eth0"}, "no rule of " + gate + " asks for oif"},
 		{[]string{"--rules", gate, "src=10.0.0.0/99"}, "src"},
 		{[]string{"--rules", gate, "what"}, "what"},

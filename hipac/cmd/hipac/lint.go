@@ -24,6 +24,7 @@ type lintCmd struct {
 	Cost            bool          `help:"Only the rules that are asked one by one, by chain, with the number of rules of each."`
 	Overlaps        string        `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Look for overlaps: auto (the default: of at most 1,000 rules with verdicts), always, never."`
 	FailOn          string        `enum:"error,warning,note,never" default:"warning" placeholder:"SEVERITY" help:"The least severity of a finding that makes the exit code 1: error, warning (the default), note, never."`
+	Memory          int64         `default:"1024" placeholder:"MB" help:"How much memory the rules' boxes, and each search among them, may take (default 1024); partial beyond that."`
 	Timeout         time.Duration `placeholder:"TIME" help:"Give up after so long (30s, 5m), with what was found."`
 	Top             int           `default:"20" placeholder:"N" help:"How many findings of a code to list in text (default 20); 0 lists all."`
 	Output          string        `enum:"text,json,sarif" default:"text" placeholder:"FORM" help:"text (the default), json, or sarif (SARIF 2.1.0, which code review tools read)."`
@@ -98,6 +99,8 @@ func (cmd *lintCmd) run(a *app) (fail bool, err error) {
 		return false, files.BadUsage("--rules FILE is missing")
 	case cmd.Top < 0:
 		return false, files.BadUsage("--top %d: at least 0 is wanted", cmd.Top)
+	case cmd.Memory < 1 || cmd.Memory > 1<<20:
+		return false, files.BadUsage("--memory %d: 1 to %d is wanted", cmd.Memory, 1<<20)
 	case cmd.Timeout < 0:
 		return false, files.BadUsage("--timeout %v: more than 0 is wanted", cmd.Timeout)
 	}
@@ -127,7 +130,7 @@ func (cmd *lintCmd) run(a *app) (fail bool, err error) {
 	if cmd.Cost && cmd.Output != "sarif" {
 		return false, cmd.costs(a, file, list)
 	}
-	report := &lintReport{File: file.Name, Format: file.Format, lines: side.lines, linesOf: file.LinesOf(), Findings: []lintFinding{}}
+	report := &lintReport{File: file.Name, Format: file.Format, lines: side.lines, linesOf: file.LinesOf(), Findings: []lintFinding{}, entries: file.RuleLines != nil}
 	if err := report.find(a.ctx, cmd, file, list); err != nil {
 		if a.ctx.Err() != nil {
 			err = errInterrupted
@@ -193,7 +196,7 @@ func writeJSON(out *bufio.Writer, v any) error {
 
 // find gathers the findings about a list, or about tables.
 func (r *lintReport) find(ctx context.Context, cmd *lintCmd, file *files.Rules, tables []*rules.Table) error {
-	o := policy.LintOptions{Complete: file.ClassBench != nil, Time: cmd.Timeout}
+	o := policy.LintOptions{Complete: file.ClassBench != nil, Time: cmd.Timeout, Memory: cmd.Memory << 20}
 	o.KeepAll = len(cmd.Only) > 0 && !cmd.wants("irredundant")
 	if cmd.Cost {
 		return r.costs(cmd, file, tables)

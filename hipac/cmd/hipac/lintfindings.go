@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -102,6 +103,7 @@ type lintReport struct {
 
 	lines   []int  // of the rules of a list
 	linesOf string // the file that lines are of
+	entries bool   // rules of one line come and go together, those without a line stay
 }
 
 // take adds the findings of a report; at names its rules, without their text where
@@ -159,11 +161,64 @@ func (f *lintFinding) packet() string {
 	return strings.Join(f.fields, " ")
 }
 
+// wholeEntries leaves out findings about parts of entries, of a format in which an
+// entry may come to several rules: nobody can remove one of them. Rules of line 0 are
+// not in the file.
+func wholeEntries(findings []policy.Finding, lines []int) []policy.Finding {
+	size := map[int]int{} // rules of a line
+	for _, line := range lines {
+		size[line]++
+	}
+	// wholly reports whether all rules of the entries that some are of are among them.
+	wholly := func(of []rules.Place, among map[int]bool) bool {
+		left := map[int]int{}
+		for rule := range among {
+			left[lines[rule]]++
+		}
+		return !slices.ContainsFunc(of, func(p rules.Place) bool { return lines[p.Rule] == 0 || left[lines[p.Rule]] < size[lines[p.Rule]] })
+	}
+	set := func(of []rules.Place) map[int]bool {
+		out := map[int]bool{}
+		for _, p := range of {
+			out[p.Rule] = true
+		}
+		return out
+	}
+	dead := map[int]bool{} // in one way or another
+	parts := false
+	for i := range findings {
+		if f := &findings[i]; !f.Unknown && (f.Code == policy.Hidden || f.Code == policy.Behind || f.Code == policy.Never) {
+			maps.Copy(dead, set(f.Rules))
+		}
+	}
+	gone := map[int]int{} // of dead, by line
+	for rule := range dead {
+		gone[lines[rule]]++
+	}
+	for line, n := range size {
+		parts = parts || line == 0 || n > 1
+	}
+	return slices.DeleteFunc(findings, func(f policy.Finding) bool {
+		switch f.Code {
+		case policy.Hidden, policy.Behind, policy.Never:
+			return !f.Unknown && slices.ContainsFunc(f.Rules, func(p rules.Place) bool { return lines[p.Rule] == 0 || gone[lines[p.Rule]] < size[lines[p.Rule]] })
+		case policy.Redundant, policy.Mergeable:
+			return !wholly(f.Rules, set(f.Rules))
+		case policy.Irredundant:
+			return parts && (f.More > 0 || !wholly(f.Others, set(f.Others)))
+		}
+		return false
+	})
+}
+
 // lintList finds what there is about a list.
 func lintList[T any](ctx context.Context, r *lintReport, cmd *lintCmd, o policy.LintOptions, f *policy.Function, l *rules.List[T], text func(*rules.Schema, *rules.Rule[T]) string) error {
 	found, err := policy.CollectLint(ctx, o, f)
 	if err != nil {
 		return lintError(r.File, err)
+	}
+	if r.entries {
+		found.Findings = wholeEntries(found.Findings, r.lines)
 	}
 	r.take(cmd, found, f.Schema(), "", func(int) string { return "" }, func(p rules.Place) lintRule {
 		rule := lintRule{Rule: p.Rule + 1, Text: text(l.Schema(), l.At(p.Rule))}

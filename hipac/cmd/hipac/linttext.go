@@ -6,7 +6,6 @@ package main
 import (
 	"bufio"
 	"fmt"
-	"strings"
 
 	"github.com/hipac-go/classifier/hipac/policy"
 	"github.com/hipac-go/classifier/rules/files"
@@ -97,7 +96,7 @@ func (r *lintReport) finding(out *bufio.Writer, f *lintFinding, several bool, c 
 		line(severity, f.Text)
 	}
 	line("such as ", f.packet())
-	if f.Code != "redundant" && f.Code != "cost" && !(f.Code == "hidden" && strings.HasPrefix(f.Fix, "remove")) {
+	if f.Code != "cost" {
 		line("", "fix: "+f.Fix)
 	}
 }

@@ -122,8 +122,11 @@ func (cmd *queryCmd) answer(a *app) (policy.Extent, error) {
 	}
 	if all := f.Verdicts(); cmd.Verdict != "" && !slices.Contains(all, cmd.Verdict) {
 		// No typing error goes for a no.
-		known := table != nil && slices.Contains([]string{"ACCEPT", "DROP", "REJECT", "QUEUE", "STOLEN", "NONE", "UNKNOWN"}, cmd.Verdict)
-		if !known {
+		known := []string{"ACCEPT", "DROP", "REJECT"}
+		if table != nil {
+			known = append(known, "QUEUE", "STOLEN", "NONE", "UNKNOWN")
+		}
+		if !slices.Contains(known, cmd.Verdict) {
 			return 0, files.BadUsage("--verdict %s: no rule says so; there are %s", cmd.Verdict, strings.Join(all, ", "))
 		}
 	}
