@@ -489,27 +489,24 @@ func TestIdentitiesGoOnWhenATableGetsAnotherSchema(t *testing.T) {
 			}))
 			return id
 		}
+		remove := func(id rules.ID) {
+			require.NoError(t, live.Edit(ctx, func(tx *hipac.TablesTx) error {
+				table, err := tx.Table("filter", 4)
+				require.NoError(t, err)
+				c, err := table.Chain(chain)
+				require.NoError(t, err)
+				return c.Delete(id)
+			}))
+		}
 		last := insert()
-		require.NoError(t, live.Edit(ctx, func(tx *hipac.TablesTx) error {
-			table, err := tx.Table("filter", 4)
-			require.NoError(t, err)
-			c, err := table.Chain(chain)
-			require.NoError(t, err)
-			return c.Delete(last)
-		}))
+		remove(last)
 		rs := parseTables(t, strings.Replace(text, "COMMIT", "-A OUTPUT -m mark --mark 1 -j DROP\nCOMMIT", 1))
 		_, err := live.Apply(ctx, rs.Tables)
 		require.NoError(t, err)
 		was := last
 		last = insert()
 		require.Equal(t, was+1, last)
-		require.NoError(t, live.Edit(ctx, func(tx *hipac.TablesTx) error {
-			table, err := tx.Table("filter", 4)
-			require.NoError(t, err)
-			c, err := table.Chain(chain)
-			require.NoError(t, err)
-			return c.Delete(last)
-		}))
+		remove(last)
 		rs = parseTables(t, text) // and the first schema again
 		filter := rs.Table("filter")
 		c := &filter.Chains[filter.Find(chain)]

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -165,47 +164,42 @@ func (f *lintFinding) packet() string {
 // entry may come to several rules: nobody can remove one of them. Rules of line 0 are
 // not in the file.
 func wholeEntries(findings []policy.Finding, lines []int) []policy.Finding {
-	size := map[int]int{} // rules of a line
-	for _, line := range lines {
-		size[line]++
-	}
-	// wholly reports whether all rules of the entries that some are of are among them.
-	wholly := func(of []rules.Place, among map[int]bool) bool {
-		left := map[int]int{}
-		for rule := range among {
-			left[lines[rule]]++
-		}
-		return !slices.ContainsFunc(of, func(p rules.Place) bool { return lines[p.Rule] == 0 || left[lines[p.Rule]] < size[lines[p.Rule]] })
-	}
-	set := func(of []rules.Place) map[int]bool {
-		out := map[int]bool{}
+	// byLine counts rules, each once, by the lines that they are of.
+	byLine := func(of []rules.Place) map[int]int {
+		counts, seen := map[int]int{}, map[int]bool{}
 		for _, p := range of {
-			out[p.Rule] = true
+			if !seen[p.Rule] {
+				seen[p.Rule] = true
+				counts[lines[p.Rule]]++
+			}
 		}
-		return out
+		return counts
 	}
-	dead := map[int]bool{} // in one way or another
-	parts := false
+	var dead []rules.Place // in one way or another
 	for i := range findings {
 		if f := &findings[i]; !f.Unknown && (f.Code == policy.Hidden || f.Code == policy.Behind || f.Code == policy.Never) {
-			maps.Copy(dead, set(f.Rules))
+			dead = append(dead, f.Rules...)
 		}
 	}
-	gone := map[int]int{} // of dead, by line
-	for rule := range dead {
-		gone[lines[rule]]++
+	gone, size, parts := byLine(dead), map[int]int{}, false
+	for _, line := range lines {
+		size[line]++
+		parts = parts || line == 0 || size[line] > 1
 	}
-	for line, n := range size {
-		parts = parts || line == 0 || n > 1
+	whole := func(of []rules.Place, counts map[int]int) bool {
+		return !slices.ContainsFunc(of, func(p rules.Place) bool {
+			line := lines[p.Rule]
+			return line == 0 || counts[line] < size[line]
+		})
 	}
 	return slices.DeleteFunc(findings, func(f policy.Finding) bool {
 		switch f.Code {
 		case policy.Hidden, policy.Behind, policy.Never:
-			return !f.Unknown && slices.ContainsFunc(f.Rules, func(p rules.Place) bool { return lines[p.Rule] == 0 || gone[lines[p.Rule]] < size[lines[p.Rule]] })
+			return !f.Unknown && !whole(f.Rules, gone)
 		case policy.Redundant, policy.Mergeable:
-			return !wholly(f.Rules, set(f.Rules))
+			return !whole(f.Rules, byLine(f.Rules))
 		case policy.Irredundant:
-			return parts && (f.More > 0 || !wholly(f.Others, set(f.Others)))
+			return parts && (f.More > 0 || !whole(f.Others, byLine(f.Others)))
 		}
 		return false
 	})
