@@ -30,6 +30,7 @@ type Function struct {
 	plain  bool         // the verdicts are the rules' contents
 	// unmodelled are the names of what rules ask that nobody knows.
 	unmodelled map[string]bool
+	times      map[string]int // how often each came so far, by text
 }
 
 // way is a rule, where it is come to in one of the ways.
@@ -126,11 +127,15 @@ func OfTable(t *rules.Table) (out []*Function, err error) {
 // knows whether it holds the second time because it did the first.
 func (f *Function) isUnmodelled(text string) string {
 	if f.unmodelled == nil {
-		f.unmodelled = map[string]bool{}
+		f.unmodelled, f.times = map[string]bool{}, map[string]int{}
 	}
 	name := vague + text
-	for n := 2; f.unmodelled[name]; n++ {
-		name = fmt.Sprintf("%s%s (%d)", vague, text, n)
+	f.times[text]++
+	for f.unmodelled[name] {
+		name = fmt.Sprintf("%s%s (%d)", vague, text, max(f.times[text], 2))
+		if f.unmodelled[name] {
+			f.times[text]++
+		}
 	}
 	f.unmodelled[name] = true
 	return name
