@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hipac-go/classifier/fuzz/decode"
 	"github.com/hipac-go/classifier/rules"
 )
 
@@ -18,7 +19,7 @@ func TestAPartOfAPacketHasLostWhatItSaysAndHasTheRest(t *testing.T) {
 	r := rand.New(rand.NewPCG(81, 82))
 	lost, kept := 0, 0
 	for range 400 {
-		data := chained(r)
+		data := decode.Draw(r)
 		eth := r.IntN(2) == 0
 		link := LinkRaw
 		if eth {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hipac-go/classifier/fuzz/decode"
 )
 
 // keysOf returns the keys of a packet in schemas that have every field between
@@ -32,7 +34,7 @@ func TestFieldsAreTheSameWhereverThePacketBegins(t *testing.T) {
 	r := rand.New(rand.NewPCG(91, 92))
 	var behind, pieces Packet
 	for range 3000 {
-		data := chained(r)
+		data := decode.Draw(r)
 		var p Packet
 		if p.DecodeIP(data) != nil {
 			continue

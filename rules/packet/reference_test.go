@@ -1,7 +1,7 @@
 package packet
 
-// A slow decoder of IP packets that is right on sight, and packets of every
-// length, of which every part was captured, held to it.
+// Packets of every length, of which every part was captured, held to the slow decoder
+// of fuzz/decode.
 
 import (
 	"encoding/binary"
@@ -11,185 +11,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hipac-go/classifier/fuzz/decode"
 	"github.com/hipac-go/classifier/rules"
 )
 
-// outline is what the slow decoder finds.
-type outline struct {
-	Proto, TCPFlags, ICMPType, ICMPCode uint8
-	Has                                 Fields
-	Notes                               Notes
-	More                                bool
-	Frag                                uint16
-	SrcPort, DstPort                    uint16
-	Length                              uint32
-	Transport, End                      int
-}
-
-func outlineOf(p *Packet) outline {
-	return outline{p.Proto, p.TCPFlags, p.ICMPType, p.ICMPCode, p.Has, p.Notes, p.MoreFragments, p.FragOffset,
-		p.SrcPort, p.DstPort, p.Length, p.TransportOffset, p.End}
-}
-
-// reference decodes an IP packet of which data was captured, at least the fixed
-// header. It reports false for what Decode refuses.
-func reference(data []byte) (o outline, ok bool) {
-	there := func(at, n int) bool { return at+n <= o.End } // captured
-	total, at, next := 0, 0, uint8(0)
-	if data[0]>>4 == 4 {
-		total = int(binary.BigEndian.Uint16(data[2:]))
-		at, next = int(data[0]&15)*4, data[9]
-		frag := binary.BigEndian.Uint16(data[6:])
-		o.More, o.Frag = frag>>13&1 == 1, frag&(1<<13-1)
-		if at < 20 || total < at || len(data) < at {
-			return o, false
-		}
-	} else {
-		total = int(binary.BigEndian.Uint16(data[4:])) + 40
-		at, next = 40, data[6]
-	}
-	o.Length, o.Has, o.End = uint32(total), HasLength, min(total, len(data))
-	if data[0]>>4 == 6 && total == 40 && next == HopByHop {
-		o.Length, o.Has, o.End, total = 0, 0, len(data), math.MaxInt32
-	} else if o.End < total {
-		o.Notes |= Cut
-	}
-	for count := 0; data[0]>>4 == 6; count++ {
-		need, unit := 2, 8
-		switch next {
-		case Routing:
-			need = 4
-		case Fragment:
-			need = 4
-		case AuthHeader:
-			unit = 4
-		case HopByHop, DestOptions:
-		default:
-			need = 0
-		}
-		if need == 0 {
-			break
-		}
-		if count == MaxExtHeaders {
-			return o, false
-		}
-		if !there(at, need) {
-			if at+need > total {
-				o.Notes |= BrokenChain
-			} else {
-				o.Notes |= Cut
-			}
-			return o, true
-		}
-		was := next
-		next = data[at]
-		if was != Fragment {
-			at += 8 + unit*int(data[at+1])
-			continue
-		}
-		frag := binary.BigEndian.Uint16(data[at+2:])
-		at += 8
-		o.More, o.Frag = o.More || frag&1 == 1, frag>>3
-		if o.Frag == 0 {
-			continue
-		}
-		switch next {
-		case HopByHop, DestOptions, Routing, Fragment, AuthHeader:
-			o.Notes |= BrokenChain
-		default:
-			o.Proto, o.Has = next, o.Has|HasProto
-		}
-		return o, true
-	}
-	o.Proto, o.Has = next, o.Has|HasProto
-	if o.Frag != 0 {
-		if o.Frag == 1 && next == TCP {
-			o.Notes |= TinyFragment
-		}
-		return o, true
-	}
-	o.Transport = at
-	fixed, icmp := 0, false
-	switch next {
-	case TCP:
-		fixed = 20
-	case UDP, UDPLite:
-		fixed = 8
-	case SCTP, DCCP:
-		fixed = 12
-	case ICMP, ICMPv6:
-		if (next == ICMP) == (data[0]>>4 == 4) {
-			fixed, icmp = 8, true
-		}
-	}
-	switch {
-	case fixed == 0:
-	case at+fixed > total:
-		o.Notes |= ShortHeader
-	case icmp && there(at, 2):
-		o.ICMPType, o.ICMPCode, o.Has = data[at], data[at+1], o.Has|HasICMP
-	case !icmp && there(at, 4):
-		o.SrcPort, o.DstPort, o.Has = binary.BigEndian.Uint16(data[at:]), binary.BigEndian.Uint16(data[at+2:]), o.Has|HasPorts
-		if next == TCP && there(at, 14) {
-			o.TCPFlags, o.Has = data[at+13], o.Has|HasTCPFlags
-		}
-	}
-	return o, true
-}
-
-// chained is a random IP packet with extension headers or options, and what
-// follows it in the buffer.
-func chained(r *rand.Rand) []byte {
-	protos := []uint8{TCP, TCP, UDP, UDPLite, SCTP, DCCP, ICMP, ICMPv6, ESP, noNext, 47}
-	proto := protos[r.IntN(len(protos))]
-	random := func(n int) []byte {
-		b := make([]byte, n)
-		for i := range b {
-			b[i] = byte(r.Uint32())
-		}
-		return b
-	}
-	if r.IntN(3) == 0 {
-		b := random(20)
-		b[0], b[9] = 0x45+byte(r.IntN(3)), proto
-		binary.BigEndian.PutUint16(b[6:], [5]uint16{0, 0, 0x2000, 1, 0x4000 | 700}[r.IntN(5)])
-		b = append(b, random(r.IntN(50))...)
-		binary.BigEndian.PutUint16(b[2:], uint16(max(20, len(b)-r.IntN(5)+r.IntN(9))))
-		return b
-	}
-	b := random(40)
-	b[0], b[6] = 0x60, 0
-	next := &b[6]
-	for range r.IntN(6) {
-		number := []uint8{HopByHop, Routing, Fragment, AuthHeader, DestOptions}[r.IntN(5)]
-		*next = number
-		units := r.IntN(3)
-		if r.IntN(8) == 0 {
-			units = r.IntN(60)
-		}
-		h := random(8 + 8*units)
-		h[1] = uint8(units)
-		switch number {
-		case AuthHeader:
-			h[1] = uint8(2 * units)
-		case Fragment:
-			h = h[:8]
-			binary.BigEndian.PutUint16(h[2:], [4]uint16{0, 0, 1, 8 | 1}[r.IntN(4)])
-		}
-		next = &h[0]
-		*next = proto
-		at := len(b)
-		b = append(b, h...)
-		next = &b[at]
-	}
-	*next = proto
-	b = append(b, random(r.IntN(30))...)
-	n := len(b) - 40
-	if r.IntN(2) == 0 {
-		n = r.IntN(n + 1) // the packet ends in the middle of something
-	}
-	binary.BigEndian.PutUint16(b[4:], uint16(n+r.IntN(2)*r.IntN(12)))
-	return b
+func outlineOf(p *Packet) decode.Outline {
+	return decode.Outline{Family: p.Family, TOS: p.TOS, TTL: p.TTL, Proto: p.Proto, TCPFlags: p.TCPFlags, ICMPType: p.ICMPType, ICMPCode: p.ICMPCode,
+		Has: uint16(p.Has), Notes: uint8(p.Notes), More: p.MoreFragments, Frag: p.FragOffset, SrcPort: p.SrcPort, DstPort: p.DstPort,
+		Length: p.Length, Src: p.SrcAddr(), Dst: p.DstAddr(), Transport: p.TransportOffset, End: p.End}
 }
 
 func TestDecodingAgreesWithASlowDecoderForEveryPartOfAPacket(t *testing.T) {
@@ -197,7 +26,7 @@ func TestDecodingAgreesWithASlowDecoderForEveryPartOfAPacket(t *testing.T) {
 	var reused Packet
 	notes, refused := map[Notes]int{}, 0
 	for range 1500 {
-		whole := chained(r)
+		whole := decode.Draw(r)
 		least := 40
 		if whole[0]>>4 == 4 {
 			least = 20
@@ -207,7 +36,7 @@ func TestDecodingAgreesWithASlowDecoderForEveryPartOfAPacket(t *testing.T) {
 				continue
 			}
 			data := whole[:n]
-			want, ok := reference(data)
+			want, ok := decode.IP(data, math.MaxInt)
 			var p Packet
 			err := p.DecodeIP(data)
 			if !ok {
@@ -272,7 +101,7 @@ func TestPartsOfJumbograms(t *testing.T) {
 	data := raw(t, ip6("0000", "00")+"3c00 c204 00010000 0600 010400000000 "+tcp20)
 	b := NewBinder(rules.IPv6Tuple)
 	for n := 40; n <= len(data); n++ {
-		want, ok := reference(data[:n])
+		want, ok := decode.IP(data[:n], math.MaxInt)
 		require.True(t, ok)
 		var p Packet
 		require.NoError(t, p.DecodeIP(data[:n]))
