@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/hipac-go/classifier/fuzz/decode"
 	"github.com/hipac-go/classifier/fuzz/drive"
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/packet"
@@ -53,10 +54,10 @@ type Decoded struct {
 	VLAN     bool
 }
 
-// CheckBytes decodes bytes, whole and in pieces, and makes keys. Nothing panics; what
-// is refused is refused with a reason; keys are keys; pieces give the same; and
-// what a beginning of the bytes tells is what the whole tells, but for fields that
-// are lost.
+// CheckBytes decodes bytes, whole and in pieces, and makes keys. A slow decoder finds
+// the same fields and refuses the same; nothing panics; what is refused is refused with
+// a reason; keys are keys; pieces give the same; and what a beginning of the bytes tells
+// is what the whole tells, but for fields that are lost.
 func CheckBytes(data []byte, wire int, link packet.LinkType) (d Decoded, err error) {
 	err = guarded(func() error { return checkBytes(&d, data, wire, link) })
 	return d, err
@@ -75,6 +76,9 @@ func checkBytes(d *Decoded, data []byte, wire int, link packet.LinkType) error {
 	again := pieces.DecodeSegmentsWire(segments, wire, link)
 	if (err == nil) != (again == nil) {
 		return fmt.Errorf("whole: %v, in pieces: %v", err, again)
+	}
+	if err := slowly(&p, err, data, wire, link); err != nil {
+		return err
 	}
 	if err != nil {
 		d.Refused = true
@@ -133,6 +137,35 @@ func checkBytes(d *Decoded, data []byte, wire int, link packet.LinkType) error {
 	}
 	return nil
 }
+
+// slowly compares what became of bytes with what the slow decoder makes of them.
+func slowly(p *packet.Packet, refused error, data []byte, wire int, link packet.LinkType) error {
+	at, vlan, ok := decode.Begin(data, uint32(link))
+	var want decode.Outline
+	if ok {
+		want, ok = decode.IP(data[at:], wire-at)
+	}
+	switch {
+	case ok != (refused == nil):
+		return fmt.Errorf("decoded: %v; slowly: taken is %t", refused, ok)
+	case !ok:
+		return nil
+	case p.NetOffset != at:
+		return fmt.Errorf("the IP header is at %d; slowly: %d", p.NetOffset, at)
+	case p.Has&packet.HasVLAN != 0 && int(p.VLAN) != vlan, p.Has&packet.HasVLAN == 0 && vlan != -1:
+		return fmt.Errorf("VLAN %d; slowly: %d", p.VLAN, vlan)
+	}
+	got := decode.Outline{Family: p.Family, TOS: p.TOS, TTL: p.TTL, Proto: p.Proto, TCPFlags: p.TCPFlags, ICMPType: p.ICMPType, ICMPCode: p.ICMPCode,
+		Has: uint16(p.Has & fromIP), Notes: uint8(p.Notes), More: p.MoreFragments, Frag: p.FragOffset, SrcPort: p.SrcPort, DstPort: p.DstPort,
+		Length: p.Length, Src: p.SrcAddr(), Dst: p.DstAddr(), Transport: max(p.TransportOffset-at, 0), End: p.End - at}
+	if got != want {
+		return fmt.Errorf("decoded: %+v\nslowly: %+v", got, want)
+	}
+	return nil
+}
+
+// fromIP are the fields that the IP packet has or has not.
+const fromIP = packet.HasProto | packet.HasPorts | packet.HasTCPFlags | packet.HasICMP | packet.HasLength
 
 // beginnings compares what a beginning of the bytes tells with what all of them do.
 func beginnings(s *rules.Schema, b *packet.Binder, data []byte, wire int, link packet.LinkType, whole rules.Key, wholeLost uint32) error {

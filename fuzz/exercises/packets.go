@@ -1,7 +1,7 @@
 package exercises
 
-// The bytes of packets through the decoder: packets of connections and of keys,
-// whole, cut, and damaged.
+// The bytes of packets through the decoder, held to a slow one: packets of connections
+// and of keys, and with chains of headers, whole, cut, and damaged.
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/hipac-go/classifier/bench/connections"
 	"github.com/hipac-go/classifier/bench/workload"
 	"github.com/hipac-go/classifier/fuzz/cases"
+	"github.com/hipac-go/classifier/fuzz/decode"
 	"github.com/hipac-go/classifier/fuzz/drive"
 	"github.com/hipac-go/classifier/rules"
 	"github.com/hipac-go/classifier/rules/packet"
@@ -61,6 +62,17 @@ func packets() []*drive.Exercise {
 			}
 			return nil
 		}},
+		{Name: "packets with chains of headers", Group: "packets", Weight: 2, Run: func(ctx context.Context, t *drive.Trial) error {
+			for range 60 {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if err := checkPacket(t, decode.Draw(t.Rand), packet.LinkRaw); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
 	}
 }
 
@@ -101,6 +113,7 @@ func checkPacket(t *drive.Trial, data []byte, link packet.LinkType) error {
 		}
 		d, err := cases.CheckBytes(b, wire, l)
 		t.Counts.Packets++
+		t.Counts.Answers++
 		if err != nil {
 			return &drive.Failure{Err: fmt.Errorf("decoder: %w", err), Case: &cases.Bytes{Data: b, Wire: wire, Link: l}}
 		}
