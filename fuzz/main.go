@@ -47,7 +47,7 @@ data; 2 bad usage.`
 type cli struct {
 	Minutes float64  `default:"1" placeholder:"N" help:"How long (default 1); fractions are allowed. The run ends within 5 seconds of that time."`
 	Seed    uint64   `placeholder:"N" help:"What is drawn depends on it; printed when it is not given."`
-	Kernel  bool     `help:"Compare with the running kernel too, where that is possible (Linux, root)."`
+	Kernel  bool     `help:"Compare with the running kernel too, where that is possible (Linux, root); it is given random rules, not yours."`
 	Peers   bool     `help:"Compare with classifiers of other projects too, where they can be built (bench/peers); the first time that takes minutes."`
 	Out     string   `placeholder:"DIR" help:"Where to write differences (default: fuzz/testdata/regress within the repository, else the current directory)."`
 	Only    string   `placeholder:"TEXT" help:"Only the exercises whose names have the text in them."`
@@ -142,7 +142,7 @@ func (c *cli) Run(a *app) error {
 	r := drive.Run(a.ctx, o)
 	a.line.clear()
 	printReport(a.stdout, r, c.Seed)
-	return verdict(r, c.Only == "")
+	return verdict(r, c.Only == "", c.Rules == "")
 }
 
 // exercises returns those that are asked for, what is left out and why, and a
@@ -160,6 +160,9 @@ func (c *cli) exercises(a *app) (all []*drive.Exercise, skipped []string, done f
 	if c.Kernel {
 		ways, without := exercises.Kernel()
 		all = append(all, ways...)
+		if c.Rules != "" {
+			skipped = append(skipped, "your rules in the kernel: it is given random ones only")
+		}
 		for _, reason := range without {
 			skipped = append(skipped, "the kernel, "+reason)
 		}
@@ -199,14 +202,23 @@ func (a *app) own(f *files.RuleFlags) ([]*drive.Exercise, error) {
 	if err != nil {
 		return nil, err
 	}
-	return exercises.Own(set)
+	own, err := exercises.Own(set)
+	if err != nil {
+		return nil, files.Error(name, err)
+	}
+	return own, nil
 }
 
 // whole is the time from which a run must have exercised everything.
 const whole = time.Minute
 
-// verdict says what is wrong with what came of a run; nil: nothing.
-func verdict(r *drive.Report, all bool) error {
+// leastHits and mostHits are the share of packets that rules decide, between which
+// answers mean something. A user's own rules may decide all packets.
+const leastHits, mostHits = 0.2, 0.8
+
+// verdict says what is wrong with what came of a run of all exercises or some, with
+// a user's own rules or drawn ones alone; nil: nothing.
+func verdict(r *drive.Report, all, drawn bool) error {
 	var errs []error
 	if r.Differences > 0 {
 		errs = append(errs, fmt.Errorf("%s", counted(r.Differences, "difference")))
@@ -216,6 +228,9 @@ func verdict(r *drive.Report, all bool) error {
 	}
 	if all && r.Elapsed >= whole && len(r.Missing) > 0 {
 		errs = append(errs, fmt.Errorf("never exercised: %s", strings.Join(r.Missing, "; ")))
+	}
+	if share := r.Total.Share(); all && drawn && r.Elapsed >= whole && (share < leastHits || share > mostHits) {
+		errs = append(errs, fmt.Errorf("hits %.0f%%: not between %.0f%% and %.0f%%", 100*share, 100*leastHits, 100*mostHits))
 	}
 	if r.Interrupted {
 		errs = append(errs, errors.New("interrupted"))

@@ -131,7 +131,7 @@ func TestAFaultInTablesIsFoundShrunkenAndKept(t *testing.T) {
 
 func TestARunEndsInItsTimeAndNamesWhatItDidNotExercise(t *testing.T) {
 	start := time.Now()
-	r := fuzz(t, drive.Wrong{}, "--minutes", "0.05", "--seed", "9", "--out", t.TempDir())
+	r := fuzz(t, drive.Wrong{}, "--minutes", "0.002", "--seed", "9", "--out", t.TempDir())
 	require.Less(t, time.Since(start), 8*time.Second)
 	require.Equal(t, 0, r.code, r.stderr)
 	require.Regexp(t, `^no difference in .*s: \d+ cases, .* hits .*%, coverage \d+ of \d+, seed 9$`, lastLine(r.stdout))
@@ -159,6 +159,7 @@ func TestBadUsage(t *testing.T) {
 		"--workers 5000":        "--workers 5000: not in 0..1024",
 		"--only nonesuch":       `--only "nonesuch": no exercise has that in its name`,
 		"--out main_test.go":    "--out main_test.go: not a folder",
+		"--out main_test.go/x":  "--out main_test.go/x: nothing can be written there: mkdir main_test.go: not a directory",
 		"--rules-format tables": `--rules-format must be one of "auto","native","classbench","iptables","nftables","cisco","aws","networkpolicy" but got "tables" ("fuzz --help" tells more)`,
 		"more":                  `unexpected argument more ("fuzz --help" tells more)`,
 	} {
@@ -190,20 +191,27 @@ func TestBadFilesAreErrors(t *testing.T) {
 	}
 	r := fuzz(t, drive.Wrong{}, "--replay", filepath.Join(dir, "none"))
 	require.Equal(t, 1, r.code)
+	name := write("hipac 1\nschema ipv4\n")
+	r = fuzz(t, drive.Wrong{}, "--rules", name)
+	require.Equal(t, outcome{code: 1, stderr: "fuzz: " + name + ": there are no rules to check\n"}, r)
 	r = fuzz(t, drive.Wrong{}, "--rules", filepath.Join(dir, "none"))
 	require.Equal(t, outcome{code: 1, stderr: "fuzz: " + filepath.Join(dir, "none") + ": no such file or directory\n"}, r)
 }
 
 func TestWhatARunOfAMinuteNeverExercisedIsAnError(t *testing.T) {
-	require.NoError(t, verdict(&drive.Report{Elapsed: time.Minute, Points: 2, Reached: 2}, true))
+	require.NoError(t, verdict(&drive.Report{Elapsed: time.Minute, Points: 2, Reached: 2}, true, true))
 	missing := &drive.Report{Elapsed: time.Minute, Points: 2, Reached: 0, Missing: []string{"a", "b"}}
-	require.EqualError(t, verdict(missing, true), "never exercised: a; b")
-	require.NoError(t, verdict(missing, false), "with --only")
+	require.EqualError(t, verdict(missing, true, true), "never exercised: a; b")
+	require.NoError(t, verdict(missing, false, true), "with --only")
 	missing.Elapsed -= time.Second
-	require.NoError(t, verdict(missing, true), "in less than a minute")
-	require.EqualError(t, verdict(&drive.Report{Differences: 2}, true), "2 differences")
-	require.EqualError(t, verdict(&drive.Report{Stuck: []string{"it hangs"}}, true), "it hangs")
-	require.EqualError(t, verdict(&drive.Report{Interrupted: true}, false), "interrupted")
+	require.NoError(t, verdict(missing, true, true), "in less than a minute")
+	require.EqualError(t, verdict(&drive.Report{Differences: 2}, true, true), "2 differences")
+	require.EqualError(t, verdict(&drive.Report{Stuck: []string{"it hangs"}}, true, true), "it hangs")
+	require.EqualError(t, verdict(&drive.Report{Interrupted: true}, false, true), "interrupted")
+	lopsided := &drive.Report{Elapsed: time.Minute, Total: drive.Counts{Hits: 81, Misses: 19}}
+	require.EqualError(t, verdict(lopsided, true, true), "hits 81%: not between 20% and 80%")
+	require.NoError(t, verdict(lopsided, true, false), "one's own rules may decide everything")
+	require.NoError(t, verdict(lopsided, false, true), "with --only")
 }
 
 func TestNumbersAreShort(t *testing.T) {

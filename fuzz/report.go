@@ -133,6 +133,9 @@ func printReport(w io.Writer, r *drive.Report, seed uint64) {
 	for _, s := range r.Stuck {
 		fmt.Fprintln(w, s)
 	}
+	if r.Untold > 0 {
+		fmt.Fprintf(w, "%s of the kinds told above, or of more kinds than are told\n", counted(r.Untold, "further difference"))
+	}
 	what := "no difference"
 	if r.Differences > 0 {
 		what = counted(r.Differences, "difference")
@@ -212,6 +215,11 @@ func (c *cli) outDir() (string, error) {
 		if info, err := os.Stat(c.Out); err == nil && !info.IsDir() {
 			return "", files.BadUsage("--out %s: not a folder", c.Out)
 		}
+		if c.Replay == nil {
+			if err := writable(c.Out); err != nil {
+				return "", files.BadUsage("--out %s: nothing can be written there: %v", c.Out, err)
+			}
+		}
 		return c.Out, nil
 	}
 	at, err := os.Getwd()
@@ -227,6 +235,18 @@ func (c *cli) outDir() (string, error) {
 			return at, nil
 		}
 	}
+}
+
+// writable makes a folder, and tries to write there.
+func writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".case")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // replay checks files of differences.

@@ -47,6 +47,19 @@ func TestExercisesShareTheTimeByWeight(t *testing.T) {
 	require.Equal(t, r.Total, all[0].Counts)
 }
 
+// An exercise of little weight that has still to reach something is run more often in
+// the second half of the time.
+func TestWhatWasNotReachedIsSoughtInTheSecondHalf(t *testing.T) {
+	rare := &Exercise{Name: "rare", Weight: 0.01, Points: []string{"tenth case"}, Run: func(_ context.Context, t *Trial) error {
+		time.Sleep(time.Millisecond)
+		t.ReachIf(t.Number == 9, "tenth case")
+		return nil
+	}}
+	r := Run(context.Background(), Options{Time: time.Second, Workers: 1, Exercises: []*Exercise{counting("a", 1, 10*time.Millisecond), rare}})
+	require.Empty(t, r.Missing)
+	require.Less(t, r.By[1].Counts.Cases, int64(30), "and no longer than it has to")
+}
+
 func TestACaseThatDoesNotEndIsLeftBehind(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
@@ -104,6 +117,7 @@ func TestDifferencesAreShrunkenAndThoseOfOneKindToldOnce(t *testing.T) {
 	r := Run(context.Background(), Options{Time: 200 * time.Millisecond, Workers: 2, Seed: 5, Exercises: []*Exercise{differs, panics}, Found: func(d *Difference) { found = append(found, d) }})
 	require.Greater(t, r.Differences, 2)
 	require.Len(t, found, 2)
+	require.Equal(t, r.Differences-2, r.Untold)
 	byName := map[string]*Difference{}
 	for _, d := range found {
 		byName[d.Exercise] = d

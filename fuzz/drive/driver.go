@@ -60,6 +60,7 @@ type driver struct {
 	closed  bool
 	report  Report
 	reached map[string]bool
+	begun   int64     // cases
 	next    []int64   // number of the next case, by exercise
 	spent   []float64 // seconds, those under way included, by weight
 	running map[*running]bool
@@ -158,25 +159,43 @@ func (d *driver) summary() *Report {
 	return &r
 }
 
-// least is what a case counts for while it is under way, in seconds: so that not
+// beginning is what a case counts for while it is under way, in seconds: so that not
 // all workers begin the same.
-const least = 0.02
+const beginning = 0.02
 
-// choose returns the exercise that had the least of its share, and begins a case.
+// choose returns the exercise that had the least of its share, and begins a case. In
+// the second half of the time, every second case is of one that has not reached all
+// that it is to reach, if there are such.
 func (d *driver) choose() *running {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	at := 0
-	for i := range d.spent {
-		if d.spent[i] < d.spent[at] {
-			at = i
-		}
+	d.begun++
+	at := -1
+	if d.begun%2 == 0 && time.Since(d.start) > d.o.Time/2 {
+		at = d.least(func(i int) bool {
+			e := d.o.Exercises[i]
+			return !d.reached[e.Name] || slices.ContainsFunc(e.Points, func(p string) bool { return !d.reached[p] })
+		})
+	}
+	if at < 0 {
+		at = d.least(func(int) bool { return true })
 	}
 	r := &running{at, d.next[at], time.Now()}
 	d.next[at]++
-	d.spent[at] += least / d.weight(at)
+	d.spent[at] += beginning / d.weight(at)
 	d.running[r] = true
 	return r
+}
+
+// least returns the exercise that had the least of its share of some; -1 without any.
+func (d *driver) least(some func(i int) bool) int {
+	at := -1
+	for i := range d.spent {
+		if (at < 0 || d.spent[i] < d.spent[at]) && some(i) {
+			at = i
+		}
+	}
+	return at
 }
 
 func (d *driver) weight(i int) float64 {
@@ -200,7 +219,7 @@ func (d *driver) one(ctx context.Context) {
 		d.mu.Unlock()
 		return
 	}
-	d.spent[r.exercise] += (max(took.Seconds(), least/4) - least) / d.weight(r.exercise)
+	d.spent[r.exercise] += (max(took.Seconds(), beginning/4) - beginning) / d.weight(r.exercise)
 	by := &d.report.By[r.exercise]
 	by.Time += took
 	if !cut {
@@ -245,6 +264,9 @@ func (d *driver) differs(ctx context.Context, e *Exercise, r *running, err error
 	d.report.By[r.exercise].Differences++
 	known := d.seen[kind] || len(d.seen) >= kept
 	d.seen[kind] = true
+	if known {
+		d.report.Untold++
+	}
 	d.mu.Unlock()
 	if known || d.o.Found == nil {
 		return

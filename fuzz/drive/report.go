@@ -35,6 +35,7 @@ type Report struct {
 	Reached, Points int
 	Missing         []string
 	Differences     int // all, shrunken or not
+	Untold          int // of those, the ones that are neither shrunken nor told
 	Interrupted     bool
 	// Stuck are cases that are under way for far too long, or were at the end: by
 	// exercise, number and time.

@@ -6,6 +6,7 @@ package exercises
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -53,6 +54,9 @@ func Own(set *files.Rules) ([]*drive.Exercise, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if (list == nil || list.Len() == 0) && all == nil {
+		return nil, errors.New("there are no rules to check")
 	}
 	if list != nil && list.Len() > 0 {
 		all = append(all, ownList(list)...)
