@@ -223,8 +223,12 @@ func (m *mixer) anyShot() *shot {
 		switch n := m.IntN(8); {
 		case n < 5 && len(b) > head: // in the transport header, or what follows
 			b[head+m.IntN(min(len(b)-head, 40))] = pick(m.generator, byte(0), 1, 255, 6, byte(m.IntN(256)))
-		case n == 5 && len(b) > head: // cut the end off
-			b = b[:head+m.IntN(len(b)-head)]
+		case n == 5 && len(b) > head: // cut the end off, or all that is behind the IP header
+			keep := m.IntN(len(b) - head)
+			if m.oneIn(4) {
+				keep = 0
+			}
+			b = b[:head+keep]
 		case n == 6: // a little more
 			b = append(b, make([]byte, m.IntN(30))...)
 		case m.family == 4: // in the IP header, but for version and length
