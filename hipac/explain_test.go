@@ -105,6 +105,36 @@ const branches = `*filter
 COMMIT
 `
 
+// A way as long as can be told is told; one of a step more is an error.
+func TestWhyNotHasALimitOfSteps(t *testing.T) {
+	p, err := describe.Parse("tcp 10.0.0.1:1 > 192.0.2.1:80")
+	require.NoError(t, err)
+	walk := func(more int) (steps, left int, err error) {
+		set, err := iptables.Read(strings.NewReader("*filter\n:INPUT DROP\n:often -\n"+strings.Repeat("-A INPUT -j often\n", 250)+
+			strings.Repeat("-A INPUT -j LOG\n", more)+strings.Repeat("-A often -j LOG\n", 250)+"COMMIT\n"), iptables.Options{})
+		require.NoError(t, err)
+		table := set.Table("filter")
+		tables, err := hipac.BuildTables(context.Background(), set.Tables, nil)
+		require.NoError(t, err)
+		s := xt.NewTraversal(table.Schema)
+		s.Packet = p.Packet
+		at := rules.Stop{Table: table, Chain: table.Find("INPUT")}
+		trace := tables.Trace(s, rules.Path{at}, hipac.TraceOptions{All: true})
+		_, err = tables.WhyNot(s, at, rules.Place{Chain: at.Chain, Rule: 3})
+		return len(trace.Stops[0].Steps), int(trace.Left), err
+	}
+	steps, left, err := walk(0)
+	require.NoError(t, err)
+	require.Zero(t, left)
+	more := hipac.DefaultMaxSteps - steps
+	_, left, err = walk(more)
+	require.NoError(t, err)
+	require.Zero(t, left)
+	_, left, err = walk(more + 1)
+	require.EqualError(t, err, "the packet's way is too long to be told")
+	require.Equal(t, 1, left)
+}
+
 func TestWhyARuleOfAChainDidNotDecide(t *testing.T) {
 	set, err := iptables.Read(strings.NewReader(branches), iptables.Options{})
 	require.NoError(t, err)

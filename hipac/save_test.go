@@ -5,6 +5,7 @@ package hipac_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -250,6 +251,27 @@ func TestOtherFilesAreRefused(t *testing.T) {
 	require.ErrorIs(t, err, saved.ErrVersion)
 	_, err = hipac.LoadBytes(file, text, &hipac.LoadOptions{Batch: 9})
 	require.Error(t, err)
+}
+
+// A file without its rules is one of a classifier for first matches alone, which says so.
+func TestAFileWithoutItsRulesIsRefused(t *testing.T) {
+	c, err := hipac.Build(ctx, generated(t, "acl1", 20), &hipac.Options{FirstMatchOnly: true})
+	require.NoError(t, err)
+	file := save(t, c, text)
+	_, err = hipac.LoadBytes(file, text, nil)
+	require.NoError(t, err)
+	f, err := saved.Parse(file)
+	require.NoError(t, err)
+	meta, err := f.Section("meta", 0)
+	require.NoError(t, err)
+	_, first := binary.Uvarint(meta.Data)
+	_, second := binary.Uvarint(meta.Data[first:])
+	require.EqualValues(t, 1, meta.Data[first+second], "FirstMatchOnly")
+	meta.Data[first+second] = 0
+	saved.Reseal(file)
+	_, err = hipac.LoadBytes(file, text, nil)
+	require.ErrorIs(t, err, saved.ErrDamaged)
+	require.ErrorContains(t, err, "the rules are missing")
 }
 
 func TestWhatCannotBeSavedIsRefused(t *testing.T) {
