@@ -260,3 +260,35 @@ func TestHistoriesKeepTheirRules(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "case")
 	require.NoError(t, os.WriteFile(name, []byte(text(t, less)), 0o644))
 }
+
+// What differs in a history is told by the packet and the rules, and is a list by itself
+// when that goes wrong without edits, too.
+func TestDifferencesOfHistoriesAreToldByTheirPackets(t *testing.T) {
+	s := rules.MustSchema(rules.Field{Name: "a", Bits: 4})
+	h := &histories.History{Schema: s, Pool: []rules.Rule[int]{{Conds: []rules.Cond{rules.In(0, rules.Span(3, 5))}}, {Conds: []rules.Cond{rules.In(0, rules.Span(5, 9))}}}}
+	k := s.NewKey()
+	s.Set(k, 0, rules.U64(5))
+	d := &histories.Difference{History: h, Key: k, List: []histories.Listed{{ID: 7, Rule: 1}, {ID: 4, Rule: 0}}}
+	var out strings.Builder
+	explainThen(&out, d)
+	require.Equal(t, `packet: a=5
+the list then:
+  identity 7: a=5-9: matches
+  identity 4: a=3-5: matches
+`, out.String())
+	tree := ways.All()[1]
+	require.Nil(t, listThen(d, []ways.Way{tree}), "it goes right by itself")
+	l := listThen(d, []ways.Way{ways.Altered(tree, func(_ *rules.Schema, position int, conds []rules.Cond) []rules.Cond {
+		if position == 0 {
+			return []rules.Cond{rules.In(0, rules.Span(1, 1))}
+		}
+		return conds
+	})})
+	require.NotNil(t, l)
+	require.Equal(t, 2, l.Rules.Len())
+	require.Error(t, l.Check())
+	d.Key, out = nil, strings.Builder{}
+	explainThen(&out, d)
+	require.Empty(t, out.String(), "it is not about a packet")
+	require.Nil(t, listThen(d, []ways.Way{tree}))
+}

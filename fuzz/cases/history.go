@@ -9,6 +9,7 @@ import (
 
 	"github.com/hipac-go/classifier/fuzz/drive"
 	"github.com/hipac-go/classifier/fuzz/histories"
+	"github.com/hipac-go/classifier/fuzz/ways"
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
 )
@@ -45,10 +46,34 @@ func (c *History) Shrink(ctx context.Context) drive.Case {
 	}
 	d = histories.ShrinkUntil(ctx, d)
 	out := &History{d.History.Part(), c.Options}
+	if l := listThen(d, ways.All()[1:]); l != nil {
+		return l.Shrink(ctx)
+	}
 	if less := out.usedRules(); less.Check() != nil {
 		return less
 	}
 	return out
+}
+
+// listThen returns the list of a difference and its packet as a case by itself, when
+// it needs no edits to go wrong; nil when it does.
+func listThen(d *histories.Difference, some []ways.Way) *List {
+	if d.Key == nil {
+		return nil
+	}
+	var rs []rules.Rule[int]
+	for _, x := range d.List {
+		rs = append(rs, d.History.Pool[x.Rule])
+	}
+	l, err := listOf(d.History.Schema, rs, true)
+	if err != nil {
+		return nil
+	}
+	c := &List{Rules: l, Keys: d.Key, Ways: some}
+	if c.Check() == nil {
+		return nil
+	}
+	return c
 }
 
 // usedRules returns the history with the rules that it uses alone.
@@ -93,10 +118,29 @@ func (c *History) Explain(w io.Writer) {
 	err := c.Check()
 	if d, ok := err.(*histories.Difference); ok {
 		fmt.Fprintf(w, "step %d: %s\n", d.Step, d.What)
+		explainThen(w, d)
 	} else if err != nil {
 		fmt.Fprintf(w, "%v\n", err)
 	}
 	fmt.Fprint(w, c.History)
+}
+
+// explainThen writes the packet of a difference, and what each rule of the list had to
+// say to it.
+func explainThen(w io.Writer, d *histories.Difference) {
+	if d.Key == nil {
+		return
+	}
+	h := d.History
+	fmt.Fprintf(w, "packet: %s\nthe list then:\n", tellPacket(h.Schema, d.Key))
+	for i, x := range d.List {
+		if i == tellMost {
+			fmt.Fprintf(w, "  and %s\n", plural(len(d.List)-i, "more rule"))
+			break
+		}
+		r := &h.Pool[x.Rule]
+		fmt.Fprintf(w, "  identity %d: %s: %s\n", x.ID, tellRule(h.Schema, r), tellAnswers(r.Explain(h.Schema, d.Key)))
+	}
 }
 
 // Write writes the case.

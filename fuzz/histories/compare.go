@@ -35,7 +35,7 @@ func (x *run) compare() error {
 	}
 	for _, i := range ask {
 		if err := x.packet(s, i, first[i]); err != nil {
-			return fmt.Errorf("packet %v: %w", []uint32(m.keys[i]), err)
+			return &packetError{m.keys[i], err}
 		}
 	}
 	x.report.Packets += packets
@@ -71,7 +71,7 @@ func (x *run) batches(s *hipac.Snapshot[int], first *[packets]*entry) error {
 				}
 			}
 			if got != want {
-				return fmt.Errorf("batch of %d: first match of packet %v: got %d, want %d", b[1], []uint32(m.keys[b[0]+i]), got, want)
+				return &packetError{m.keys[b[0]+i], fmt.Errorf("batch of %d: first match: got %d, want %d", b[1], got, want)}
 			}
 		}
 	}

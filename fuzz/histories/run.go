@@ -31,8 +31,37 @@ type Difference struct {
 	Options hipac.LiveOptions
 	Step    int // len(History.Steps) for after the last one
 	What    string
+	Key     rules.Key // the packet of which the answers differ; nil: it is something else
+	List    []Listed  // the list at that time
 
 	check func(*hipac.Live[int]) error
+}
+
+// Listed is a rule of a list.
+type Listed struct {
+	ID   rules.ID
+	Rule int // of History.Pool
+}
+
+// packetError is a difference in the answers about a packet.
+type packetError struct {
+	key rules.Key
+	err error
+}
+
+func (e *packetError) Error() string { return fmt.Sprintf("packet %v: %v", []uint32(e.key), e.err) }
+
+// difference returns what differs in a step.
+func (x *run) difference(step int, err error, check func(*hipac.Live[int]) error) *Difference {
+	d := &Difference{History: x.h, Options: x.o, Step: step, What: err.Error(), check: check}
+	var at *packetError
+	if errors.As(err, &at) {
+		d.Key = slices.Clone(at.key)
+	}
+	for _, e := range x.m.list {
+		d.List = append(d.List, Listed{e.id, e.pool})
+	}
+	return d
 }
 
 // Error says the difference in a line, with what makes it again.
@@ -91,12 +120,12 @@ func RunWith(h *History, o hipac.LiveOptions, check func(*hipac.Live[int]) error
 			}
 			return check(x.live)
 		}); err != nil {
-			return x.report, &Difference{h, o, i, err.Error(), check}
+			return x.report, x.difference(i, err, check)
 		}
 	}
 	x.report.Live = x.live.Stats()
 	if err := x.guarded(x.end); err != nil {
-		return x.report, &Difference{h, o, len(h.Steps), err.Error(), check}
+		return x.report, x.difference(len(h.Steps), err, check)
 	}
 	return x.report, nil
 }
