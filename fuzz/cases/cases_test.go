@@ -53,8 +53,8 @@ func TestCasesAreReadAsTheyWereWritten(t *testing.T) {
 		&History{h, hipac.LiveOptions{LeafRows: 2, NoBackground: true}},
 		&Relation{Relation: relations.All()[0], Seed: 5, Rules: 12},
 		&Relation{Relation: relations.All()[0], Seed: 5, Rules: 12, From: l},
-		&Seeded{ChainHistory, 3, 10},
-		&Seeded{chains.Relations()[0].Name, 3, 10},
+		&Seeded{Name: ChainHistory, Seed: 3, Rules: 10},
+		&Seeded{Name: chains.Relations()[0].Name, Seed: 3, Rules: 10},
 		&Text{"native", "hipac 1\nschema ipv4\n"},
 		&Bytes{[]byte{1, 2, 255}, 40, packet.LinkEthernet},
 		&Kernel{kernel.Case{Way: "nft", Family: 4, Seed: 9, Program: "table ip\nchain PREROUTING DROP\nany => pass\n", Packets: [][]byte{{0x45, 0}, {0x46}}}},
@@ -291,4 +291,35 @@ the list then:
 	explainThen(&out, d)
 	require.Empty(t, out.String(), "it is not about a packet")
 	require.Nil(t, listThen(d, []ways.Way{tree}))
+}
+
+// A relation between tables that does not hold because a way is wrong is a case of a
+// table: its rules and one packet.
+func TestRelationsBetweenTablesShrinkToATable(t *testing.T) {
+	wrong := func(w chains.Way) chains.Way {
+		if w.Name == "walk" {
+			return w
+		}
+		return chains.Altered(w, func(_ *rules.Table, _ int, r *rules.Rule[rules.Action]) {
+			if r.Value.Kind == rules.Return {
+				r.Value.Kind, r.Continue = rules.Pass, true
+			}
+		})
+	}
+	for seed := range uint64(200) {
+		all := chains.Relations()
+		c := &Seeded{Name: all[seed%uint64(len(all))].Name, Seed: seed, Rules: 20, Wrap: wrong}
+		if c.Check() == nil {
+			continue
+		}
+		table, ok := c.Shrink(small(t)).(*Table)
+		require.True(t, ok)
+		require.Error(t, table.Check())
+		require.LessOrEqual(t, ruleCount(table.Table), 4)
+		require.Len(t, table.Keys, table.Table.Schema.KeyLen(), "one packet")
+		c.Wrap = nil
+		require.Nil(t, c.table(), "nothing is wrong without the fault")
+		return
+	}
+	t.Fatal("the fault was never met")
 }

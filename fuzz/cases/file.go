@@ -127,7 +127,7 @@ func Read(r io.Reader, o Options) (drive.Case, error) {
 	case "relation":
 		return readRelation(f, o)
 	case "chains":
-		return readSeeded(f)
+		return readSeeded(f, o)
 	case "text":
 		return readText(f)
 	case "packet":

@@ -6,17 +6,20 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/hipac-go/classifier/fuzz/chains"
 	"github.com/hipac-go/classifier/fuzz/drive"
+	"github.com/hipac-go/classifier/rules"
 )
 
 // Seeded is such a check of package chains: a relation, or a history of a live table.
 type Seeded struct {
 	Name  string // of one of chains.Relations, or ChainHistory
 	Seed  uint64
-	Rules int // of the tables, about
+	Rules int                         // of the tables, about
+	Wrap  func(chains.Way) chains.Way // of a relation's ways; nil changes nothing
 }
 
 // ChainHistory is the name of histories of live tables.
@@ -48,7 +51,7 @@ func (c *Seeded) Run() (packets, decided, answers int, err error) {
 		}
 		for _, relation := range chains.Relations() {
 			if relation.Name == c.Name {
-				r, err := relation.Check(c.Seed, c.Rules)
+				r, err := relation.CheckWrapped(c.Seed, c.Rules, c.wrap)
 				packets, decided, answers = r.Packets, r.Hits, r.Comparisons
 				return err
 			}
@@ -58,11 +61,56 @@ func (c *Seeded) Run() (packets, decided, answers int, err error) {
 	return packets, decided, answers, err
 }
 
-// Shrink looks for smaller tables, by other seeds.
+func (c *Seeded) wrap(w chains.Way) chains.Way {
+	if c.Wrap == nil {
+		return w
+	}
+	return c.Wrap(w)
+}
+
+// table returns a case of a table that the relation came across and that a way
+// evaluated otherwise than the walk does; nil when there is none.
+func (c *Seeded) table() *Table {
+	const most = 20_000
+	var all []*Table
+	again := *c
+	again.Wrap = func(w chains.Way) chains.Way {
+		w = c.wrap(w)
+		return chains.Way{Name: w.Name, Build: func(t *rules.Table) (*chains.Answerer, error) {
+			a, err := w.Build(t)
+			if err != nil || a.Run == nil {
+				return a, err
+			}
+			recorded := *a
+			recorded.Run = func(p rules.Subject, chain int, executed func(rules.Place)) rules.Result {
+				if len(all) < most {
+					all = append(all, &Table{Table: t, Entry: chain, Keys: slices.Clone(p.Key()), Ways: []chains.Way{w}})
+				}
+				return a.Run(p, chain, executed)
+			}
+			return &recorded, nil
+		}}
+	}
+	_ = again.Check()
+	for _, t := range slices.Backward(all) { // the last one is the likeliest
+		if t.Check() != nil {
+			return t
+		}
+	}
+	return nil
+}
+
+// Shrink finds the way that evaluates a table otherwise than the walk, where one does:
+// then it is a case of that table. Else it looks for smaller tables, by other seeds.
 func (c *Seeded) Shrink(ctx context.Context) drive.Case {
+	if c.Name != ChainHistory {
+		if t := c.table(); t != nil {
+			return t.Shrink(ctx)
+		}
+	}
 	for size := 1; size < c.Rules && ctx.Err() == nil; size++ {
 		for n := range uint64(mostSeeds) {
-			less := Seeded{c.Name, c.Seed + n, size}
+			less := Seeded{Name: c.Name, Seed: c.Seed + n, Rules: size, Wrap: c.Wrap}
 			if ctx.Err() == nil && less.Check() != nil {
 				return &less
 			}
@@ -80,7 +128,7 @@ func (c *Seeded) Write(w io.Writer) error {
 		[2]string{"size", strconv.Itoa(c.Rules)})
 }
 
-func readSeeded(f *file) (*Seeded, error) {
+func readSeeded(f *file, o Options) (*Seeded, error) {
 	seed, err := f.number("seed")
 	if err != nil {
 		return nil, err
@@ -89,7 +137,7 @@ func readSeeded(f *file) (*Seeded, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Seeded{f.last("relation"), seed, int(size)}
+	c := &Seeded{Name: f.last("relation"), Seed: seed, Rules: int(size), Wrap: o.Wrong.Tables}
 	known := c.Name == ChainHistory
 	for _, r := range chains.Relations() {
 		known = known || r.Name == c.Name

@@ -64,7 +64,7 @@ func chainRelations() (all []*drive.Exercise) {
 	seeded := func(name string, c cases.Seeded, group string, weight float64) {
 		all = append(all, &drive.Exercise{Name: name, Group: group, Weight: weight, Run: func(_ context.Context, t *drive.Trial) error {
 			c := c
-			c.Seed, c.Rules = t.Seed, []int{3, 10, 25, 50}[t.Rand.IntN(4)]
+			c.Seed, c.Rules, c.Wrap = t.Seed, []int{3, 10, 25, 50}[t.Rand.IntN(4)], t.WrongTable
 			packets, decided, answers, err := c.Run()
 			t.Counts.Rules += int64(c.Rules)
 			t.Counts.Packets += int64(packets)
