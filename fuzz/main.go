@@ -47,12 +47,12 @@ data; 2 bad usage.`
 type cli struct {
 	Minutes float64  `default:"1" placeholder:"N" help:"How long (default 1); fractions are allowed. The run ends within 5 seconds of that time."`
 	Seed    uint64   `placeholder:"N" help:"What is drawn depends on it; printed when it is not given."`
-	Kernel  bool     `help:"Compare with the running kernel too, where that is possible (Linux, root); it is given random rules, not yours."`
+	Kernel  bool     `help:"Compare with the running kernel too, where that is possible (Linux, root). Of your rules it is given the built-in chains of iptables and plain lists, as far as they ask for nothing but the packet."`
 	Peers   bool     `help:"Compare with classifiers of other projects too, where they can be built (bench/peers); the first time that takes minutes."`
 	Out     string   `placeholder:"DIR" help:"Where to write differences (default: fuzz/testdata/regress within the repository, else the current directory)."`
 	Only    string   `placeholder:"TEXT" help:"Only the exercises whose names have the text in them."`
 	First   bool     `help:"End with the first difference."`
-	Workers int      `placeholder:"N" help:"Cases under way at a time (default: the number of cores)."`
+	Workers *int     `placeholder:"N" help:"Cases under way at a time (default: the number of cores)."`
 	Replay  []string `sep:"none" placeholder:"FILE" help:"Check files of differences, and nothing else."`
 
 	files.RuleFlags `group:"Your own rules"`
@@ -107,8 +107,17 @@ func (c *cli) Run(a *app) error {
 	if !(c.Minutes > 0 && c.Minutes <= mostMinutes) {
 		return files.BadUsage("--minutes %v: not above 0 and up to %d", c.Minutes, mostMinutes)
 	}
-	if c.Workers < 0 || c.Workers > 1024 {
-		return files.BadUsage("--workers %d: not in 0..1024", c.Workers)
+	workers := runtime.GOMAXPROCS(0)
+	if c.Workers != nil {
+		workers = *c.Workers
+	}
+	if workers < 1 || workers > 1024 {
+		return files.BadUsage("--workers %d: not in 1..1024", workers)
+	}
+	if c.Rules == "" {
+		if name := c.RuleFlags.Given(); name != "" {
+			return files.BadUsage("--%s is about your rules, and there is no --rules", name)
+		}
 	}
 	out, err := c.outDir()
 	if err != nil {
@@ -125,10 +134,7 @@ func (c *cli) Run(a *app) error {
 	if c.Seed == 0 {
 		c.Seed = uint64(a.now().UnixNano()) % 1_000_000_000
 	}
-	o := drive.Options{Exercises: all, Time: time.Duration(c.Minutes * float64(time.Minute)), Seed: c.Seed, Workers: c.Workers, First: c.First, Wrong: a.wrong}
-	if o.Workers == 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
-	}
+	o := drive.Options{Exercises: all, Time: time.Duration(c.Minutes * float64(time.Minute)), Seed: c.Seed, Workers: workers, First: c.First, Wrong: a.wrong}
 	a.line = &liveLine{w: a.stderr, terminal: a.terminal, width: a.width, total: o.Time}
 	o.Progress, o.Every = a.line.show, a.line.every()
 	o.Found = func(d *drive.Difference) {
@@ -150,21 +156,29 @@ func (c *cli) Run(a *app) error {
 func (c *cli) exercises(a *app) (all []*drive.Exercise, skipped []string, done func(), err error) {
 	done = func() {}
 	all = exercises.All()
+	var set *files.Rules
 	if c.Rules != "" {
-		own, err := a.own(&c.RuleFlags)
+		own, read, err := a.own(&c.RuleFlags)
 		if err != nil {
 			return nil, nil, done, err
 		}
-		all = append(own, all...)
+		all, set = append(own, all...), read
 	}
 	if c.Kernel {
 		ways, without := exercises.Kernel()
 		all = append(all, ways...)
-		if c.Rules != "" {
-			skipped = append(skipped, "your rules in the kernel: it is given random ones only")
-		}
 		for _, reason := range without {
 			skipped = append(skipped, "the kernel, "+reason)
+		}
+	}
+	if c.Kernel && set != nil {
+		own, without, err := exercises.OwnKernel(set)
+		if err != nil {
+			return nil, nil, done, files.Error(set.Name, err)
+		}
+		all = append(all, own...)
+		for _, reason := range without {
+			skipped = append(skipped, "your rules in the kernel: "+reason)
 		}
 	}
 	if c.Peers {
@@ -191,22 +205,22 @@ func (c *cli) exercises(a *app) (all []*drive.Exercise, skipped []string, done f
 	return only, skipped, done, nil
 }
 
-// own reads the user's rules and returns the exercises about them.
-func (a *app) own(f *files.RuleFlags) ([]*drive.Exercise, error) {
+// own reads the user's rules and returns them with the exercises about them.
+func (a *app) own(f *files.RuleFlags) ([]*drive.Exercise, *files.Rules, error) {
 	r, name, done, err := files.Open(f.Rules, a.stdin)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer done()
 	set, err := files.ReadRules(r, name, f)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	own, err := exercises.Own(set)
 	if err != nil {
-		return nil, files.Error(name, err)
+		return nil, nil, files.Error(name, err)
 	}
-	return own, nil
+	return own, set, nil
 }
 
 // whole is the time from which a run must have exercised everything.

@@ -156,7 +156,9 @@ func TestBadUsage(t *testing.T) {
 		"--minutes=-1":          "--minutes -1: not above 0 and up to 525600",
 		"--minutes NaN":         "--minutes NaN: not above 0 and up to 525600",
 		"--minutes x":           `--minutes: expected a float but got "x" (string) ("fuzz --help" tells more)`,
-		"--workers 5000":        "--workers 5000: not in 0..1024",
+		"--workers 5000":        "--workers 5000: not in 1..1024",
+		"--workers 0":           "--workers 0: not in 1..1024",
+		"--fields 6":            "--fields is about your rules, and there is no --rules",
 		"--only nonesuch":       `--only "nonesuch": no exercise has that in its name`,
 		"--out main_test.go":    "--out main_test.go: not a folder",
 		"--out main_test.go/x":  "--out main_test.go/x: nothing can be written there: mkdir main_test.go: not a directory",
@@ -243,6 +245,24 @@ func TestTheKernelIsAskedWhereItCanBe(t *testing.T) {
 	}
 	require.Zero(t, r.code, r.stdout)
 	require.Regexp(t, `(?m)^kernel: legacy +[1-9]`, r.stdout)
+}
+
+func TestTheKernelIsGivenOwnRules(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "own.rules")
+	require.NoError(t, os.WriteFile(name, []byte("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp -m conntrack --ctstate NEW -j DROP\n-A INPUT -p udp -j DROP\nCOMMIT\n"), 0o644))
+	r := fuzz(t, drive.Wrong{}, "--kernel", "--rules", name, "--only", "your rules in the kernel", "--minutes", "0.03", "--seed", "5", "--out", t.TempDir())
+	if ways, skipped := kernel.Usable(); !slices.Contains(ways, "legacy") {
+		require.Equal(t, 2, r.code)
+		t.Skip(skipped)
+	}
+	require.Zero(t, r.code, r.stdout)
+	require.Regexp(t, `(?m)^your rules in the kernel: table filter, chain INPUT +[1-9]`, r.stdout)
+	require.Contains(t, r.stdout, "skipped: your rules in the kernel: table filter, chain INPUT: without the rules that ask for more than the packet: 1 with match conntrack")
+
+	require.NoError(t, os.WriteFile(name, []byte("hipac 1\nschema firewall\nrule vlan=7 => DROP\n"), 0o644))
+	r = fuzz(t, drive.Wrong{}, "--kernel", "--rules", name, "--only", "your rules", "--minutes", "0.01", "--seed", "5", "--out", t.TempDir())
+	require.Zero(t, r.code, r.stdout)
+	require.Contains(t, r.stdout, "skipped: your rules in the kernel: the rules are of both address families")
 }
 
 func TestWithoutSourceThereAreNoPeers(t *testing.T) {

@@ -14,6 +14,9 @@ import (
 	"strings"
 )
 
+// entryChain is the chain that packets enter at.
+const entryChain = "PREROUTING"
+
 // Case is a rule set and the packets that it is shown.
 type Case struct {
 	Way    string // one of Ways

@@ -288,15 +288,16 @@ func (t *comparison) predict(e *evaluation, raw []byte) error {
 		e.packet.Changed()
 		subject, length = e.packet, &e.packet.Packet.Length
 	}
-	met := false // a rule other than the first
+	met := false // a rule other than the first, and than the one that goes to a user's chain
 	add := func(at rules.Place) {
 		chain := &t.table.Chains[at.Chain]
 		if at.Rule >= 0 {
-			at.Rule = chain.Rules.At(at.Rule).Value.Number - 1
+			a := &chain.Rules.At(at.Rule).Value
+			at.Rule = a.Number - 1
+			met = met || at.Chain != t.entry || at.Rule > 0 && (at.Rule > 1 || a.Kind != rules.Goto)
 		} else if at.Rule = len(e.got[at.Chain]) - 1; !t.policy {
 			return
 		}
-		met = met || at.Chain != t.entry || at.Rule > 0 && at.Rule < len(e.got[t.entry])-1
 		c := &e.got[at.Chain][at.Rule]
 		c.packets++
 		c.bytes += uint64(*length)

@@ -10,6 +10,8 @@
 //     concatenations, and as scripts in its own words, of which what it lists is read
 //     back (listing.go). comparison.go sends the packets and compares; shrink.go
 //     makes what differs small, and case.go writes it as a file that replays.
+//   - own.go makes a user's own chains ready for it: what depends on more than the
+//     packet is left out, and the rest stands in table raw.
 //   - generate.go, mix.go, nftdraw.go and listingdraw.go draw programs; packets.go, damage.go and
 //     draw.go packets: of few values, byte by byte, with damaged headers, and of
 //     connections on which much goes wrong.

@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/hipac-go/classifier/bench/connections"
+	"github.com/hipac-go/classifier/bench/workload"
 	"github.com/hipac-go/classifier/rules/packet"
 )
 
@@ -74,14 +75,47 @@ var untranslated = []struct {
 func drawCase(k kind, seed uint64, packets int) (*Case, error) {
 	m := newMixer(rand.New(rand.NewPCG(seed, uint64(hash(k.way+k.name))<<8|uint64(k.family))), k.family)
 	c := &Case{Way: k.way, Family: k.family, Seed: seed, Program: k.draw(m)}
-	flows, err := m.flows(packets / 4)
+	return c, m.packets(c, packets, nil)
+}
+
+// drawOwn draws a case of a user's own chain: packets that are aimed at its rules, and
+// others. They come in by one of the interfaces that the rules name, by turns.
+func drawOwn(o *Own, seed uint64, packets int) (*Case, error) {
+	m := newMixer(rand.New(rand.NewPCG(seed, uint64(hash(o.Name))<<8|uint64(o.family))), o.family)
+	c := &Case{Way: wayLegacy, Family: o.family, Seed: seed, Program: o.program}
+	if len(o.interfaces) > 0 {
+		c.Program = strings.ReplaceAll(c.Program, "-i "+pick(m.generator, o.interfaces...)+" ", "-i "+device+" ")
+	}
+	source, err := workload.NewTableSource(o.table, o.table.Find(entryChain), workload.PacketConfig{N: packets, Seed: seed, Real: true, Family: o.family})
 	if err != nil {
 		return nil, err
+	}
+	key := o.table.Schema.NewKey()
+	return c, m.packets(c, packets, func() ([]byte, error) {
+		if _, err := source.Next(key); err != nil {
+			return nil, err
+		}
+		return workload.PacketOf(o.table.Schema, key, o.family).AppendIP(nil), nil
+	})
+}
+
+// packets draws the packets of a case, most of them from a source of its own where it
+// has one.
+func (m *mixer) packets(c *Case, packets int, own func() ([]byte, error)) error {
+	flows, err := m.flows(packets / 4)
+	if err != nil {
+		return err
 	}
 	var build packet.Packet
 	for len(c.Packets) < packets {
 		var list [][]byte
 		switch n := m.IntN(16); {
+		case own != nil && !m.oneIn(4):
+			raw, err := own()
+			if err != nil {
+				return err
+			}
+			list = append(list, raw)
 		case n < 6:
 			m.generator.packet(&build)
 			list = append(list, build.AppendIP(nil))
@@ -95,13 +129,13 @@ func drawCase(k kind, seed uint64, packets int) (*Case, error) {
 			list = append(list, damaged(m.Rand, m.family, pick(m.generator, packet.TCP, packet.TCP, packet.UDP, packet.DCCP, packet.Mobility, packet.ESP, uint8(99))))
 		}
 		for _, raw := range list {
-			if known(k, raw) && len(c.Packets) < packets {
+			if known(c.Way, raw) && len(c.Packets) < packets {
 				c.Packets = append(c.Packets, raw)
 			}
 		}
 	}
 	c.Packets = apart(c.Packets)
-	return c, nil
+	return nil
 }
 
 // apart orders packets so that there are few bursts; see bursts.
@@ -134,15 +168,15 @@ func apart(packets [][]byte) [][]byte {
 // counts it, always. Such packets are left out there. What package rules/nftables
 // reads is about the fields of package packet, and so they are for the way listing,
 // with those whose TCP options are none.
-func known(k kind, raw []byte) bool {
+func known(way string, raw []byte) bool {
 	var p packet.Packet
 	if p.DecodeIP(raw) != nil {
 		return false
 	}
 	_, _, auth := p.ExtHeader(packet.AuthHeader)
-	switch k.way {
+	switch way {
 	case wayTranslated, wayListing:
-		return p.Broken() == 0 && !p.Frag() && auth == packet.Absent && (k.way == wayTranslated || wellFormed(&p))
+		return p.Broken() == 0 && !p.Frag() && auth == packet.Absent && (way == wayTranslated || wellFormed(&p))
 	}
 	return true
 }

@@ -27,9 +27,6 @@ import (
 	"github.com/hipac-go/classifier/rules/packet"
 )
 
-// entryChain is the chain that packets enter at.
-const entryChain = "PREROUTING"
-
 // nftTableName is the name of the table in the kernel.
 const nftTableName = "hipac"
 

@@ -20,6 +20,9 @@ type Options struct {
 	Seed uint64
 	// Ways are some of Ways; nil: those that the machine has.
 	Ways []string
+	// Own is a user's chain, of OwnChains, that is compared in place of random rule
+	// sets, by way "legacy" alone: a set is the chain with other packets.
+	Own *Own
 	// Workers is how many sets are compared at a time, each in a namespace and
 	// on a thread of its own; 0: 1.
 	Workers int

@@ -108,6 +108,9 @@ const batch = 20
 func compareSets(ctx context.Context, o Options, progress func(Report)) (Report, error) {
 	start := time.Now()
 	var report Report
+	if o.Own != nil && o.Ways == nil {
+		o.Ways = []string{wayLegacy}
+	}
 	all := o.Ways == nil
 	if all {
 		o.Ways = Ways()
@@ -184,14 +187,13 @@ func (r *runner) work(ctx context.Context) {
 
 // set compares the i-th set.
 func (r *runner) set(ctx context.Context, l *lab, i int64) error {
-	k := r.kinds[i%int64(len(r.kinds))]
-	c, err := drawCase(k, r.o.Seed+uint64(i)/uint64(len(r.kinds)), r.o.Packets)
+	c, name, err := r.draw(uint64(i))
 	if err != nil {
 		return err
 	}
 	d, t, err := l.try(ctx, c)
 	if err != nil {
-		return fmt.Errorf("%s, %s, IPv%d, seed %d: %w\n%s", c.Way, k.name, c.Family, c.Seed, err, c.Program)
+		return fmt.Errorf("%s, %s, IPv%d, seed %d: %w\n%s", c.Way, name, c.Family, c.Seed, err, c.Program)
 	}
 	if d != nil {
 		d = l.shrink(ctx, d)
@@ -202,7 +204,7 @@ func (r *runner) set(ctx context.Context, l *lab, i int64) error {
 		return nil
 	}
 	for n := range r.report.Ways {
-		if w := &r.report.Ways[n]; w.Way == k.way {
+		if w := &r.report.Ways[n]; w.Way == c.Way {
 			rules, hit := t.rules()
 			w.Sets++
 			w.Rules += rules
@@ -222,6 +224,18 @@ func (r *runner) set(ctx context.Context, l *lab, i int64) error {
 		r.progress(seen)
 	}
 	return nil
+}
+
+// draw draws the i-th case, and says of what kind it is.
+func (r *runner) draw(i uint64) (c *Case, name string, err error) {
+	if o := r.o.Own; o != nil {
+		c, err = drawOwn(o, r.o.Seed+i, r.o.Packets)
+		return c, o.Name, err
+	}
+	n := uint64(len(r.kinds))
+	k := r.kinds[i%n]
+	c, err = drawCase(k, r.o.Seed+i/n, r.o.Packets)
+	return c, k.name, err
 }
 
 func replay(ctx context.Context, c *Case) (d *Difference, err error) {

@@ -91,8 +91,9 @@ func sourcesOf(f *saved.File) (*Sources, error) {
 	return s, nil
 }
 
-// readCompiled reads the rules of a compiled file.
-func readCompiled(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
+// Given returns the name of the first flag about how rules are read that is given; ""
+// when there is none. AllowUnknown is not one of them.
+func (f *RuleFlags) Given() string {
 	for _, x := range []struct {
 		flag  string
 		given bool
@@ -102,8 +103,16 @@ func readCompiled(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
 		{"reversed-ranges", f.ReversedRanges},
 	} {
 		if x.given {
-			return nil, BadUsage("--%s says how rules are read, and %s holds compiled ones: it is for hipac compile", x.flag, name)
+			return x.flag
 		}
+	}
+	return ""
+}
+
+// readCompiled reads the rules of a compiled file.
+func readCompiled(r io.Reader, name string, f *RuleFlags) (*Rules, error) {
+	if flag := f.Given(); flag != "" {
+		return nil, BadUsage("--%s says how rules are read, and %s holds compiled ones: it is for hipac compile", flag, name)
 	}
 	data, err := saved.Read(r)
 	if err != nil {
