@@ -53,6 +53,7 @@ func TestCasesAreReadAsTheyWereWritten(t *testing.T) {
 		&History{h, hipac.LiveOptions{LeafRows: 2, NoBackground: true}},
 		&Relation{Relation: relations.All()[0], Seed: 5, Rules: 12},
 		&Relation{Relation: relations.All()[0], Seed: 5, Rules: 12, From: l},
+		versionsOfJumps(t),
 		&Seeded{Name: ChainHistory, Seed: 3, Rules: 10},
 		&Seeded{Name: chains.Relations()[0].Name, Seed: 3, Rules: 10},
 		&Text{"native", "hipac 1\nschema ipv4\n"},
@@ -322,4 +323,79 @@ func TestRelationsBetweenTablesShrinkToATable(t *testing.T) {
 		return
 	}
 	t.Fatal("the fault was never met")
+}
+
+// versionsOfJumps are three versions of a table: without rules, with half of them, and
+// with all but the first.
+func versionsOfJumps(t *testing.T) *Versions {
+	table := jumps(t)
+	c := &Versions{Schema: table.Schema, Pool: placedRules(table), Keys: []uint32{0, 10 << 24, 0, 0, 80, 6}, LeafRows: 2, Counters: true, Versions: [][]int{{}, nil, nil}}
+	for i := range table.Chains {
+		c.Chains = append(c.Chains, rules.Chain{Name: fmt.Sprint("chain", i), Policy: table.Chains[i].Policy})
+	}
+	for i := range c.Pool {
+		c.Versions[1+min(i, 1)] = append(c.Versions[1+min(i, 1)], i)
+	}
+	return c
+}
+
+func TestVersionsAreWhatTheWalkSays(t *testing.T) { require.NoError(t, versionsOfJumps(t).Check()) }
+
+// rejecting makes live tables that were edited say DROP for REJECT.
+func rejecting(w chains.Way) chains.Way {
+	if w.Name != chains.AfterEdits {
+		return w
+	}
+	return chains.Way{Name: w.Name, Build: func(t *rules.Table) (*chains.Answerer, error) {
+		a, err := w.Build(t)
+		if err != nil {
+			return nil, err
+		}
+		return &chains.Answerer{Run: func(p rules.Subject, chain int, executed func(rules.Place)) rules.Result {
+			r := a.Run(p, chain, executed)
+			if r.Verdict == rules.Reject && r.By.Rule >= 0 {
+				r.Verdict = rules.Drop
+			}
+			return r
+		}}, nil
+	}}
+}
+
+// A live table that answers otherwise than the walk is told by the versions that it
+// was, and one packet.
+func TestHistoriesOfLiveTablesShrinkToVersions(t *testing.T) {
+	for seed := range uint64(100) {
+		c := &Seeded{Name: ChainHistory, Seed: seed, Rules: 25, Wrap: rejecting}
+		if c.Check() == nil {
+			continue
+		}
+		v, ok := c.Shrink(small(t)).(*Versions)
+		require.True(t, ok)
+		require.Error(t, v.Check())
+		require.Len(t, v.Versions, 1, "it needs no edits")
+		require.Len(t, v.Chains, 1)
+		require.Len(t, v.Pool, 1)
+		require.Empty(t, v.Pool[0].rule.Conds)
+		require.Len(t, v.Keys, v.Schema.KeyLen(), "one packet")
+		var told strings.Builder
+		v.Explain(&told)
+		require.Contains(t, told.String(), "rule 0, of chain 0: any => REJECT\nversion 0 has rules 0\n")
+		require.Contains(t, told.String(), "live, after edits: {DROP")
+		again, err := Read(strings.NewReader(text(t, v)), Options{})
+		require.NoError(t, err)
+		require.NoError(t, again.Check(), "nothing is wrong without the fault")
+		again.(*Versions).Wrap = rejecting
+		require.Error(t, again.Check())
+		return
+	}
+	t.Fatal("the fault was never met")
+}
+
+func TestBadVersionsAreRefused(t *testing.T) {
+	good := text(t, versionsOfJumps(t))
+	for from, to := range map[string]string{"entry 0": "entry 9", "leafrows 2": "leafrows x", "counters true": "counters 7", "version none\n": "version 99\n"} {
+		require.Contains(t, good, from)
+		_, err := Read(strings.NewReader(strings.Replace(good, from, to, 1)), Options{})
+		require.Error(t, err, to)
+	}
 }

@@ -122,6 +122,8 @@ func Read(r io.Reader, o Options) (drive.Case, error) {
 		return readList(f, o)
 	case "table":
 		return readTable(f, o)
+	case "versions":
+		return readVersions(f, o)
 	case "history":
 		return readHistory(f)
 	case "relation":
@@ -137,7 +139,7 @@ func Read(r io.Reader, o Options) (drive.Case, error) {
 	case "meaning":
 		return readMeaning(f)
 	}
-	return nil, fmt.Errorf("a case of kind %q: there are list, table, history, relation, chains, text, packet, kernel, meaning", rules.Excerpt(f.kind))
+	return nil, fmt.Errorf("a case of kind %q: there are list, table, versions, history, relation, chains, text, packet, kernel, meaning", rules.Excerpt(f.kind))
 }
 
 // writeHead writes the first lines of a case.

@@ -19,7 +19,7 @@ type Seeded struct {
 	Name  string // of one of chains.Relations, or ChainHistory
 	Seed  uint64
 	Rules int                         // of the tables, about
-	Wrap  func(chains.Way) chains.Way // of a relation's ways; nil changes nothing
+	Wrap  func(chains.Way) chains.Way // of the ways; nil changes nothing
 }
 
 // ChainHistory is the name of histories of live tables.
@@ -45,7 +45,7 @@ func (c *Seeded) Check() error {
 func (c *Seeded) Run() (packets, decided, answers int, err error) {
 	err = guarded(func() error {
 		if c.Name == ChainHistory {
-			r, err := chains.History(c.Seed, c.Rules, transactions)
+			r, err := chains.HistoryWrapped(c.Seed, c.Rules, transactions, c.Wrap)
 			packets, decided, answers = r.Packets, r.Decided, r.Packets
 			return err
 		}
@@ -101,12 +101,15 @@ func (c *Seeded) table() *Table {
 }
 
 // Shrink finds the way that evaluates a table otherwise than the walk, where one does:
-// then it is a case of that table. Else it looks for smaller tables, by other seeds.
+// then it is a case of that table, or of versions of a live one. Else it looks for
+// smaller tables, by other seeds.
 func (c *Seeded) Shrink(ctx context.Context) drive.Case {
 	if c.Name != ChainHistory {
 		if t := c.table(); t != nil {
 			return t.Shrink(ctx)
 		}
+	} else if v := c.versions(); v != nil {
+		return v.Shrink(ctx)
 	}
 	for size := 1; size < c.Rules && ctx.Err() == nil; size++ {
 		for n := range uint64(mostSeeds) {

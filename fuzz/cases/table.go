@@ -121,6 +121,9 @@ func withRules(t *rules.Table, all []placed) (*rules.Table, error) {
 				continue
 			}
 			p.rule.ID = 0
+			if p.rule.Value.Number == 0 {
+				p.rule.Value.Number = b.Len() + 1
+			}
 			if _, err := b.Add(p.rule); err != nil {
 				return nil, err
 			}
@@ -189,14 +192,7 @@ func (c *Table) Shrink(ctx context.Context) drive.Case {
 		out = next
 		return true
 	}
-	flat := func() (all []placed) {
-		for i := range out.Table.Chains {
-			for _, r := range out.Table.Chains[i].Rules.All() {
-				all = append(all, placed{i, *r})
-			}
-		}
-		return all
-	}
+	flat := func() []placed { return placedRules(out.Table) }
 	for was := ""; was != out.Size() && ctx.Err() == nil; {
 		was = out.Size()
 		all := fewer(ctx, flat(), func(keep []placed) bool {
@@ -281,54 +277,20 @@ func parseAction(text string) (a rules.Action, err error) {
 	return a, err
 }
 
-// Write writes the case. Rules that ask or do more than conditions and actions say
-// cannot be written.
-func (c *Table) Write(w io.Writer) error {
-	lines := [][2]string{{"family", strconv.Itoa(c.Table.Family)}, {"entry", strconv.Itoa(c.Entry)}}
-	b := rules.NewBuilder[string](c.Table.Schema)
-	for i := range c.Table.Chains {
+// chainLines are the lines of chains: their policies.
+func chainLines(all []rules.Chain) (lines [][2]string) {
+	for i := range all {
 		policy := "-"
-		if p := c.Table.Chains[i].Policy; p != rules.NoVerdict {
+		if p := all[i].Policy; p != rules.NoVerdict {
 			policy = p.String()
 		}
 		lines = append(lines, [2]string{"chain", policy})
-		for _, r := range c.Table.Chains[i].Rules.All() {
-			if r.Value.Ext != nil {
-				return fmt.Errorf("chain %d: a rule with tests or targets cannot be kept", i)
-			}
-			if _, err := b.Add(rules.Rule[string]{Conds: r.Conds, Continue: r.Continue, Unknown: r.Unknown,
-				Value: fmt.Sprintf("%d %s", i, tellAction(&r.Value))}); err != nil {
-				return err
-			}
-		}
 	}
-	for _, way := range c.Ways {
-		lines = append(lines, [2]string{"way", way.Name})
-	}
-	lines = append(lines, packetLines(c.Table.Schema, c.Keys)...)
-	if err := writeHead(w, "table", lines...); err != nil {
-		return err
-	}
-	return writeRules(w, b.List(), func(_ int, r *rules.Rule[string]) string { return r.Value })
+	return lines
 }
 
-func readTable(f *file, o Options) (*Table, error) {
-	l, err := readRules(f.body)
-	if err != nil {
-		return nil, err
-	}
-	family, err := f.number("family")
-	if err != nil {
-		return nil, err
-	}
-	entry, err := f.number("entry")
-	if err != nil {
-		return nil, err
-	}
-	c := &Table{Table: &rules.Table{Name: "table", Family: int(family), Schema: l.Schema()}, Entry: int(entry)}
-	for _, w := range chains.All()[1:] {
-		c.Ways = append(c.Ways, o.Wrong.Table(w))
-	}
+// readChains reads what chainLines writes.
+func readChains(f *file) (all []rules.Chain, err error) {
 	for i, text := range f.each("chain") {
 		policy := rules.NoVerdict
 		if text != "-" {
@@ -337,26 +299,104 @@ func readTable(f *file, o Options) (*Table, error) {
 				return nil, fmt.Errorf("chain %q: want a verdict or -", text)
 			}
 		}
-		c.Table.Chains = append(c.Table.Chains, rules.Chain{Name: fmt.Sprint("chain", i), Policy: policy})
+		all = append(all, rules.Chain{Name: fmt.Sprint("chain", i), Policy: policy})
 	}
-	if c.Entry >= len(c.Table.Chains) {
-		return nil, fmt.Errorf("entry %d of %d chains", c.Entry, len(c.Table.Chains))
+	return all, nil
+}
+
+// placedList returns rules with their chains and actions as a list that can be
+// written. Rules that ask or do more than conditions and actions say cannot be.
+func placedList(s *rules.Schema, all []placed) (*rules.List[string], error) {
+	b := rules.NewBuilder[string](s)
+	for _, p := range all {
+		r := &p.rule
+		if r.Value.Ext != nil {
+			return nil, fmt.Errorf("chain %d: a rule with tests or targets cannot be kept", p.chain)
+		}
+		if _, err := b.Add(rules.Rule[string]{Conds: r.Conds, Continue: r.Continue, Unknown: r.Unknown, Value: fmt.Sprintf("%d %s", p.chain, tellAction(&r.Value))}); err != nil {
+			return nil, err
+		}
 	}
-	var all []placed
-	counts := make([]int, len(c.Table.Chains))
+	return b.List(), nil
+}
+
+// readPlaced reads what placedList returns, in so many chains.
+func readPlaced(l *rules.List[string], chains int) (all []placed, err error) {
 	for i, r := range l.All() {
 		number, text, _ := strings.Cut(r.Value, " ")
 		chain, err := strconv.Atoi(number)
-		if err != nil || chain < 0 || chain >= len(c.Table.Chains) {
+		if err != nil || chain < 0 || chain >= chains {
 			return nil, fmt.Errorf("rule %d: %q: no chain of that number", i+1, number)
 		}
 		a, err := parseAction(text)
 		if err != nil {
 			return nil, fmt.Errorf("rule %d: %w", i+1, err)
 		}
-		counts[chain]++
-		a.Number = counts[chain]
 		all = append(all, placed{chain, rules.Rule[rules.Action]{Conds: r.Conds, Continue: r.Continue, Unknown: r.Unknown, Value: a}})
+	}
+	return all, nil
+}
+
+// readEntry reads the lines "family" and "entry" of so many chains.
+func readEntry(f *file, chains int) (family, entry int, err error) {
+	x, err := f.number("family")
+	if err != nil {
+		return 0, 0, err
+	}
+	y, err := f.number("entry")
+	if err == nil && y >= uint64(chains) {
+		err = fmt.Errorf("entry %d of %d chains", y, chains)
+	}
+	return int(x), int(y), err
+}
+
+// placedRules are the rules of a table.
+func placedRules(t *rules.Table) (all []placed) {
+	for i := range t.Chains {
+		for _, r := range t.Chains[i].Rules.All() {
+			all = append(all, placed{i, *r})
+		}
+	}
+	return all
+}
+
+// Write writes the case. Rules that ask or do more than conditions and actions say
+// cannot be written.
+func (c *Table) Write(w io.Writer) error {
+	lines := [][2]string{{"family", strconv.Itoa(c.Table.Family)}, {"entry", strconv.Itoa(c.Entry)}}
+	lines = append(lines, chainLines(c.Table.Chains)...)
+	l, err := placedList(c.Table.Schema, placedRules(c.Table))
+	if err != nil {
+		return err
+	}
+	for _, way := range c.Ways {
+		lines = append(lines, [2]string{"way", way.Name})
+	}
+	lines = append(lines, packetLines(c.Table.Schema, c.Keys)...)
+	if err := writeHead(w, "table", lines...); err != nil {
+		return err
+	}
+	return writeRules(w, l, func(_ int, r *rules.Rule[string]) string { return r.Value })
+}
+
+func readTable(f *file, o Options) (*Table, error) {
+	l, err := readRules(f.body)
+	if err != nil {
+		return nil, err
+	}
+	c := &Table{Table: &rules.Table{Name: "table", Schema: l.Schema()}}
+	for _, w := range chains.All()[1:] {
+		c.Ways = append(c.Ways, o.Wrong.Table(w))
+	}
+	if c.Table.Chains, err = readChains(f); err != nil {
+		return nil, err
+	}
+	if c.Table.Family, c.Entry, err = readEntry(f, len(c.Table.Chains)); err != nil {
+		return nil, err
+	}
+	all, err := readPlaced(l, len(c.Table.Chains))
+	if err != nil {
+		return nil, err
 	}
 	if c.Table, err = withRules(c.Table, all); err != nil {
 		return nil, err

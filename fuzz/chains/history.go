@@ -46,7 +46,14 @@ func (r *HistoryReport) Add(o HistoryReport) {
 // and makes them in a live table. The error is the first difference, with what was
 // done; the same arguments find it again.
 func History(seed uint64, size, transactions int) (HistoryReport, error) {
-	report, err := historyOf(rand.New(rand.NewPCG(seed, 0x415)), size, transactions, nil)
+	return HistoryWrapped(seed, size, transactions, nil)
+}
+
+// HistoryWrapped is History with the live table, a way of the name AfterEdits, in
+// what wrap makes of it; nil changes nothing. The error is a *HistoryDifference when
+// it is about answers.
+func HistoryWrapped(seed uint64, size, transactions int, wrap func(Way) Way) (HistoryReport, error) {
+	report, err := historyOf(rand.New(rand.NewPCG(seed, 0x415)), size, transactions, nil, wrap)
 	if err != nil {
 		err = fmt.Errorf("history of a table: seed %d, size %d, transactions %d: %w", seed, size, transactions, err)
 	}
@@ -55,7 +62,7 @@ func History(seed uint64, size, transactions int) (HistoryReport, error) {
 
 // HistoryFromBytes is History whose choices are the bytes.
 func HistoryFromBytes(data []byte) (HistoryReport, error) {
-	return historyOf(fromBytes(data), 10, min(2+len(data)/24, 24), nil)
+	return historyOf(fromBytes(data), 10, min(2+len(data)/24, 24), nil, nil)
 }
 
 // history is one under way. A chain is nil for a number that no chain has.
@@ -66,7 +73,28 @@ type history struct {
 	report HistoryReport
 	held   []held
 	wrong  func(*rules.Table) *rules.Table // of tests: what the table is taken for
+	wrap   func(Way) Way
+
+	options  *hipac.LiveOptions
+	versions []*rules.Table // that were committed
+	newest   *program       // the last of them
 }
+
+// HistoryDifference is a difference in the answers of a live table.
+type HistoryDifference struct {
+	Err error // a *compare.Difference among it
+	// Versions are the tables that it was, the first of them as it was built, and
+	// the last as it should be now.
+	Versions []*rules.Table
+	Options  *hipac.LiveOptions
+	Key      rules.Key
+}
+
+// Error says it.
+func (d *HistoryDifference) Error() string { return d.Err.Error() }
+
+// Unwrap returns the error that it is of.
+func (d *HistoryDifference) Unwrap() error { return d.Err }
 
 // held is a version that is kept, and what it was.
 type held struct {
@@ -76,8 +104,17 @@ type held struct {
 
 var errOwn = errors.New("the function's own error")
 
-func historyOf(r *rand.Rand, size, transactions int, wrong func(*rules.Table) *rules.Table) (HistoryReport, error) {
-	h := &history{trial: &trial{drawer: newDrawer(r), size: max(size, 1), ignore: map[string]bool{}}, wrong: wrong}
+func historyOf(r *rand.Rand, size, transactions int, wrong func(*rules.Table) *rules.Table, wrap func(Way) Way) (HistoryReport, error) {
+	h := &history{trial: &trial{drawer: newDrawer(r), size: max(size, 1), ignore: map[string]bool{}}, wrong: wrong, wrap: wrap}
+	report, err := h.run(r, transactions)
+	var d *compare.Difference
+	if errors.As(err, &d) && d.Key != nil && h.versions != nil {
+		err = &HistoryDifference{Err: err, Versions: h.versions, Options: h.options, Key: d.Key}
+	}
+	return report, err
+}
+
+func (h *history) run(r *rand.Rand, transactions int) (HistoryReport, error) {
 	var table *rules.Table
 	for {
 		var err error
@@ -91,8 +128,9 @@ func historyOf(r *rand.Rand, size, transactions int, wrong func(*rules.Table) *r
 	}
 	h.p = programOf(table)
 	var err error
-	o := &hipac.LiveOptions{NoBackground: true, Limits: limits, LeafRows: r.IntN(4), Counters: r.IntN(2) == 0}
-	if h.live, err = hipac.NewLiveTables(context.Background(), []*rules.Table{table}, o); err != nil {
+	h.options = &hipac.LiveOptions{NoBackground: true, Limits: limits, LeafRows: r.IntN(4), Counters: r.IntN(2) == 0}
+	h.versions, h.newest = []*rules.Table{table}, h.p
+	if h.live, err = hipac.NewLiveTables(context.Background(), []*rules.Table{table}, h.options); err != nil {
 		return h.report, err
 	}
 	for range transactions {
@@ -106,6 +144,7 @@ func historyOf(r *rand.Rand, size, transactions int, wrong func(*rules.Table) *r
 	}
 	for _, old := range h.held {
 		if err := h.ask(old.s, old.t, 16); err != nil {
+			h.versions = nil
 			return h.report, fmt.Errorf("a version that was held: %w", err)
 		}
 		h.report.Versions++
@@ -336,6 +375,9 @@ func (h *history) editRules(e *hipac.ChainEdit, n int) (string, error) {
 // compare compares the newest version, and now and then one that was held.
 func (h *history) compare() error {
 	t := h.listed()
+	if h.p != h.newest {
+		h.versions, h.newest = append(h.versions, t), h.p
+	}
 	if h.wrong != nil {
 		t = h.wrong(t)
 	}
@@ -362,18 +404,21 @@ func (h *history) ask(s *hipac.TableSnapshot, t *rules.Table, n int) error {
 	if err != nil {
 		return err
 	}
-	got, err := Ask("live", t, &Answerer{Run: s.Run, Alone: func(p rules.Subject, chain int) rules.Result {
-		if _, more := p.(*Packet); more {
-			return s.Run(p, chain, nil)
-		}
-		return s.Evaluate(p.Key(), chain)
-	}}, q)
+	way := Way{AfterEdits, func(*rules.Table) (*Answerer, error) { return fromSnapshot(s), nil }}
+	if h.wrap != nil {
+		way = h.wrap(way)
+	}
+	a, err := way.Build(t)
+	if err != nil {
+		return err
+	}
+	got, err := Ask(way.Name, t, a, q)
 	if err != nil {
 		return err
 	}
 	h.report.Packets += len(want.All)
 	h.report.Decided += want.Decided()
-	if _, err = got.Compare("live", t, q, want); err != nil {
+	if _, err = got.Compare(way.Name, t, q, want); err != nil {
 		return err
 	}
 	source := s.Source()

@@ -47,7 +47,7 @@ func TestHistoriesFindATableThatIsNotWhatItShouldBe(t *testing.T) {
 					other.Chains[i].Rules = b.List()
 				}
 				return &other
-			})
+			}, nil)
 			if found = err != nil; found {
 				var d *compare.Difference
 				require.ErrorAs(t, err, &d, name)

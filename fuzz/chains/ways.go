@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/hipac-go/classifier/hipac"
 	"github.com/hipac-go/classifier/rules"
@@ -166,13 +167,34 @@ func fromLive(v *hipac.LiveTables, t *rules.Table, err error) (*Answerer, error)
 	if err != nil {
 		return nil, err
 	}
-	s := v.Snapshot().Table(t.Name, t.Family)
+	return fromSnapshot(v.Snapshot().Table(t.Name, t.Family)), nil
+}
+
+func fromSnapshot(s *hipac.TableSnapshot) *Answerer {
 	return &Answerer{Run: s.Run, Alone: func(p rules.Subject, chain int) rules.Result {
 		if _, more := p.(*Packet); more {
 			return s.Run(p, chain, nil)
 		}
 		return s.Evaluate(p.Key(), chain)
-	}}, nil
+	}}
+}
+
+// AfterEdits is the name of live tables that were other ones before.
+const AfterEdits = "live, after edits"
+
+// After returns the way of a live table that was built of the first of some tables,
+// became each of the others, and then the table in question. All have chains of the
+// same names, in the same order.
+func After(earlier []*rules.Table, o hipac.LiveOptions) Way {
+	return Way{AfterEdits, func(t *rules.Table) (*Answerer, error) {
+		ctx := context.Background()
+		versions := append(slices.Clip(slices.Clone(earlier)), t)
+		v, err := hipac.NewLiveTables(ctx, versions[:1], &o)
+		for i := 1; i < len(versions) && err == nil; i++ {
+			_, err = v.Apply(ctx, versions[i:i+1])
+		}
+		return fromLive(v, t, err)
+	}}
 }
 
 // edited inserts a rule and deletes it again, so that the table is evaluated chain
