@@ -199,9 +199,11 @@ func (c *Versions) Shrink(ctx context.Context) drive.Case {
 			take(func(next *Versions) { next.leaveOut(chain) })
 		}
 	}
-	narrower(ctx, out.Schema, out.Keys, func(k rules.Key) bool {
-		return take(func(next *Versions) { next.Keys = k })
-	})
+	if len(out.Keys) > 0 {
+		narrower(ctx, out.Schema, out.Keys, func(k rules.Key) bool {
+			return take(func(next *Versions) { next.Keys = k })
+		})
+	}
 	return out.tidy()
 }
 

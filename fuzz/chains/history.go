@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 
 	"github.com/hipac-go/classifier/fuzz/compare"
@@ -51,7 +52,7 @@ func History(seed uint64, size, transactions int) (HistoryReport, error) {
 
 // HistoryWrapped is History with the live table, a way of the name AfterEdits, in
 // what wrap makes of it; nil changes nothing. The error is a *HistoryDifference when
-// it is about answers.
+// it is about what the table is or was to be.
 func HistoryWrapped(seed uint64, size, transactions int, wrap func(Way) Way) (HistoryReport, error) {
 	report, err := historyOf(rand.New(rand.NewPCG(seed, 0x415)), size, transactions, nil, wrap)
 	if err != nil {
@@ -80,14 +81,15 @@ type history struct {
 	newest   *program       // the last of them
 }
 
-// HistoryDifference is a difference in the answers of a live table.
+// HistoryDifference is a live table that answers otherwise than it should, or that
+// cannot be edited.
 type HistoryDifference struct {
 	Err error // a *compare.Difference among it
 	// Versions are the tables that it was, the first of them as it was built, and
 	// the last as it should be now.
 	Versions []*rules.Table
 	Options  *hipac.LiveOptions
-	Key      rules.Key
+	Key      rules.Key // of the packet that got another answer; nil when none did
 }
 
 // Error says it.
@@ -106,12 +108,29 @@ var errOwn = errors.New("the function's own error")
 
 func historyOf(r *rand.Rand, size, transactions int, wrong func(*rules.Table) *rules.Table, wrap func(Way) Way) (HistoryReport, error) {
 	h := &history{trial: &trial{drawer: newDrawer(r), size: max(size, 1), ignore: map[string]bool{}}, wrong: wrong, wrap: wrap}
-	report, err := h.run(r, transactions)
-	var d *compare.Difference
-	if errors.As(err, &d) && d.Key != nil && h.versions != nil {
-		err = &HistoryDifference{Err: err, Versions: h.versions, Options: h.options, Key: d.Key}
+	report, err := h.guarded(r, transactions)
+	if err != nil && h.versions != nil {
+		if h.p != h.newest {
+			h.versions = append(h.versions, h.listed())
+		}
+		all := &HistoryDifference{Err: err, Versions: h.versions, Options: h.options}
+		var d *compare.Difference
+		if errors.As(err, &d) {
+			all.Key = d.Key
+		}
+		err = all
 	}
 	return report, err
+}
+
+// guarded returns a panic as an error.
+func (h *history) guarded(r *rand.Rand, transactions int) (report HistoryReport, err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			report, err = h.report, fmt.Errorf("panic: %v\n%s", x, debug.Stack())
+		}
+	}()
+	return h.run(r, transactions)
 }
 
 func (h *history) run(r *rand.Rand, transactions int) (HistoryReport, error) {
