@@ -180,7 +180,7 @@ func TestBadFilesAreErrors(t *testing.T) {
 		"":                "no line \"fuzz 1 KIND\"",
 		"something\n":     `"something": want "fuzz 1 KIND"`,
 		"fuzz 2 list\n":   `"fuzz 2 list": want "fuzz 1 KIND"`,
-		"fuzz 1 circle\n": `a case of kind "circle": there are list, table, history, relation, chains, text, packet, kernel`,
+		"fuzz 1 circle\n": `a case of kind "circle": there are list, table, versions, history, relation, chains, text, packet, kernel`,
 		"fuzz 1 list\npacket 0 z\nrules\nhipac 1\nschema ipv4\nrule any\n": `packet: "z" is no word of a key in hexadecimal`,
 		"fuzz 1 list\npacket 0\nrules\nhipac 1\nschema ipv4\nrule any\n":   "packet: ",
 		"fuzz 1 list\nrules\nhipac 1\nschema ipv4\nrule b=1\n":             "rules:3:",
@@ -257,7 +257,7 @@ func TestTheKernelIsGivenOwnRules(t *testing.T) {
 	}
 	require.Zero(t, r.code, r.stdout)
 	require.Regexp(t, `(?m)^your rules in the kernel: table filter, chain INPUT +[1-9]`, r.stdout)
-	require.Contains(t, r.stdout, "skipped: your rules in the kernel: table filter, chain INPUT: without the rules that ask for more than the packet: 1 with match conntrack")
+	require.Contains(t, r.stdout, "skipped: your rules in the kernel: table filter, chain INPUT: without the rules that ask or do more than can be compared: 1 with match conntrack")
 
 	require.NoError(t, os.WriteFile(name, []byte("hipac 1\nschema firewall\nrule vlan=7 => DROP\n"), 0o644))
 	r = fuzz(t, drive.Wrong{}, "--kernel", "--rules", name, "--only", "your rules", "--minutes", "0.01", "--seed", "5", "--out", t.TempDir())

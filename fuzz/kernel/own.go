@@ -120,7 +120,7 @@ func (o *Own) Leaves() string {
 	if parts == nil {
 		return ""
 	}
-	return "without the rules that ask for more than the packet: " + strings.Join(parts, ", ")
+	return "without the rules that ask or do more than can be compared: " + strings.Join(parts, ", ")
 }
 
 // take makes the program of chain entry of the i-th table.
@@ -142,12 +142,17 @@ func (o *Own) take(d ownDocument, t *rules.Table, i, entry int) error {
 	for queue := []int{entry}; len(queue) > 0; queue = queue[1:] {
 		at := queue[0]
 		chain := ownChain{Name: named(at), Rules: []ownRule{}}
-		actions := map[int]rules.Action{}
+		actions, unknown := map[int]rules.Action{}, map[int]bool{}
 		for _, r := range t.Chains[at].Rules.All() {
-			actions[r.Value.Number] = r.Value
+			n := r.Value.Number
+			actions[n], unknown[n] = r.Value, unknown[n] || r.Unknown != ""
 		}
 		for n, r := range d.Tables[i].Chains[at].Rules {
 			a, known := actions[n+1]
+			if unknown[n+1] {
+				o.Left["what is not modelled"]++
+				continue
+			}
 			if why := r.plain(a, known); why != "" {
 				o.Left[why]++
 				continue

@@ -50,12 +50,12 @@ func ownChains(t *testing.T, text string) ([]*Own, []string) {
 
 func TestOwnChainsAreMadeReady(t *testing.T) {
 	list, skipped := ownChains(t, ownRules)
-	require.Equal(t, []string{"table filter, chain OUTPUT: without the rules that ask for more than the packet: 1 with match owner"}, skipped)
+	require.Equal(t, []string{"table filter, chain OUTPUT: without the rules that ask or do more than can be compared: 1 with match owner"}, skipped)
 	require.Len(t, list, 3)
 	o := list[0]
 	require.Equal(t, "table filter, chain INPUT", o.Name)
 	require.Equal(t, 7, o.Rules)
-	require.Equal(t, "without the rules that ask for more than the packet: 1 with match conntrack, 1 with match limit", o.Leaves())
+	require.Equal(t, "without the rules that ask or do more than can be compared: 1 with match conntrack, 1 with match limit", o.Leaves())
 	require.Equal(t, []string{"eth+", "eth0", "lo"}, o.interfaces)
 	_, program, _ := strings.Cut(o.program, "*raw\n")
 	program, _, _ = strings.Cut(program, "COMMIT")
@@ -76,6 +76,17 @@ func TestOwnChainsAreMadeReady(t *testing.T) {
 	require.Equal(t, "table nat, chain PREROUTING", list[1].Name)
 	require.Contains(t, list[1].program, "-A your-PREROUTING -i eth1 -p udp -m udp --dport 53 -j ACCEPT\n")
 	require.Contains(t, list[2].program, "-A your-POSTROUTING -o eth0 -j ACCEPT\n")
+}
+
+func TestOwnRulesThatAreNotModelledAreLeftOut(t *testing.T) {
+	rs, err := iptables.Read(strings.NewReader("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -s host.example -j DROP\n-A INPUT -p tcp -j DROP\nCOMMIT\n"), iptables.Options{AllowUnknown: true})
+	require.NoError(t, err)
+	list, skipped, err := OwnChains(rs)
+	require.NoError(t, err)
+	require.Empty(t, skipped)
+	require.Len(t, list, 1)
+	require.Equal(t, map[string]int{"what is not modelled": 1}, list[0].Left)
+	require.NotContains(t, list[0].program, "example")
 }
 
 func TestOwnChainsOfTooManyRulesAreSkipped(t *testing.T) {
