@@ -399,3 +399,17 @@ func TestBadVersionsAreRefused(t *testing.T) {
 		require.Error(t, err, to)
 	}
 }
+
+// Of many rules those are told that match, as many as of few, and how many more there are.
+func TestOfManyRulesThoseThatMatchAreTold(t *testing.T) {
+	for _, c := range []struct {
+		n, every int
+		want     int
+		more     string
+	}{{0, 1, 0, ""}, {tellMost, 99, tellMost, ""}, {tellMost + 1, 5, 5, "and 16 more rules\n"}, {tellMost + 1, 1, tellMost, "and 1 more rule\n"}} {
+		var b strings.Builder
+		tellRules(&b, c.n, func(i int) (string, bool) { return fmt.Sprint("rule ", i), i%c.every == 0 })
+		require.Equal(t, c.want, strings.Count(b.String(), "rule ")-strings.Count(c.more, "rule "), b.String())
+		require.True(t, strings.HasSuffix(b.String(), c.more), b.String())
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hipac-go/classifier/fuzz/compare"
@@ -242,6 +243,9 @@ func tellRule[T any](s *rules.Schema, r *rules.Rule[T]) string {
 	return text
 }
 
+// matches is what tellAnswers writes where all holds.
+const matches = "matches"
+
 // tellAnswers writes what a rule asks of a packet: that all holds, or what does not.
 func tellAnswers(answers []rules.Answer) string {
 	var fail []string
@@ -255,13 +259,29 @@ func tellAnswers(answers []rules.Answer) string {
 		}
 	}
 	if fail == nil {
-		return "matches"
+		return matches
 	}
 	return strings.Join(fail, "; ")
 }
 
-// tellMost is the number of rules up to which all are told.
+// tellMost is the number of rules up to which all are told, and of more than that
+// those that matter.
 const tellMost = 20
+
+// tellRules tells n rules, each by a line and whether it matters.
+func tellRules(w io.Writer, n int, line func(i int) (text string, matters bool)) {
+	told := 0
+	for i := range n {
+		text, matters := line(i)
+		if n <= tellMost || matters && told < tellMost {
+			told++
+			fmt.Fprintln(w, text)
+		}
+	}
+	if told < n {
+		fmt.Fprintf(w, "and %s\n", plural(n-told, "more rule"))
+	}
+}
 
 // Explain writes the rules, the packet, both answers, what each rule has to say to
 // the packet, and what the compiled structure looks like.
@@ -278,13 +298,11 @@ func (c *List) Explain(w io.Writer) {
 		fmt.Fprintf(w, "in a batch of %d packets\n", n)
 	}
 	fmt.Fprintf(w, "%s, the linear matcher: %s\n%s, %s: %s\n", d.Question, answer(d.Want), d.Question, d.Engine, answer(d.Got))
-	if c.Rules.Len() <= tellMost {
-		for i, r := range c.Rules.All() {
-			fmt.Fprintf(w, "rule %d: %s: %s\n", i, tellRule(s, r), tellAnswers(r.Explain(s, d.Key)))
-		}
-	} else {
-		fmt.Fprintf(w, "%d rules\n", c.Rules.Len())
-	}
+	tellRules(w, c.Rules.Len(), func(i int) (string, bool) {
+		r := c.Rules.At(i)
+		text := tellAnswers(r.Explain(s, d.Key))
+		return fmt.Sprintf("rule %d: %s: %s", i, tellRule(s, r), text), text == matches || d.Got == strconv.Itoa(i)
+	})
 	_ = guarded(func() error {
 		t, err := hipac.Build(context.Background(), c.Rules, nil)
 		if err != nil {

@@ -420,13 +420,15 @@ func (c *Table) Explain(w io.Writer) {
 	}
 	fmt.Fprintf(w, "packet: %s\n", tellPacket(s, d.Key))
 	fmt.Fprintf(w, "%s, the walk over the chains: %s\n%s, %s: %s\n", d.Question, d.Want, d.Question, d.Engine, d.Got)
-	if ruleCount(c.Table) <= tellMost {
+	if len(c.Table.Chains) <= tellMost {
 		for i := range c.Table.Chains {
 			ch := &c.Table.Chains[i]
 			fmt.Fprintf(w, "chain %d, policy %s\n", i, ch.Policy)
-			for n, r := range ch.Rules.All() {
-				fmt.Fprintf(w, "  rule %d: %s => %s: %s\n", n, tellRule(s, r), tellAction(&r.Value), tellAnswers(r.Explain(s, d.Key)))
-			}
+			tellRules(w, ch.Rules.Len(), func(n int) (string, bool) {
+				r := ch.Rules.At(n)
+				text := tellAnswers(r.Explain(s, d.Key))
+				return fmt.Sprintf("  rule %d: %s => %s: %s", n, tellRule(s, r), tellAction(&r.Value), text), text == matches
+			})
 		}
 	}
 	var steps []string
