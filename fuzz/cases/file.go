@@ -1,6 +1,7 @@
 // Package cases has what exercises check as things that can be checked again, made
-// smaller, told, and kept in files: a list or a table of chains with packets, a
-// history of edits, a relation, a text, the bytes of a packet, lists compared by meaning.
+// smaller, told, and kept in files: a list, a table of chains or the
+// versions of a live table with packets, a history of edits, a relation, a text, the bytes of a
+// packet, lists compared by meaning.
 //
 // A file is text: comments with what differed, the line "fuzz 1 KIND", lines of a
 // word and its value, and behind the line "rules" or "text" all that follows, as
