@@ -1,6 +1,6 @@
 // Package cases has what exercises check as things that can be checked again, made
-// smaller, told, and kept in files: a list, a table of chains or the
-// versions of a live table with packets, a history of edits, a relation, a text, the bytes of a
+// smaller, told, and kept in files: a list, a table of chains or the versions of a
+// live table with packets, a history of edits, a relation, a text, the bytes of a
 // packet, lists compared by meaning.
 //
 // A file is text: comments with what differed, the line "fuzz 1 KIND", lines of a
