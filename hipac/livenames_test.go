@@ -44,4 +44,11 @@ func TestTablesOfALiveSetHaveNamedChainsOfTheirSchema(t *testing.T) {
 		}
 		require.Len(t, live.Snapshot().Table("filter", 0).Source().Chains, 2, "what was there stays")
 	}
+	// A table that gets another schema gets it in all chains.
+	for _, rs := range []*rules.List[rules.Action]{nil, list(rules.IPv4Tuple)} {
+		next := []*rules.Table{{Name: "filter", Schema: s, Chains: []rules.Chain{{Name: "INPUT", Policy: rules.Accept, Rules: other}, {Name: "web", Rules: rs}}}}
+		_, err := live.Apply(ctx, next)
+		require.EqualError(t, err, "table filter: chain web: its rules are not of the table's schema")
+		require.Equal(t, rules.IPv4Tuple, live.Snapshot().Table("filter", 0).Schema(), "what was there stays")
+	}
 }
