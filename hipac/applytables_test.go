@@ -232,11 +232,13 @@ func TestFilesOfTablesThatCannotBeAppliedChangeNothing(t *testing.T) {
 	list, err := rules.NewList(filter.Schema, jumpTo(filter.Find("web")))
 	require.NoError(t, err)
 	filter.Chains[filter.Find("logs")].Rules = list
+	manyTTL := parseTables(t, strings.Replace(twoTables, "-A INPUT -p udp -j ACCEPT\n", strings.Repeat("-A INPUT -p udp -m ttl --ttl-eq 1 -j ACCEPT\n", 3), 1))
 	for _, row := range []struct {
 		name   string
 		tables []*rules.Table
 		want   string
 	}{
+		{"too many rules of another schema", manyTTL.Tables, "table filter: limit exceeded: 6 rules, at most 5"},
 		{"too many rules", big.Tables, "table filter: limit exceeded: 6 rules, at most 5"},
 		{"a loop", loop.Tables, "loop: web is reached from itself"},
 		{"a table twice", append(slices.Clone(rs.Tables), rs.Tables[0]), "are both table nat of family 4"},
@@ -314,6 +316,13 @@ func TestRulesThatStayKeepTheirTestsAndTargets(t *testing.T) {
 	require.NoError(t, err)
 	_, is := first()
 	require.NotSame(t, was, is)
+	// A rule that is replaced while the table gets another schema has its own.
+	a, err := live.Apply(ctx, parseTables(t, strings.Replace(rule, "5/min -j LOG", "6/min -j LOG --log-prefix x", 1)+"-A INPUT -m ttl --ttl-eq 1 -m mark --mark 1 -j DROP\nCOMMIT\n").Tables)
+	require.NoError(t, err)
+	require.True(t, a.Script.Tables[0].SchemaChanged)
+	require.Equal(t, 1, a.Script.Replaced)
+	_, now := first()
+	require.NotSame(t, is, now)
 }
 
 // onlyChains names the chains of a table.
