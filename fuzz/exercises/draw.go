@@ -100,9 +100,14 @@ func thinned[T any](t *drive.Trial, l *rules.List[T]) (*rules.List[T], error) {
 // numbered returns the list with positions as values, with the identities that it
 // has.
 func numbered[T any](l *rules.List[T]) (*rules.List[int], error) {
-	b := rules.NewBuilder[int](l.Schema())
+	return valued(l, func(i int) int { return i })
+}
+
+// valued returns a list with other values, by position.
+func valued[T, V any](l *rules.List[T], value func(i int) V) (*rules.List[V], error) {
+	b := rules.NewBuilder[V](l.Schema())
 	for i, r := range l.All() {
-		if _, err := b.Add(rules.Rule[int]{ID: r.ID, Conds: r.Conds, Value: i, Continue: r.Continue, Unknown: r.Unknown}); err != nil {
+		if _, err := b.Add(rules.Rule[V]{ID: r.ID, Conds: r.Conds, Value: value(i), Continue: r.Continue, Unknown: r.Unknown}); err != nil {
 			return nil, err
 		}
 	}

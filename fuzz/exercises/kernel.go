@@ -58,15 +58,16 @@ func OwnKernel(set *files.Rules) (all []*drive.Exercise, skipped []string, err e
 func inIptables(set *files.Rules) (*iptables.Ruleset, error) {
 	var list *rules.List[string]
 	var err error
+	accept := func(int) string { return workload.Accept } // the counters are compared, not the verdicts
 	switch {
 	case set.Tables != nil && set.Tables.Iptables != nil:
 		return set.Tables.Iptables, nil
 	case set.Tables != nil:
 		return nil, fmt.Errorf("rules of nftables are not loaded: %w", rules.ErrUnsupported)
 	case set.Native != nil:
-		list, err = deciding(set.Native)
+		list, err = valued(set.Native, accept)
 	default:
-		list, err = deciding(set.ClassBench)
+		list, err = valued(set.ClassBench, accept)
 	}
 	if err != nil {
 		return nil, err
@@ -76,18 +77,6 @@ func inIptables(set *files.Rules) (*iptables.Ruleset, error) {
 		return nil, err
 	}
 	return iptables.Read(&text, iptables.Options{})
-}
-
-// deciding returns a list with the verdict ACCEPT in place of its values.
-func deciding[T any](l *rules.List[T]) (*rules.List[string], error) {
-	b := rules.NewBuilder[string](l.Schema())
-	b.Grow(l.Len())
-	for _, r := range l.All() {
-		if _, err := b.Add(rules.Rule[string]{Conds: r.Conds, Value: workload.Accept, Continue: r.Continue, Unknown: r.Unknown}); err != nil {
-			return nil, err
-		}
-	}
-	return b.List(), nil
 }
 
 // asked is a comparison with the running kernel.
